@@ -1,0 +1,68 @@
+"""The protocol between the syncer and the indexer: what is on the volumes, and in which order.
+
+This package is all that the two programs share. It uses the standard library only, so that it
+runs in either image. Data moves one way: upstream -> syncer -> volume -> indexer -> volume ->
+nginx. nginx sees the mirror volume, read-only; nobody outside sees the state volume.
+
+On the mirror volume (big; may be a bind mount or NFS)::
+
+    owner.json                      the id of the appliance that owns this volume
+    channels/<channel>/<subdir>/    artifacts: complete, verified, nothing else
+    replaced/<channel>/<subdir>/<sha256>/<filename>
+                                    new content of a filename whose older content still stands
+                                    above; generations link to it, nothing serves it directly
+    staging/<channel>/<subdir>/     downloads in flight: <filename>.part, then <filename>.<sha256>
+    retired/<channel>/<subdir>/     out of the index, downloadable until the grace period ends
+    index/<channel>/gen-000042/     one complete output of the indexer
+    index/<channel>/current         symbolic link, swapped by rename: this is publication
+    index/<channel>/snapshots/<time>  symbolic links to the kept generations
+    installers/  site/              installers; landing page and documents for machines
+
+On the state volume (small; a local filesystem)::
+
+    instance.json                   the same id
+    locks/                          lock files, never unlinked
+    channels/<slug>/ledger.db       written by the syncer only: what is committed
+    channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
+    channels/<slug>/generations/    written by the indexer only: one document per generation
+    channels/<slug>/engine/         the indexer's own: conda-index caches
+    sync-run.json, index-run.json   the last run of each program, written by it alone
+
+Invariants, at every instant, also after SIGKILL, power loss or a full disk:
+
+I1  every record in a published index resolves over HTTP to bytes of that size and sha256;
+I2  all variants of a channel's index (json, zst, bz2, current_repodata, shards, run_exports)
+    come from one generation;
+I3  nothing partial is ever visible under a served path;
+I4  every published record of a mirrored artifact equals upstream's record, hotfixes included;
+I5  after any crash the next run converges without help;
+I6  the index never goes backwards in time except by an explicit rollback.
+
+Order: stage -> commit -> index -> publish -> retire -> expire. Artifacts before the index,
+deletions last. In detail:
+
+Stage (syncer, no channel lock). Bytes are written to ``<filename>.part``, verified while they
+    stream, then renamed to ``<filename>.<sha256>``. Nothing here is served.
+Commit (syncer, channel lock). One barrier makes the staged bytes durable. The rows are written
+    to the ledger's ``incoming`` table; the files are renamed into ``channels/`` (or, if that
+    name is taken by other bytes, into ``replaced/``); folders are fsynced; one transaction moves
+    the rows to ``artifact`` and raises the serial. A crash in between is rolled forward by
+    whoever commits next, so a file in ``channels/`` is never without its record.
+Index and publish (indexer, channel lock). Work exists when the ledger's serial differs from that
+    of the current generation's document. The next generation starts as a hard-linked copy of the
+    current one, is filled, verified, fsynced; its document is written; then the link is swapped.
+    A generation without a document is unfinished and is swept by the next run.
+Retire (syncer, channel lock, after a clean run only). The ledger moves the row from ``artifact``
+    to ``retired`` and raises the serial; once the indexer has published without the record the
+    file is linked into ``retired/`` and unlinked from ``channels/``. nginx looks in both.
+Expire (syncer, channel lock). A retired file is deleted when its grace period is over and every
+    kept generation was built from a serial that no longer lists it.
+
+Locks are flock(2) on permanent files: ``sync.lock`` for a whole sync run, then
+``channel-<slug>.lock``; always in this order; the indexer never takes the first. Readers never
+lock. A lock protects work, not correctness: publication is one rename.
+
+Every mutation of the volumes that other programs can see goes through ``volume.files`` or a
+ledger transaction, and each of these is a numbered fault point (``volume.faults``), so that a
+test can stop the programs before and after every single one.
+"""

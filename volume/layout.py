@@ -1,0 +1,119 @@
+"""Every path on the two volumes. Nothing else in the project joins path segments of its own.
+
+Paths are computed, never looked up: no function here touches the disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from volume.names import check_channel
+
+# The folders that exist before anything else does; made by ``volume-init`` or by the first run.
+MIRROR_FOLDERS = ("channels", "replaced", "staging", "retired", "index", "installers", "site")
+STATE_FOLDERS = ("locks", "channels")
+
+
+def slug(channel: str) -> str:
+    """One path segment for a channel. ``~`` can't be in a channel name, so this is reversible."""
+    return check_channel(channel).replace("/", "~")
+
+
+def channel_of(channel_slug: str) -> str:
+    """The channel that ``slug`` made this of."""
+    return channel_slug.replace("~", "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Paths on the mirror volume. Names are checked by whoever read them (``volume.names``)."""
+
+    root: Path
+
+    @property
+    def owner(self) -> Path:
+        return self.root / "owner.json"
+
+    def artifacts(self, channel: str, subdir: str) -> Path:
+        return self.root / "channels" / channel / subdir
+
+    def retired(self, channel: str, subdir: str) -> Path:
+        return self.root / "retired" / channel / subdir
+
+    def replaced(self, channel: str, subdir: str, sha256: str) -> Path:
+        return self.root / "replaced" / channel / subdir / sha256
+
+    def staging(self, channel: str, subdir: str) -> Path:
+        return self.root / "staging" / channel / subdir
+
+    def channel_folder(self, channel: str) -> Path:
+        return self.root / "channels" / channel
+
+    def index(self, channel: str) -> Path:
+        return self.root / "index" / channel
+
+    def generation(self, channel: str, number: int) -> Path:
+        return self.index(channel) / f"gen-{number:06d}"
+
+    def current(self, channel: str) -> Path:
+        return self.index(channel) / "current"
+
+    def snapshots(self, channel: str) -> Path:
+        return self.index(channel) / "snapshots"
+
+    @property
+    def site(self) -> Path:
+        return self.root / "site"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Paths on the state volume."""
+
+    root: Path
+
+    @property
+    def instance(self) -> Path:
+        return self.root / "instance.json"
+
+    @property
+    def sync_lock(self) -> Path:
+        return self.root / "locks" / "sync.lock"
+
+    def channel_lock(self, channel: str) -> Path:
+        return self.root / "locks" / f"channel-{slug(channel)}.lock"
+
+    @property
+    def index_lock(self) -> Path:
+        return self.root / "locks" / "index.lock"
+
+    @property
+    def sync_run(self) -> Path:
+        return self.root / "sync-run.json"
+
+    @property
+    def index_run(self) -> Path:
+        return self.root / "index-run.json"
+
+    @property
+    def channels(self) -> Path:
+        return self.root / "channels"
+
+    def channel(self, channel: str) -> Path:
+        return self.channels / slug(channel)
+
+    def ledger(self, channel: str) -> Path:
+        return self.channel(channel) / "ledger.db"
+
+    def upstream(self, channel: str) -> Path:
+        return self.channel(channel) / "upstream"
+
+    def generations(self, channel: str) -> Path:
+        return self.channel(channel) / "generations"
+
+    def generation_document(self, channel: str, number: int) -> Path:
+        return self.generations(channel) / f"{number:06d}.json"
+
+    def engine(self, channel: str) -> Path:
+        return self.channel(channel) / "engine"

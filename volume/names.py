@@ -1,0 +1,116 @@
+"""Names that may become paths: channels, subdirs, artifacts (CEP 26, CEP 35).
+
+Everything that comes from an upstream or from a person passes here before it is joined to a path,
+so an upstream can't write outside its folder. Nothing is normalised: a name is right or refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from volume.errors import NameRefusedError
+
+EXTENSIONS = (".conda", ".tar.bz2")
+
+# conda's KNOWN_SUBDIRS. An upstream's subdir outside this list is refused rather than guessed.
+SUBDIRS = frozenset(
+    [
+        "emscripten-wasm32",
+        "freebsd-64",
+        "linux-32",
+        "linux-64",
+        "linux-aarch64",
+        "linux-armv6l",
+        "linux-armv7l",
+        "linux-ppc64",
+        "linux-ppc64le",
+        "linux-riscv32",
+        "linux-riscv64",
+        "linux-s390x",
+        "noarch",
+        "osx-64",
+        "osx-arm64",
+        "wasi-wasm32",
+        "win-32",
+        "win-64",
+        "win-arm64",
+        "zos-z",
+    ]
+)
+
+# A channel's first segment must not look like a fixed path of the web server or of a client.
+RESERVED_CHANNELS = frozenset({"archive", "miniconda", "snapshots", "cloud", "anaconda", "site"})
+
+_CHANNEL_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}")  # old channels have upper case
+_VERSION = re.compile(r"[a-zA-Z0-9_.+!~*]{1,128}")
+_BUILD = re.compile(r"[a-zA-Z0-9_.+]{1,128}")
+_LONGEST = 211  # CEP 26: name-version-build plus extension; also below every NAME_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactName:
+    """An artifact's filename, taken apart: ``<name>-<version>-<build><extension>``."""
+
+    name: str
+    version: str
+    build: str
+    extension: str
+
+
+def parse_artifact(filename: str) -> ArtifactName:
+    """Take an artifact's filename apart.
+
+    Raises:
+        NameRefusedError: the filename is not a distribution string plus a known extension.
+    """
+    for extension in EXTENSIONS:
+        if filename.endswith(extension):
+            parts = filename[: -len(extension)].rsplit("-", 2)
+            if (
+                len(parts) == 3
+                and len(filename) <= _LONGEST
+                and _NAME.fullmatch(parts[0])
+                and _VERSION.fullmatch(parts[1])
+                and _BUILD.fullmatch(parts[2])
+            ):
+                return ArtifactName(parts[0], parts[1], parts[2], extension)
+            break
+    raise NameRefusedError(
+        f"artifact name {filename[:200]!r} is not name-version-build with"
+        f" {' or '.join(EXTENSIONS)} (CEP 26); it is left out"
+    )
+
+
+def check_channel(channel: str) -> str:
+    """Return ``channel`` if it is a channel name such as ``conda-forge`` or ``pkgs/main``.
+
+    Raises:
+        NameRefusedError: it can't be a channel name, or would hide a path of the web server.
+    """
+    segments = channel.split("/")
+    if not all(_CHANNEL_SEGMENT.fullmatch(segment) for segment in segments):
+        raise NameRefusedError(
+            f"channel name {channel!r} is not made of letters, digits, '.', '_', '-' and '/'"
+        )
+    if segments[0] in RESERVED_CHANNELS or channel == "pkgs":
+        raise NameRefusedError(f"channel name {channel!r} begins with a path that is reserved here")
+    if any(segment in SUBDIRS or segment.startswith("gen-") for segment in segments):
+        raise NameRefusedError(f"channel name {channel!r} contains a subdir or generation name")
+    if segments[-1] in {"current", "snapshots"}:
+        raise NameRefusedError(f"channel name {channel!r} ends in a name that is reserved here")
+    return channel
+
+
+def check_subdir(subdir: str) -> str:
+    """Return ``subdir`` if conda knows it.
+
+    Raises:
+        NameRefusedError: it is not one of conda's known subdirs.
+    """
+    if subdir not in SUBDIRS:
+        raise NameRefusedError(
+            f"subdir {subdir!r} is not one that conda knows: {', '.join(sorted(SUBDIRS))}"
+        )
+    return subdir
