@@ -11,7 +11,7 @@ On the mirror volume (big; may be a bind mount or NFS)::
     replaced/<channel>/<subdir>/<sha256>/<filename>
                                     new content of a filename whose older content still stands
                                     above; generations link to it, nothing serves it directly
-    staging/<channel>/<subdir>/     downloads in flight: <filename>.part, then <filename>.<sha256>
+    staging/<channel>/<subdir>/     downloads in flight: <filename>.<digest of its record>.part
     retired/<channel>/<subdir>/     out of the index, downloadable until the grace period ends
     index/<channel>/gen-000042/     one complete output of the indexer
     index/<channel>/current         symbolic link, swapped by rename: this is publication
@@ -41,8 +41,8 @@ I6  the index never goes backwards in time except by an explicit rollback.
 Order: stage -> commit -> index -> publish -> retire -> expire. Artifacts before the index,
 deletions last. In detail:
 
-Stage (syncer, no channel lock). Bytes are written to ``<filename>.part``, verified while they
-    stream, then renamed to ``<filename>.<sha256>``. Nothing here is served.
+Stage (syncer, no channel lock). Bytes are verified while they stream into ``staging/``; an
+    interrupted download is resumed from there. Nothing in it is served.
 Commit (syncer, channel lock). One barrier makes the staged bytes durable. The rows are written
     to the ledger's ``incoming`` table; the files are renamed into ``channels/`` (or, if that
     name is taken by other bytes, into ``replaced/``); folders are fsynced; one transaction moves

@@ -25,7 +25,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from volume import faults
 from volume.errors import StateError, VolumeError
@@ -40,14 +40,14 @@ CREATE TABLE artifact (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
     home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
-    serial INTEGER NOT NULL, entered REAL NOT NULL, source TEXT NOT NULL,
+    serial INTEGER NOT NULL, entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
     PRIMARY KEY (subdir, filename));
 CREATE INDEX artifact_serial ON artifact (serial);
 CREATE TABLE incoming (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
     home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
-    entered REAL NOT NULL, source TEXT NOT NULL,
+    entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
     PRIMARY KEY (subdir, filename));
 CREATE TABLE retired (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
@@ -67,7 +67,9 @@ class Artifact:
     """One committed artifact, or one that is about to be.
 
     ``digest`` is a short hash of upstream's record as it was sent: equal means unchanged.
-    ``source`` is the URL that it came from, without credentials. ``size`` is in bytes.
+    ``source`` is the URL that it came from, without credentials. ``size`` is in bytes. ``md5`` is
+    what upstream's record says; where it has no sha256, that is what the bytes were verified by,
+    and ``sha256`` is our own.
     """
 
     subdir: str
@@ -80,6 +82,24 @@ class Artifact:
     home: Home
     entered: float
     source: str
+    md5: str | None = None
+
+
+class Hotfix(Protocol):
+    """A new record of unchanged bytes."""
+
+    @property
+    def subdir(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def section(self) -> str: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def record(self) -> str: ...
+    @property
+    def md5(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,7 @@ class Known:
     size: int
     sha256: str
     digest: bytes
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +126,7 @@ class Retired:
     reason: str
 
 
-_COLUMNS = "subdir, filename, section, size, sha256, digest, record, home, entered, source"
+_COLUMNS = "subdir, filename, section, size, sha256, digest, record, home, entered, source, md5"
 _RETIRED_COLUMNS = "subdir, filename, sha256, size, home, serial, left, reason"
 
 
@@ -224,9 +245,9 @@ class Ledger:
     def known(self, subdir: str) -> dict[str, Known]:
         """Every committed artifact of a subdir, by filename."""
         rows = self._connection.execute(
-            "SELECT filename, size, sha256, digest FROM artifact WHERE subdir = ?", (subdir,)
+            "SELECT filename, size, sha256, digest, md5 FROM artifact WHERE subdir = ?", (subdir,)
         )
-        return {row[0]: Known(row[1], row[2], row[3]) for row in rows}
+        return {row[0]: Known(*row[1:]) for row in rows}
 
     def artifacts(self, subdir: str, *, after_serial: int = 0) -> Iterator[Artifact]:
         """Committed artifacts of a subdir that changed after ``after_serial``."""
@@ -262,6 +283,12 @@ class Ledger:
                 (subdir, filename),
             )
         ]
+
+    def replaced(self) -> list[tuple[str, str, str]]:
+        """(subdir, filename, sha256) of committed artifacts that are not in ``channels/``."""
+        return self._connection.execute(
+            "SELECT subdir, filename, sha256 FROM artifact WHERE home = 'replaced'"
+        ).fetchall()
 
     def subdirs(self) -> list[str]:
         """Subdirs that upstream offers or that hold artifacts."""
@@ -299,7 +326,7 @@ class Ledger:
     def expect(self, artifacts: Iterable[Artifact]) -> None:
         """Write the rows of a commit before its files are renamed."""
         self._connection.executemany(
-            f"INSERT OR REPLACE INTO incoming ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT OR REPLACE INTO incoming ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             [_row(artifact) for artifact in artifacts],
         )
 
@@ -323,14 +350,23 @@ class Ledger:
         )
         execute("DELETE FROM incoming")
 
-    def update_records(
-        self, changes: Iterable[tuple[str, str, str, bytes, str]], serial: int
-    ) -> None:
-        """Take over hotfixes: (subdir, filename, section, digest, record) of unchanged bytes."""
+    def update_records(self, changes: Iterable[Hotfix], serial: int) -> None:
+        """Take over new records of unchanged bytes."""
         self._connection.executemany(
-            "UPDATE artifact SET section = ?3, digest = ?4, record = ?5, serial = ?6"
+            "UPDATE artifact SET section = ?3, digest = ?4, record = ?5, md5 = ?6, serial = ?7"
             " WHERE subdir = ?1 AND filename = ?2",
-            [(*change, serial) for change in changes],
+            [
+                (
+                    change.subdir,
+                    change.filename,
+                    change.section,
+                    change.digest,
+                    change.record,
+                    change.md5,
+                    serial,
+                )
+                for change in changes
+            ],
         )
 
     def retire(
@@ -355,11 +391,11 @@ class Ledger:
             (home, retired.subdir, retired.filename, retired.sha256),
         )
 
-    def set_home(self, subdir: str, filename: str, home: Home, serial: int) -> None:
-        """Note where a committed artifact's bytes are now."""
+    def set_home(self, subdir: str, filename: str, home: Home) -> None:
+        """Note where a committed artifact's bytes are now; what is published stays the same."""
         self._connection.execute(
-            "UPDATE artifact SET home = ?, serial = ? WHERE subdir = ? AND filename = ?",
-            (home, serial, subdir, filename),
+            "UPDATE artifact SET home = ? WHERE subdir = ? AND filename = ?",
+            (home, subdir, filename),
         )
 
     def forget_retired(self, retired: Retired) -> None:
@@ -426,6 +462,7 @@ def _row(artifact: Artifact) -> tuple[object, ...]:
         artifact.home,
         artifact.entered,
         artifact.source,
+        artifact.md5,
     )
 
 

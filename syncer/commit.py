@@ -1,0 +1,167 @@
+"""Commit: staged artifacts become part of the channel, in one step for the indexer.
+
+The order is that of ``volume``'s docstring: barrier, journal, renames, folders, ledger. A crash at
+any point is rolled forward by ``finish``, which every run calls first.
+
+Guaranteed: a served name never changes its bytes. New bytes under a name whose older bytes are
+still on the volume go to ``replaced/``, where the next generation links to them.
+Callers hold the channel lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from syncer.download import Staged, staged_path
+from syncer.repodata import Wanted
+from volume.errors import VolumeError
+from volume.files import (
+    make_directory,
+    remove_empty,
+    rename,
+    sync_directory,
+    sync_filesystem,
+    unlink,
+    volume_error,
+)
+from volume.layout import Mirror
+from volume.ledger import Artifact, Home, Ledger
+
+
+class Committer:
+    """Commits to one channel."""
+
+    def __init__(
+        self, mirror: Mirror, channel: str, ledger: Ledger, *, now: Callable[[], float]
+    ) -> None:
+        self._mirror = mirror
+        self._channel = channel
+        self._ledger = ledger
+        self._now = now
+
+    def finish(self) -> int:
+        """Roll forward a commit that was interrupted; return how many artifacts it had.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        rows = self._ledger.incoming()
+        if rows:
+            self._place(rows)
+            with self._ledger.transaction("commit"):
+                self._ledger.accept_incoming(self._ledger.raise_serial())
+        return len(rows)
+
+    def commit(self, staged: Sequence[Staged]) -> None:
+        """Make staged artifacts part of the channel.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        if not staged:
+            return
+        sync_filesystem(self._mirror.root)
+        rows = [self._row(item) for item in staged]
+        with self._ledger.transaction("journal"):
+            self._ledger.expect(rows)
+        self.finish()
+
+    def take_over_records(self, artifacts: Iterable[Wanted]) -> None:
+        """Commit hotfixes: new records of unchanged bytes.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        changes = list(artifacts)
+        if changes:
+            with self._ledger.transaction("hotfix"):
+                self._ledger.update_records(changes, self._ledger.raise_serial())
+
+    def _row(self, item: Staged) -> Artifact:
+        artifact = item.task.artifact
+        staged = staged_path(
+            self._mirror, self._channel, artifact.subdir, artifact.filename, artifact.digest
+        )
+        return Artifact(
+            subdir=artifact.subdir,
+            filename=artifact.filename,
+            section=artifact.section,
+            size=artifact.size,
+            sha256=item.sha256,
+            digest=artifact.digest,
+            record=artifact.record,
+            home=self._home(artifact.subdir, artifact.filename, item.sha256, staged),
+            entered=self._now(),
+            source=item.source,
+            md5=artifact.md5,
+        )
+
+    def _home(self, subdir: str, filename: str, sha256: str, staged: Path) -> Home:
+        """``channels`` if the name is free there or holds these very bytes already."""
+        for retired in self._ledger.retired(subdir, filename):
+            if retired.sha256 != sha256:
+                return "replaced"  # a kept snapshot may still promise the other bytes
+        path = self._mirror.artifacts(self._channel, subdir) / filename
+        if not path.exists() or path.samefile(staged):
+            return "channels"
+        return "channels" if hash_file(path) == sha256 else "replaced"
+
+    def _target(self, row: Artifact) -> Path:
+        if row.home == "channels":
+            return self._mirror.artifacts(self._channel, row.subdir) / row.filename
+        folder = self._mirror.replaced(self._channel, row.subdir, row.sha256)
+        return folder / row.filename
+
+    def _place(self, rows: Sequence[Artifact]) -> None:
+        folders: set[Path] = set()
+        for row in rows:
+            target = self._target(row)
+            if target.parent not in folders:
+                make_directory(target.parent)
+                folders.add(target.parent)
+            source = staged_path(self._mirror, self._channel, row.subdir, row.filename, row.digest)
+            if source.exists():
+                rename(source, target)
+            elif not target.exists():
+                raise VolumeError(
+                    f"{target} was being committed and is gone from staging too: was the mirror"
+                    " volume changed by hand? Move the channel's ledger.db away and sync again"
+                )
+            self._drop_retired_copy(row)
+        for folder in folders:
+            sync_directory(folder)
+            sync_directory(folder.parent)
+
+    def _drop_retired_copy(self, row: Artifact) -> None:
+        """These very bytes came back: they need no second name in ``retired/``."""
+        for retired in self._ledger.retired(row.subdir, row.filename):
+            if retired.sha256 == row.sha256 and retired.home == "retired":
+                unlink(self._mirror.retired(self._channel, row.subdir) / row.filename)
+
+    def clear_staging(self, subdirs: Iterable[str]) -> None:
+        """Remove what earlier runs staged and nobody wants any more.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+        """
+        for subdir in subdirs:
+            folder = self._mirror.staging(self._channel, subdir)
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    unlink(path)
+                remove_empty(folder)
+
+
+def hash_file(path: Path) -> str:
+    """A file's sha256.
+
+    Raises:
+        VolumeError: it can't be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise volume_error(error, "read", path) from error

@@ -1,0 +1,165 @@
+"""Upstream's repodata of one subdir, as entries (CEP 36, CEP 48).
+
+Records are kept as the JSON text that upstream sent; only what a run needs of them is decoded, and
+only for the artifacts it needs it of. Pure: no IO. A malformed record is left out and reported, the
+rest stands. What is no record section is carried along as JSON texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from syncer.errors import IndexRejectedError
+from volume.errors import NameRefusedError
+from volume.names import ArtifactName, parse_artifact
+
+SECTIONS = ("packages", "packages.conda")
+
+_HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
+_LARGEST = 1 << 40  # bytes; a record that claims more than a TiB is a mistake or an attack
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record, undecoded."""
+
+    filename: str
+    name: ArtifactName
+    section: str
+    raw: msgspec.Raw
+
+    @property
+    def digest(self) -> bytes:
+        """A short hash of section and text: equal means that upstream changed nothing."""
+        return hashlib.blake2b(self.section.encode() + bytes(self.raw), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that is left out, and why."""
+
+    filename: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One subdir's repodata. ``base_url`` is where its artifacts are, if elsewhere (CEP 15)."""
+
+    subdir: str
+    entries: tuple[Entry, ...]
+    refused: tuple[Refused, ...]
+    carried: dict[str, str]
+    base_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An artifact that is not on the volume as upstream has it. ``size`` is in bytes."""
+
+    subdir: str
+    filename: str
+    section: str
+    size: int
+    sha256: str | None
+    md5: str | None
+    digest: bytes
+    record: str
+
+
+class _Fields(msgspec.Struct):
+    name: str
+    version: str
+    build: str
+    size: int
+    sha256: str | None = None
+    md5: str | None = None
+
+
+_decode_fields = msgspec.json.Decoder(_Fields).decode
+_decode_sections = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def empty(subdir: str) -> Index:
+    """The index of a subdir that upstream does not have."""
+    return Index(subdir, (), (), {}, None)
+
+
+def parse(data: bytes | bytearray, subdir: str) -> Index:
+    """Take repodata.json apart.
+
+    Raises:
+        IndexRejectedError: it is not repodata.
+    """
+    try:
+        document = _decode_sections(data)
+        sections = {name: _decode_sections(document.pop(name, b"{}")) for name in SECTIONS}
+        info = _decode_sections(document.pop("info", b"{}"))
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise IndexRejectedError(
+            f"the index of {subdir} is not repodata ({error}); the published index stays as it is"
+        ) from error
+    if not document and not info and not any(sections.values()):
+        raise IndexRejectedError(
+            f"the index of {subdir} is an empty object; the published index stays as it is"
+        )
+    entries: list[Entry] = []
+    refused: list[Refused] = []
+    for section, records in sections.items():
+        for filename, raw in records.items():
+            try:
+                entries.append(Entry(filename, parse_artifact(filename), section, raw))
+            except NameRefusedError as error:
+                refused.append(Refused(filename[:200], str(error)))
+    return Index(
+        subdir=subdir,
+        entries=tuple(entries),
+        refused=tuple(refused),
+        carried=_carried(document, info),
+        base_url=_base_url(info),
+    )
+
+
+def _carried(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> dict[str, str]:
+    """What else upstream says, by key; an ``info`` key becomes ``info.<key>``."""
+    kept = {key: bytes(raw).decode() for key, raw in document.items() if key != "repodata_version"}
+    for key, raw in info.items():
+        # These two are ours to say: where we serve it, and which subdir it is.
+        if key not in {"base_url", "subdir"}:
+            kept[f"info.{key}"] = bytes(raw).decode()
+    return kept
+
+
+def _base_url(info: dict[str, msgspec.Raw]) -> str | None:
+    value = msgspec.json.decode(info["base_url"]) if "base_url" in info else None
+    return value if isinstance(value, str) and value else None
+
+
+def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
+    """Decode what a download of this entry needs, or say why it is left out."""
+    try:
+        fields = _decode_fields(entry.raw)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        return Refused(entry.filename, f"its record is malformed: {error}")
+    if not 0 < fields.size < _LARGEST:
+        return Refused(entry.filename, f"its record gives an impossible size: {fields.size}")
+    hashes = {"sha256": fields.sha256, "md5": fields.md5}
+    for kind, value in hashes.items():
+        if value is not None and not _HEX[kind].fullmatch(value.lower()):
+            return Refused(entry.filename, f"its record gives a malformed {kind}: {value[:80]!r}")
+    if fields.sha256 is None and fields.md5 is None:
+        return Refused(entry.filename, "its record gives neither sha256 nor md5: not verifiable")
+    return Wanted(
+        subdir=subdir,
+        filename=entry.filename,
+        section=entry.section,
+        size=fields.size,
+        sha256=fields.sha256.lower() if fields.sha256 else None,
+        md5=fields.md5.lower() if fields.md5 else None,
+        digest=entry.digest,
+        record=bytes(entry.raw).decode(),
+    )

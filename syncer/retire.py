@@ -1,0 +1,133 @@
+"""Retire and expire: how artifacts leave the volume, slowly and never under a client's feet.
+
+Retiring takes an artifact out of the index; its bytes move to ``retired/``, where nginx still finds
+them, once no published index lists it. Expiring deletes them when the grace period is over and no
+kept generation was built from a commit that listed them.
+
+Guaranteed: each step may be stopped anywhere and done again. Callers hold the channel lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from volume.files import link, make_directory, remove_tree, sync_directory, unlink
+from volume.generations import Generation
+from volume.layout import Mirror
+from volume.ledger import Ledger, Retired
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What was deleted; ``size`` in bytes."""
+
+    artifacts: int = 0
+    size: int = 0
+
+
+class Retirement:
+    """Retires and expires the artifacts of one channel."""
+
+    def __init__(self, mirror: Mirror, channel: str, ledger: Ledger) -> None:
+        self._mirror = mirror
+        self._channel = channel
+        self._ledger = ledger
+
+    def retire(self, names: Iterable[tuple[str, str]], *, now: float, reason: str) -> int:
+        """Take artifacts, given as (subdir, filename), out of the index; return how many.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        leaving = list(names)
+        if leaving:
+            with self._ledger.transaction("retire"):
+                serial = self._ledger.raise_serial()
+                self._ledger.retire(leaving, serial=serial, left=now, reason=reason)
+        return len(leaving)
+
+    def move(self, published: Generation | None) -> None:
+        """Move retired files out of ``channels/`` that the published index no longer lists.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        if published is None:
+            return
+        moved = []
+        for retired in self._ledger.retired():
+            leaves = retired.home == "channels" and retired.reason != "replaced"
+            if not leaves or retired.serial > published.serial:
+                continue
+            source = self._path(retired)
+            target = self._mirror.retired(self._channel, retired.subdir) / retired.filename
+            # Two names for a moment: a client finds it in one place or the other at any time.
+            if source.exists():
+                make_directory(target.parent)
+                link(source, target)
+                sync_directory(target.parent)
+                unlink(source)
+            moved.append(retired)
+        if moved:
+            with self._ledger.transaction("move retired"):
+                for retired in moved:
+                    self._ledger.set_retired_home(retired, "retired")
+
+    def expire(self, kept: Iterable[Generation], *, now: float, grace_seconds: float) -> Expired:
+        """Delete what has been out of every kept generation for the grace period.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        oldest = min((generation.serial for generation in kept), default=None)
+        gone = []
+        for retired in self._ledger.retired():
+            if oldest is None or retired.serial > oldest or now - retired.left < grace_seconds:
+                continue
+            unlink(self._path(retired))
+            gone.append(retired)
+        if gone:
+            with self._ledger.transaction("expire"):
+                for retired in gone:
+                    self._ledger.forget_retired(retired)
+        self._settle()
+        self._sweep_replaced()
+        return Expired(len(gone), sum(retired.size for retired in gone))
+
+    def _settle(self) -> None:
+        """Give replaced content its proper name once the old content is gone."""
+        for subdir, filename, sha256 in self._ledger.replaced():
+            if self._ledger.retired(subdir, filename):
+                continue
+            source = self._mirror.replaced(self._channel, subdir, sha256) / filename
+            target = self._mirror.artifacts(self._channel, subdir) / filename
+            if target.exists() and not target.samefile(source):
+                continue  # a person's own file has the name; the generation's link goes on serving
+            link(source, target)
+            sync_directory(target.parent)
+            with self._ledger.transaction("settle"):
+                self._ledger.set_home(subdir, filename, "channels")
+
+    def _sweep_replaced(self) -> None:
+        """Remove names in ``replaced/`` that the ledger does not use (any more)."""
+        used = {(subdir, sha256) for subdir, _, sha256 in self._ledger.replaced()}
+        used.update((row.subdir, row.sha256) for row in self._ledger.incoming())
+        used.update(
+            (row.subdir, row.sha256) for row in self._ledger.retired() if row.home == "replaced"
+        )
+        for subdir in self._ledger.subdirs():
+            folder = self._mirror.replaced(self._channel, subdir, "")
+            if folder.is_dir():
+                for entry in sorted(folder.iterdir()):
+                    if (subdir, entry.name) not in used:
+                        remove_tree(entry)
+
+    def _path(self, retired: Retired) -> Path:
+        if retired.home == "channels":
+            return self._mirror.artifacts(self._channel, retired.subdir) / retired.filename
+        if retired.home == "retired":
+            return self._mirror.retired(self._channel, retired.subdir) / retired.filename
+        folder = self._mirror.replaced(self._channel, retired.subdir, retired.sha256)
+        return folder / retired.filename

@@ -1,0 +1,192 @@
+"""Settings: each is defined once, as a field of a frozen dataclass, and read once at start.
+
+From that one definition come the parsed value, the error message, ``config``, ``.env.example`` and
+the documentation. All problems are reported together. A name that looks like a misspelt setting is
+an error that suggests the nearest one: a typo must not silently mean the default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from volume.errors import ConfigError, NameRefusedError
+from volume.names import check_channel, check_subdir
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One setting: ``default`` is the text that a person would write."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    description: str
+    section: str
+    aliases: tuple[str, ...] = ()
+
+
+def setting(
+    name: str,
+    default: str,
+    parse: Callable[[str], Any],
+    description: str,
+    *,
+    section: str,
+    aliases: tuple[str, ...] = (),
+) -> Any:
+    """A field of a settings dataclass."""
+    definition = Definition(name, default, parse, description, section, aliases)
+    return dataclasses.field(metadata={"definition": definition})
+
+
+def definitions(settings: type) -> list[Definition]:
+    """The settings that a dataclass defines, in its order."""
+    return [field.metadata["definition"] for field in dataclasses.fields(settings)]
+
+
+def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[str] = ()) -> T:
+    """Read all settings from the environment; an empty value means the default.
+
+    Args:
+        others: names that are known although this program does not use them.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    known = set(others)
+    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+        definition: Definition = field.metadata["definition"]
+        names = (definition.name, *definition.aliases)
+        known.update(names)
+        given = [name for name in names if environment.get(name, "").strip()]
+        text = environment[given[0]].strip() if given else definition.default
+        if len({environment[name].strip() for name in given}) > 1:
+            problems.append(f"{' and '.join(given)} mean the same setting and differ; keep one")
+            continue
+        try:
+            values[field.name] = definition.parse(text)
+        except (ValueError, NameRefusedError) as error:
+            problems.append(f"{given[0] if given else definition.name}={text!r}: {error}")
+    problems.extend(_misspelt(environment, known))
+    if problems:
+        raise ConfigError(problems)
+    return settings(**values)
+
+
+def _misspelt(environment: Mapping[str, str], known: set[str]) -> list[str]:
+    problems = []
+    for name in sorted(environment.keys() - known):
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if nearest:
+            problems.append(f"{name} is not a setting; did you mean {nearest[0]}?")
+    return problems
+
+
+def effective(settings: object) -> dict[str, str]:
+    """The values in force, as texts, by setting name."""
+    shown: dict[str, str] = {}
+    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+        value = getattr(settings, field.name)
+        text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        shown[field.metadata["definition"].name] = text
+    return shown
+
+
+# -- parsers: each raises ValueError with the fact and the next step ----------------------------
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+def path(value: str) -> Path:
+    """A path."""
+    return Path(value)
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Words separated by blanks or commas."""
+    return tuple(word for word in re.split(r"[\s,]+", value) if word)
+
+
+def channels(value: str) -> tuple[str, ...]:
+    """Channel names, each once."""
+    names = tuple(dict.fromkeys(check_channel(word) for word in words(value)))
+    if not names:
+        raise ValueError("name at least one channel, for example conda-forge")
+    return names
+
+
+def subdirs(value: str) -> tuple[str, ...]:
+    """Subdirs, each once, always with noarch."""
+    return tuple(dict.fromkeys([*(check_subdir(word) for word in words(value)), "noarch"]))
+
+
+def yes_or_no(value: str) -> bool:
+    """A switch."""
+    if value.lower() in {"yes", "true", "on", "1"}:
+        return True
+    if value.lower() in {"no", "false", "off", "0"}:
+        return False
+    raise ValueError("write yes or no")
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A number between two limits."""
+
+    def parse(value: str) -> float:
+        try:
+            parsed = float(value)
+        except ValueError:
+            raise ValueError(f"write a number from {low:g} to {high:g}") from None
+        if not low <= parsed <= high:
+            raise ValueError(f"write a number from {low:g} to {high:g}")
+        return parsed
+
+    return parse
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """A whole number between two limits."""
+
+    def parse(value: str) -> int:
+        if not value.isdecimal() or not low <= int(value) <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def parse(value: str) -> str:
+        if value.lower() not in choices:
+            raise ValueError(f"write one of: {', '.join(choices)}")
+        return value.lower()
+
+    return parse
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def size(value: str) -> int:
+    """An amount of bytes such as ``500MB`` or ``10 GiB``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", value, re.IGNORECASE)
+    if not match:
+        raise ValueError("write an amount such as 500MB, 10GB or 10GiB")
+    letter = match[2].upper()
+    unit = 1024 ** " KMGT".index(letter) if match[3] and letter else _UNITS[letter]
+    return int(float(match[1]) * unit)
