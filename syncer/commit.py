@@ -88,7 +88,7 @@ class Committer:
             subdir=artifact.subdir,
             filename=artifact.filename,
             section=artifact.section,
-            size=artifact.size,
+            size=item.size,
             sha256=item.sha256,
             digest=artifact.digest,
             record=artifact.record,

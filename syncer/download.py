@@ -8,6 +8,7 @@ is served; ``commit`` does that.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import queue
 import threading
@@ -18,7 +19,7 @@ from typing import Protocol
 
 from syncer.errors import IntegrityError
 from syncer.fetch import Fetcher, Stop
-from syncer.repodata import Wanted
+from syncer.repodata import LARGEST, Wanted
 from volume.errors import MirrorError, VolumeError
 from volume.files import link, make_directory, operation, unlink, volume_error
 from volume.layout import Mirror
@@ -39,6 +40,7 @@ class Staged:
 
     task: Task
     sha256: str
+    size: int
     source: str
 
 
@@ -131,7 +133,7 @@ class Downloads:
         error: MirrorError | None = None
         for url in task.urls:
             try:
-                return Staged(task, self._stage(task, url), url)
+                return self._stage(task, url)
             except VolumeError as fatal:
                 return fatal
             except MirrorError as found:
@@ -140,30 +142,28 @@ class Downloads:
                 error = found
             except Exception as bug:  # noqa: BLE001 - a worker must report, never die silently
                 return bug
-        assert error is not None  # every task has a URL
-        return Failed(task, error)
+        return Failed(task, error or IntegrityError(f"{task.artifact.filename} has no upstream"))
 
-    def _stage(self, task: Task, url: str) -> str:
-        """Stage one artifact; return its sha256."""
+    def _stage(self, task: Task, url: str) -> Staged:
         artifact = task.artifact
         path = staged_path(
             self._mirror, task.channel, artifact.subdir, artifact.filename, artifact.digest
         )
         self._adopt(task, path)
         part = _Part(path, artifact, self._meter)
-        if part.begin() == artifact.size:
+        if part.begin() and part.position == artifact.size:
             # Here already: staged by an earlier run, or found on the volume.
             try:
                 sha256 = part.finish(url)
-                self._meter.received(artifact.size)
-                return sha256
+                self._meter.received(part.position)
+                return Staged(task, sha256, part.position, url)
             except IntegrityError:
                 part.discard()  # never written to: it may be a served file's second name
         for attempt in (1, 2):
             resumed = part.position > 0
             try:
                 part.receive(self._fetcher.stream(url, lambda: part.position, part.restart))
-                return part.finish(url)
+                return Staged(task, part.finish(url), part.position, url)
             except IntegrityError:
                 part.discard()
                 # A part of an earlier run may hold other bytes: once more from the beginning.
@@ -217,7 +217,9 @@ class _Part:
             return 0
         except OSError as error:
             raise volume_error(error, "read", self._path) from error
-        if self.position > self._artifact.size:
+        size = self._artifact.size
+        if size is None or self.position > size:
+            # Without a size nobody can tell a whole part from a cut one.
             self.discard()
         return self.position
 
@@ -228,16 +230,17 @@ class _Part:
             IntegrityError: more bytes come than upstream's index promises.
             VolumeError: they can't be written.
         """
+        largest = LARGEST if self._artifact.size is None else self._artifact.size
         # Not "a": a server may make us start over, and then we write from the beginning again.
         with operation("stage", self._path):
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        with open(descriptor, "wb", buffering=0) as stream:
+        with io.FileIO(descriptor, "wb") as stream:
             os.fchmod(descriptor, 0o644)  # whatever the umask: nginx reads it one day
             for chunk in chunks:
-                if self.position + len(chunk) > self._artifact.size:
+                if self.position + len(chunk) > largest:
                     raise IntegrityError(
                         f"{self._artifact.filename}: upstream sends more than the"
-                        f" {self._artifact.size:,} bytes that its index promises; left out"
+                        f" {largest:,} bytes that its index allows; left out"
                     )
                 try:
                     if stream.tell() != self.position:
@@ -259,7 +262,7 @@ class _Part:
         """
         artifact = self._artifact
         sha256 = self._sha256.hexdigest()
-        if self.position != artifact.size:
+        if artifact.size is not None and self.position != artifact.size:
             problem = f"{self.position:,} bytes instead of {artifact.size:,}"
         elif artifact.sha256 is not None and sha256 != artifact.sha256:
             problem = f"sha256 {sha256} instead of {artifact.sha256}"

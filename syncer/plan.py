@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from syncer.repodata import Index, Refused, Wanted, wanted
@@ -34,7 +34,7 @@ class SubdirPlan:
 
     @property
     def download_size(self) -> int:
-        return sum(artifact.size for artifact in self.downloads)
+        return download_size(self.downloads)
 
     @property
     def changes_nothing(self) -> bool:
@@ -92,12 +92,17 @@ def plan_subdir(index: Index, selection: Selection, known: Mapping[str, Known]) 
 
 
 def _same_bytes(artifact: Wanted, present: Known) -> bool:
-    if artifact.size != present.size:
+    if artifact.size is not None and artifact.size != present.size:
         return False
     if artifact.sha256 is not None:
         return artifact.sha256 == present.sha256
     # Old channels have no sha256: what their record says of md5 is the best evidence there is.
     return artifact.md5 is not None and artifact.md5 == present.md5
+
+
+def download_size(artifacts: Iterable[Wanted]) -> int:
+    """Bytes to download, as far as the records tell."""
+    return sum(artifact.size or 0 for artifact in artifacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +133,9 @@ def totals(channel: str, plan: SubdirPlan) -> Totals:
         kept=plan.kept,
         kept_size=plan.kept_size,
         new=len(plan.new),
-        new_size=sum(artifact.size for artifact in plan.new),
+        new_size=download_size(plan.new),
         replaced=len(plan.replaced),
-        replaced_size=sum(artifact.size for artifact in plan.replaced),
+        replaced_size=download_size(plan.replaced),
         hotfixed=len(plan.hotfixed),
         retired=len(plan.retired),
         retired_size=plan.retired_size,

@@ -20,7 +20,7 @@ from volume.names import ArtifactName, parse_artifact
 SECTIONS = ("packages", "packages.conda")
 
 _HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
-_LARGEST = 1 << 40  # bytes; a record that claims more than a TiB is a mistake or an attack
+LARGEST = 1 << 40  # bytes; a record that claims more than a TiB is a mistake or an attack
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,15 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An artifact that is not on the volume as upstream has it. ``size`` is in bytes."""
+    """An artifact that is not on the volume as upstream has it.
+
+    ``size`` is in bytes; records of before 2019 may lack it, then None.
+    """
 
     subdir: str
     filename: str
     section: str
-    size: int
+    size: int | None
     sha256: str | None
     md5: str | None
     digest: bytes
@@ -75,7 +78,7 @@ class _Fields(msgspec.Struct):
     name: str
     version: str
     build: str
-    size: int
+    size: int | None = None
     sha256: str | None = None
     md5: str | None = None
 
@@ -145,7 +148,7 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
         fields = _decode_fields(entry.raw)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         return Refused(entry.filename, f"its record is malformed: {error}")
-    if not 0 < fields.size < _LARGEST:
+    if fields.size is not None and not 0 < fields.size < LARGEST:
         return Refused(entry.filename, f"its record gives an impossible size: {fields.size}")
     hashes = {"sha256": fields.sha256, "md5": fields.md5}
     for kind, value in hashes.items():

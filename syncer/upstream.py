@@ -149,7 +149,8 @@ class ChannelUpstream:
                 return None
             raise
         if document is None:
-            assert remembered is not None  # a 304 answers conditional requests only
+            if remembered is None:
+                raise IndexRejectedError(f"{url} answered 304 to a request without conditions")
             return Fetched(variant, remembered["digest"], changed=False, document=None)
         digest = hashlib.blake2b(document.body, digest_size=16).hexdigest()
         changed = remembered is None or remembered["digest"] != digest

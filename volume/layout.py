@@ -117,3 +117,16 @@ class State:
 
     def engine(self, channel: str) -> Path:
         return self.channel(channel) / "engine"
+
+    def index_memory(self, channel: str) -> Path:
+        """What the indexer remembers between runs; a cache."""
+        return self.channel(channel) / "index-memory.db"
+
+    def hold(self, channel: str) -> Path:
+        """A rollback that lasts until something newer is committed, or until it is released."""
+        return self.channel(channel) / "hold.json"
+
+    @property
+    def index_heartbeat(self) -> Path:
+        """Touched by the running indexer, so that its age tells whether it lives."""
+        return self.root / "index-heartbeat"

@@ -290,6 +290,13 @@ class Ledger:
             "SELECT subdir, filename, sha256 FROM artifact WHERE home = 'replaced'"
         ).fetchall()
 
+    def names(self) -> set[str]:
+        """The package names of committed artifacts."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT json_extract(record, '$.name') FROM artifact"
+        )
+        return {row[0] for row in rows}
+
     def subdirs(self) -> list[str]:
         """Subdirs that upstream offers or that hold artifacts."""
         rows = self._connection.execute(
@@ -310,6 +317,40 @@ class Ledger:
             "SELECT key, value FROM carried WHERE subdir = ?", (subdir,)
         )
         return dict(rows.fetchall())
+
+    def filenames(self, subdir: str) -> set[str]:
+        """Every name in a subdir that is the syncer's business: committed, incoming or retired."""
+        rows = self._connection.execute(
+            "SELECT filename FROM artifact WHERE subdir = ?1"
+            " UNION SELECT filename FROM incoming WHERE subdir = ?1"
+            " UNION SELECT filename FROM retired WHERE subdir = ?1",
+            (subdir,),
+        )
+        return {row[0] for row in rows}
+
+    def run_exports(self, subdir: str) -> dict[str, str]:
+        """Upstream's run_exports as JSON texts, by filename."""
+        select = "SELECT filename, run_exports FROM run_exports WHERE subdir = ?"
+        return dict(self._connection.execute(select, (subdir,)).fetchall())
+
+    def without_run_exports(self) -> Iterator[Artifact]:
+        """Committed artifacts that upstream gives no run_exports of."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM artifact a WHERE NOT EXISTS (SELECT 1 FROM run_exports r"  # noqa: S608
+            " WHERE r.subdir = a.subdir AND r.filename = a.filename)"
+        )
+        return (Artifact(*row) for row in rows)
+
+    def in_replaced(self) -> list[Artifact]:
+        """Committed artifacts whose bytes are in ``replaced/``."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM artifact WHERE home = 'replaced' ORDER BY subdir, filename"  # noqa: S608
+        )
+        return [Artifact(*row) for row in rows]
+
+    def channeldata(self) -> dict[str, str]:
+        """Upstream's channeldata as JSON texts, by package name."""
+        return dict(self._connection.execute("SELECT name, data FROM channeldata").fetchall())
 
     # -- writing: inside a transaction -----------------------------------------------------------
 

@@ -10,14 +10,13 @@ Not guaranteed: exclusion between hosts. The state volume is local for that reas
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +26,65 @@ from volume.files import volume_error
 _POLL_SECONDS = 0.1
 
 
-@contextlib.contextmanager
+class Held:
+    """A lock that is held inside a ``with`` block; entering gives its descriptor, for children.
+
+    Args:
+        role: who we are, for the note that people read.
+        wait_seconds: how long to wait for another holder; 0 does not wait.
+        on_wait: told once who holds the lock, before the first wait.
+
+    Entering raises:
+        LockBusyError: somebody else still holds it after ``wait_seconds``.
+        VolumeError: the lock file can't be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        role: str,
+        wait_seconds: float = 0.0,
+        on_wait: Callable[[str], None] = lambda holder: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._path = path
+        self._role = role
+        self._wait_seconds = wait_seconds
+        self._on_wait = on_wait
+        self._sleep = sleep
+        self._descriptor = -1
+
+    def __enter__(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._descriptor = os.open(self._path, flags, 0o660)
+        except OSError as error:
+            raise volume_error(error, "open lock", self._path) from error
+        try:
+            _acquire(self._descriptor, self._path, self._wait_seconds, self._on_wait, self._sleep)
+            self._leave_note()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def _leave_note(self) -> None:
+        note = json.dumps(
+            {
+                "role": self._role,
+                "host": socket.gethostname(),
+                "command": " ".join(sys.argv)[:200],
+                "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        )
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, note.encode() + b"\n", 0)
+
+
 def held(
     path: Path,
     *,
@@ -35,37 +92,9 @@ def held(
     wait_seconds: float = 0.0,
     on_wait: Callable[[str], None] = lambda holder: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[int]:
-    """Hold the lock at ``path``; yield its descriptor, for children.
-
-    Args:
-        role: who we are, for the note that people read.
-        wait_seconds: how long to wait for another holder; 0 does not wait.
-        on_wait: told once who holds the lock, before the first wait.
-
-    Raises:
-        LockBusyError: somebody else still holds it after ``wait_seconds``.
-        VolumeError: the lock file can't be opened.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-    except OSError as error:
-        raise volume_error(error, "open lock", path) from error
-    try:
-        _acquire(descriptor, path, wait_seconds, on_wait, sleep)
-        note = json.dumps(
-            {
-                "role": role,
-                "host": socket.gethostname(),
-                "command": " ".join(sys.argv)[:200],
-                "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-        )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, note.encode() + b"\n", 0)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+) -> Held:
+    """The same, for those who call it rather than construct it."""
+    return Held(path, role=role, wait_seconds=wait_seconds, on_wait=on_wait, sleep=sleep)
 
 
 def _acquire(

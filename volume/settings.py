@@ -63,11 +63,11 @@ def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
-    known = set(others)
+    ours: set[str] = set()
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]
         definition: Definition = field.metadata["definition"]
         names = (definition.name, *definition.aliases)
-        known.update(names)
+        ours.update(names)
         given = [name for name in names if environment.get(name, "").strip()]
         text = environment[given[0]].strip() if given else definition.default
         if len({environment[name].strip() for name in given}) > 1:
@@ -77,16 +77,16 @@ def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[
             values[field.name] = definition.parse(text)
         except (ValueError, NameRefusedError) as error:
             problems.append(f"{given[0] if given else definition.name}={text!r}: {error}")
-    problems.extend(_misspelt(environment, known))
+    problems.extend(_misspelt(environment.keys() - set(others), ours))
     if problems:
         raise ConfigError(problems)
     return settings(**values)
 
 
-def _misspelt(environment: Mapping[str, str], known: set[str]) -> list[str]:
+def _misspelt(names: set[str], ours: set[str]) -> list[str]:
     problems = []
-    for name in sorted(environment.keys() - known):
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+    for name in sorted(names - ours):
+        nearest = difflib.get_close_matches(name, ours, n=1, cutoff=0.85)
         if nearest:
             problems.append(f"{name} is not a setting; did you mean {nearest[0]}?")
     return problems

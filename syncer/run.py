@@ -1,0 +1,94 @@
+"""The run document: what the last sync did, for people, status pages and the health check.
+
+One document, ``sync-run.json``, written by the syncer alone: when a run starts, at checkpoints, and
+when it ends. Times are seconds since the epoch, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from syncer.plan import Totals
+from volume import documents
+from volume.layout import State
+
+# status: the words of section 4.3 of the protocol notes, and the exit code each stands for.
+EXIT_CODES = {"success": 0, "partial": 3, "failed": 1, "stopped": 130}
+_MOST_FAILURES = 100  # listed by name; the count is always complete
+
+
+@dataclass(slots=True)
+class ChannelResult:
+    """What a run did to one channel."""
+
+    channel: str
+    status: str = "success"
+    plan: list[Totals] = field(default_factory=list)
+    downloaded: int = 0
+    downloaded_size: int = 0
+    committed_serial: int = 0
+    retired: int = 0
+    expired: int = 0
+    failures: list[dict[str, str]] = field(default_factory=list)
+    failed: int = 0
+    warnings: list[str] = field(default_factory=list)
+    error: str | None = None
+    unchanged: bool = False
+
+    def fail(self, filename: str, subdir: str, reason: str) -> None:
+        """Note an artifact that is left out."""
+        self.failed += 1
+        self.status = "partial" if self.status == "success" else self.status
+        if len(self.failures) < _MOST_FAILURES:
+            self.failures.append({"subdir": subdir, "filename": filename, "reason": reason})
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the syncer."""
+
+    started: float
+    status: str = "running"
+    finished: float | None = None
+    last_success: float | None = None
+    channels: list[ChannelResult] = field(default_factory=list)
+    error: str | None = None
+
+    def conclude(self, now: float) -> int:
+        """Settle the status from the channels' and return the exit code."""
+        self.finished = now
+        found = {result.status for result in self.channels}
+        if self.error is not None:
+            self.status = self.status if self.status == "stopped" else "failed"
+        elif found <= {"success"}:
+            self.status = "success"
+            self.last_success = now
+        elif found == {"failed"}:
+            self.status = "failed"
+        else:
+            self.status = "partial"
+        return EXIT_CODES[self.status]
+
+    def document(self) -> dict[str, Any]:
+        """The run as plain data."""
+        return asdict(self)
+
+
+def read(state: State) -> Mapping[str, Any] | None:
+    """The last run's document, or None if there never was a run.
+
+    Raises:
+        StateError: it can't be read.
+    """
+    return documents.read(state.sync_run)
+
+
+def write(state: State, run: Run) -> None:
+    """Write the run's document.
+
+    Raises:
+        VolumeError: the state volume refused.
+    """
+    documents.write(state.sync_run, run.document())

@@ -1,0 +1,159 @@
+"""What the mirror holds and how it fares: ``syncer status`` and ``syncer health``.
+
+Reads only, and never waits for a lock.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from syncer import run as runs
+from syncer.report import duration
+from syncer.settings import Settings
+from syncer.sizes import amount
+from volume import generations, locks
+from volume.errors import StateError
+from volume.layout import Mirror, State
+from volume.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """One channel: sizes in bytes, times in seconds since the epoch."""
+
+    channel: str
+    committed_serial: int
+    published_serial: int | None
+    published: float | None
+    subdirs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    retired: int = 0
+    retired_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole mirror."""
+
+    running: str | None
+    run: dict[str, Any] | None
+    channels: tuple[ChannelStatus, ...]
+    free: int | None
+
+    def document(self) -> dict[str, Any]:
+        """The status as plain data."""
+        return asdict(self)
+
+
+def status(settings: Settings) -> Status:
+    """Look at the volumes.
+
+    Raises:
+        StateError: a document or ledger can't be read.
+    """
+    mirror, state = Mirror(settings.mirror_dir), State(settings.state_dir)
+    held = locks.is_held(state.sync_lock)
+    run = runs.read(state)
+    return Status(
+        running=locks.describe_holder(state.sync_lock) if held else None,
+        run=dict(run) if run else None,
+        channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
+        free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
+    )
+
+
+def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
+    published = generations.published(mirror, state, channel)
+    ledger = Ledger.read(state.ledger(channel))
+    serial = published.serial if published else None
+    created = published.created if published else None
+    if ledger is None:
+        return ChannelStatus(channel, 0, serial, created)
+    with ledger:
+        retired = ledger.retired()
+        return ChannelStatus(
+            channel=channel,
+            committed_serial=ledger.serial,
+            published_serial=serial,
+            published=created,
+            subdirs=ledger.totals(),
+            retired=len(retired),
+            retired_size=sum(row.size for row in retired),
+        )
+
+
+def describe(found: Status) -> str:
+    """The status for people."""
+    lines = [_describe_run(found)]
+    for channel in found.channels:
+        if channel.published is None:
+            state = "not published yet"
+        elif channel.committed_serial == channel.published_serial:
+            state = f"published {moment(channel.published)}"
+        else:
+            state = f"published {moment(channel.published)}, a newer commit is being indexed"
+        lines.append(f"{channel.channel}: {state}")
+        lines.extend(
+            f"  {subdir}: {count:,} artifacts, {amount(size)}"
+            for subdir, (count, size) in channel.subdirs.items()
+        )
+        if channel.retired:
+            lines.append(
+                f"  out of the index, kept for now: {channel.retired:,} artifacts,"
+                f" {amount(channel.retired_size)}"
+            )
+    if found.free is not None:
+        lines.append(f"Free on the mirror volume: {amount(found.free)}")
+    return "\n".join(lines)
+
+
+def _describe_run(found: Status) -> str:
+    if found.running:
+        return f"A sync is running: {found.running}"
+    if found.run is None:
+        return "Never synced: run 'syncer --once'"
+    started, finished = found.run["started"], found.run["finished"]
+    if finished is None:
+        return (
+            f"Last sync: began {moment(started)} and was cut off; the next one goes on from there"
+        )
+    text = f"Last sync: {found.run['status']}, {moment(finished)}"
+    text += f" (took {duration(finished - started)})"
+    if found.run["error"]:
+        text += f"\n  {found.run['error']}"
+    for result in found.run["channels"]:
+        if result["error"]:
+            text += f"\n  {result['channel']}: {result['error']}"
+        elif result["failed"]:
+            text += f"\n  {result['channel']}: {result['failed']:,} artifacts left out"
+    return text
+
+
+def moment(seconds: float) -> str:
+    """A time for people, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def unhealthy(settings: Settings, now: float) -> str | None:
+    """Why the syncer is not well, or None if it is.
+
+    Well means: the last finished sync did not fail, and the last success is recent enough. A first
+    sync that is still running is well.
+    """
+    state = State(settings.state_dir)
+    if not state.root.is_dir():
+        return f"the state volume {state.root} is not there"
+    try:
+        run = runs.read(state)
+    except StateError as error:
+        return str(error)
+    if run is None or locks.is_held(state.sync_lock):
+        return None
+    if run["status"] == "failed":
+        return f"the last sync failed: {run['error'] or 'see syncer status'}"
+    success = run["last_success"]
+    if success is not None and now - success > settings.health_hours * 3600:
+        return f"the last success is of {moment(success)}, older than {settings.health_hours:g} h"
+    return None

@@ -1,0 +1,100 @@
+"""What an upstream publishes beside its records: run_exports, channeldata, other sections.
+
+Fetched only when an index changed, and optional: a channel without them is a channel. Kept for
+what is committed only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from syncer.errors import UpstreamError
+from syncer.repodata import SECTIONS, Index
+from syncer.upstream import ChannelUpstream, Fetched
+from volume.ledger import Ledger
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Supplement:
+    """One channel's supplements: first ``fetch``, then ``commit`` under the channel lock."""
+
+    def __init__(
+        self, upstream: ChannelUpstream, ledger: Ledger, warn: Callable[[str], None]
+    ) -> None:
+        self._upstream = upstream
+        self._ledger = ledger
+        self._warn = warn
+        self._carried: dict[str, dict[str, str]] = {}
+        self._run_exports: dict[str, dict[str, str]] = {}
+        self._channeldata: dict[str, str] | None = None
+        self._fetched: list[tuple[Fetched, str]] = []
+
+    def fetch(self, indexes: Iterable[Index]) -> None:
+        """Ask upstream for what belongs to these indexes. Failures are warnings."""
+        for index in indexes:
+            self._carried[index.subdir] = index.carried
+            found = self._document(index.subdir, "run_exports.json")
+            if found is not None:
+                self._run_exports[index.subdir] = _run_exports(found)
+        found = self._document("", "channeldata.json")
+        if found is not None:
+            packages = _decode(found.get("packages", b"{}"))
+            self._channeldata = {name: bytes(raw).decode() for name, raw in packages.items()}
+
+    def commit(self) -> None:
+        """Take over what was fetched, as far as it belongs to committed artifacts.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        names = set()
+        with self._ledger.transaction("supplement"):
+            changed = False
+            for subdir, sections in self._carried.items():
+                changed |= self._ledger.replace_carried(subdir, sections)
+            for subdir, run_exports in self._run_exports.items():
+                known = self._ledger.known(subdir)
+                mine = {name: text for name, text in run_exports.items() if name in known}
+                changed |= self._ledger.replace_run_exports(subdir, mine)
+            if self._channeldata is not None:
+                names = self._ledger.names()
+                mine = {name: text for name, text in self._channeldata.items() if name in names}
+                changed |= self._ledger.replace_channeldata(mine)
+            if changed:
+                self._ledger.raise_serial()
+        for fetched, name in self._fetched:
+            self._upstream.remember(fetched, name)
+
+    def _document(self, subdir: str, filename: str) -> dict[str, msgspec.Raw] | None:
+        """An optional document, compressed if upstream has it so; None if it has none."""
+        path = f"{subdir}/{filename}" if subdir else filename
+        for variant in (f"{path}.zst", path) if subdir else (path,):
+            name = variant.replace("/", ".")
+            try:
+                fetched = self._upstream.fetch_optional(variant, name)
+                if fetched is None:
+                    continue
+                content = _decode(self._upstream.content(fetched, name))
+            except (UpstreamError, msgspec.DecodeError, msgspec.ValidationError) as error:
+                self._warn(f"{path} can't be used, going on without it: {error}")
+                return None
+            self._fetched.append((fetched, name))
+            return content
+        return None
+
+
+def _run_exports(document: dict[str, msgspec.Raw]) -> dict[str, str]:
+    """run_exports as JSON texts by filename (CEP 12)."""
+    found: dict[str, str] = {}
+    for section in SECTIONS:
+        for filename, raw in _decode(document.get(section, b"{}")).items():
+            try:
+                entry = _decode(raw)
+            except (msgspec.DecodeError, msgspec.ValidationError):
+                continue  # not an object: says nothing about this artifact
+            if "run_exports" in entry:
+                found[filename] = bytes(entry["run_exports"]).decode()
+    return found
