@@ -19,8 +19,8 @@ from syncer import report, schedule, sync
 from syncer import settings as configuration
 from syncer import status as state_of
 from syncer.channel import free_space
-from syncer.fetch import Stop
 from syncer.plan import Totals
+from syncer.retry import Stop
 from syncer.run import EXIT_CODES
 from syncer.settings import Settings
 from volume import log

@@ -23,15 +23,17 @@ from syncer.errors import (
     InterruptedRunError,
     UpstreamError,
 )
-from syncer.fetch import Fetcher, Stop
+from syncer.fetch import Fetcher
 from syncer.guard import check_space, check_wipe
 from syncer.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
 from syncer.progress import Progress
 from syncer.repodata import Index, empty, parse
 from syncer.retire import Retirement
+from syncer.retry import Stop
 from syncer.run import ChannelResult
 from syncer.settings import Settings
 from syncer.supplement import Supplement
+from syncer.transfer import Transfers
 from syncer.upstream import ChannelUpstream, Fetched
 from volume import generations, locks
 from volume.files import volume_error
@@ -50,6 +52,7 @@ class Tools:
     mirror: Mirror
     state: State
     fetcher: Fetcher
+    transfers: Transfers
     stop: Stop
     show_plan: Callable[[Sequence[Totals]], None]
     checkpoint: Callable[[], None] = lambda: None
@@ -276,7 +279,7 @@ class ChannelSync:
         batch = _Batch(self._tools)
         with progress:
             downloads = Downloads(
-                self._tools.fetcher,
+                self._tools.transfers,
                 self._tools.mirror,
                 self._tools.stop,
                 workers=self._tools.settings.connections,

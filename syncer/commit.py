@@ -63,7 +63,8 @@ class Committer:
         if not staged:
             return
         sync_filesystem(self._mirror.root)
-        rows = [self._row(item) for item in staged]
+        retired = self._ledger.retired_names()
+        rows = [self._row(item, retired) for item in staged]
         with self._ledger.transaction("journal"):
             self._ledger.expect(rows)
         self.finish()
@@ -79,7 +80,7 @@ class Committer:
             with self._ledger.transaction("hotfix"):
                 self._ledger.update_records(changes, self._ledger.raise_serial())
 
-    def _row(self, item: Staged) -> Artifact:
+    def _row(self, item: Staged, retired: set[tuple[str, str]]) -> Artifact:
         artifact = item.task.artifact
         staged = staged_path(
             self._mirror, self._channel, artifact.subdir, artifact.filename, artifact.digest
@@ -92,21 +93,28 @@ class Committer:
             sha256=item.sha256,
             digest=artifact.digest,
             record=artifact.record,
-            home=self._home(artifact.subdir, artifact.filename, item.sha256, staged),
+            home=self._home(item, staged, taken=(artifact.subdir, artifact.filename) in retired),
             entered=self._now(),
             source=item.source,
             md5=artifact.md5,
         )
 
-    def _home(self, subdir: str, filename: str, sha256: str, staged: Path) -> Home:
-        """``channels`` if the name is free there or holds these very bytes already."""
-        for retired in self._ledger.retired(subdir, filename):
-            if retired.sha256 != sha256:
-                return "replaced"  # a kept snapshot may still promise the other bytes
-        path = self._mirror.artifacts(self._channel, subdir) / filename
+    def _home(self, item: Staged, staged: Path, *, taken: bool) -> Home:
+        """``channels`` if the name is free there or holds these very bytes already.
+
+        Args:
+            taken: retired bytes of this name are still on the volume.
+        """
+        artifact = item.task.artifact
+        if taken and any(
+            retired.sha256 != item.sha256
+            for retired in self._ledger.retired(artifact.subdir, artifact.filename)
+        ):
+            return "replaced"  # a kept snapshot may still promise the other bytes
+        path = self._mirror.artifacts(self._channel, artifact.subdir) / artifact.filename
         if not path.exists() or path.samefile(staged):
             return "channels"
-        return "channels" if hash_file(path) == sha256 else "replaced"
+        return "channels" if hash_file(path) == item.sha256 else "replaced"
 
     def _target(self, row: Artifact) -> Path:
         if row.home == "channels":
@@ -116,6 +124,7 @@ class Committer:
 
     def _place(self, rows: Sequence[Artifact]) -> None:
         folders: set[Path] = set()
+        retired = self._ledger.retired_names()
         for row in rows:
             target = self._target(row)
             if target.parent not in folders:
@@ -129,7 +138,8 @@ class Committer:
                     f"{target} was being committed and is gone from staging too: was the mirror"
                     " volume changed by hand? Move the channel's ledger.db away and sync again"
                 )
-            self._drop_retired_copy(row)
+            if (row.subdir, row.filename) in retired:
+                self._drop_retired_copy(row)
         for folder in folders:
             sync_directory(folder)
             sync_directory(folder.parent)

@@ -8,21 +8,25 @@ is served; ``commit`` does that.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from syncer.errors import IntegrityError
-from syncer.fetch import Fetcher, Stop
 from syncer.repodata import LARGEST, Wanted
+from syncer.retry import Stop
+from syncer.transfer import Transfers
 from volume.errors import MirrorError, VolumeError
 from volume.files import link, make_directory, operation, unlink, volume_error
 from volume.layout import Mirror
+
+_BLOCK = 1 << 20  # bytes written and hashed at a time
+_ENDING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,9 @@ class Downloads:
     """
 
     def __init__(
-        self, fetcher: Fetcher, mirror: Mirror, stop: Stop, *, workers: int, meter: Meter
+        self, transfers: Transfers, mirror: Mirror, stop: Stop, *, workers: int, meter: Meter
     ) -> None:
-        self._fetcher = fetcher
+        self._transfers = transfers
         self._mirror = mirror
         self._stop = stop
         self._workers = workers
@@ -126,8 +130,10 @@ class Downloads:
                 # Whatever ended this ends the run: transfers in flight see it at their next chunk
                 # and keep what they have.
                 self._stop.set()
+            # A small transfer that hangs does not notice; the threads end with the process.
+            deadline = time.monotonic() + _ENDING_SECONDS
             for thread in threads:
-                thread.join()
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _attempt(self, task: Task) -> Staged | Failed | BaseException:
         error: MirrorError | None = None
@@ -162,7 +168,8 @@ class Downloads:
         for attempt in (1, 2):
             resumed = part.position > 0
             try:
-                part.receive(self._fetcher.stream(url, lambda: part.position, part.restart))
+                with part:
+                    self._transfers.receive(url, part)
                 return Staged(task, part.finish(url), part.position, url)
             except IntegrityError:
                 part.discard()
@@ -181,14 +188,15 @@ class Downloads:
             self._mirror.artifacts(task.channel, artifact.subdir),
             self._mirror.retired(task.channel, artifact.subdir),
         ):
-            found = folder / artifact.filename
+            found = f"{folder}/{artifact.filename}"
             try:
-                if found.stat().st_size == artifact.size and not path.exists():
-                    link(found, path)
+                # Most often it is not there: the cheapest possible way of asking.
+                if os.stat(found).st_size == artifact.size and not path.exists():  # noqa: PTH116
+                    link(Path(found), path)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise volume_error(error, "read", found) from error
+                raise volume_error(error, "read", Path(found)) from error
 
 
 class _Part:
@@ -199,10 +207,15 @@ class _Part:
         self._artifact = artifact
         self._meter = meter
         self._verify_md5 = artifact.sha256 is None
+        self._descriptor = -1
         self.restart()
 
     def restart(self) -> None:
         """Forget the bytes: the next ones are the first."""
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        if self._descriptor >= 0:
+            os.ftruncate(self._descriptor, 0)
         self.position = 0
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -211,8 +224,9 @@ class _Part:
         """Hash what an earlier run left; return the bytes that we have."""
         try:
             with self._path.open("rb", buffering=0) as stream:
-                while chunk := stream.read(1 << 20):
-                    self._add(chunk)
+                while chunk := stream.read(_BLOCK):
+                    self._hash(chunk)
+                    self.position += len(chunk)
         except FileNotFoundError:
             return 0
         except OSError as error:
@@ -223,36 +237,61 @@ class _Part:
             self.discard()
         return self.position
 
-    def receive(self, chunks: Iterator[bytes]) -> None:
-        """Append chunks as they come.
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes a while."""
+        return self._artifact.size is None or self._artifact.size > _BLOCK
+
+    def __enter__(self) -> Self:
+        # Neither emptied nor appended to: a server may make us start over in the middle.
+        with operation("stage", self._path):
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._flush()
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk.
 
         Raises:
             IntegrityError: more bytes come than upstream's index promises.
-            VolumeError: they can't be written.
+            VolumeError: it can't be written.
         """
         largest = LARGEST if self._artifact.size is None else self._artifact.size
-        # Not "a": a server may make us start over, and then we write from the beginning again.
-        with operation("stage", self._path):
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        with io.FileIO(descriptor, "wb") as stream:
-            os.fchmod(descriptor, 0o644)  # whatever the umask: nginx reads it one day
-            for chunk in chunks:
-                if self.position + len(chunk) > largest:
-                    raise IntegrityError(
-                        f"{self._artifact.filename}: upstream sends more than the"
-                        f" {largest:,} bytes that its index allows; left out"
-                    )
-                try:
-                    if stream.tell() != self.position:
-                        stream.seek(self.position)
-                        stream.truncate()
-                    rest = memoryview(chunk)
-                    while rest:  # a nearly full disk takes a part only
-                        rest = rest[stream.write(rest) :]
-                except OSError as error:
-                    raise volume_error(error, "stage", self._path) from error
-                self._add(chunk)
-                self._meter.received(len(chunk))
+        if self.position + len(chunk) > largest:
+            raise IntegrityError(
+                f"{self._artifact.filename}: upstream sends more than the {largest:,} bytes that"
+                " its index allows; left out, tried again next run"
+            )
+        self.position += len(chunk)
+        self._waiting.append(chunk)
+        self._waiting_size += len(chunk)
+        if self._waiting_size >= _BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write and hash what waits: libcurl's pieces are too small to do it for each."""
+        if not self._waiting:
+            return
+        block = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_size = 0
+        try:
+            rest = memoryview(block)
+            offset = self.position - len(block)
+            while rest:  # a nearly full disk takes a part only
+                written = os.pwrite(self._descriptor, rest, offset)
+                offset += written
+                rest = rest[written:]
+        except OSError as error:
+            raise volume_error(error, "stage", self._path) from error
+        self._hash(block)
+        self._meter.received(len(block))
 
     def finish(self, url: str) -> str:
         """Compare with what upstream's index promises; return the sha256.
@@ -279,8 +318,7 @@ class _Part:
         unlink(self._path)
         self.restart()
 
-    def _add(self, chunk: bytes) -> None:
-        self._sha256.update(chunk)
+    def _hash(self, block: bytes) -> None:
+        self._sha256.update(block)
         if self._verify_md5:
-            self._md5.update(chunk)
-        self.position += len(chunk)
+            self._md5.update(block)

@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 
 from syncer import run as runs
 from syncer.channel import ChannelSync, Tools
+from syncer.environment import Environment
 from syncer.errors import InterruptedRunError
-from syncer.fetch import Fetcher, Limits, Stop
+from syncer.fetch import Fetcher
 from syncer.plan import Totals
+from syncer.retry import Limits, Stop
 from syncer.run import Run
 from syncer.settings import Settings
+from syncer.transfer import Transfers
 from volume import identity, locks
 from volume.errors import MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
@@ -37,6 +40,7 @@ class Options:
 
 def tools(settings: Settings, stop: Stop, show_plan: Callable[[Sequence[Totals]], None]) -> Tools:
     """What every channel of a run shares."""
+    environment = Environment()
     limits = Limits(
         read_timeout=settings.read_timeout, tries=settings.tries, user_agent=settings.user_agent
     )
@@ -44,7 +48,8 @@ def tools(settings: Settings, stop: Stop, show_plan: Callable[[Sequence[Totals]]
         settings=settings,
         mirror=Mirror(settings.mirror_dir),
         state=State(settings.state_dir),
-        fetcher=Fetcher(limits, stop),
+        fetcher=Fetcher(limits, stop, environment),
+        transfers=Transfers(limits, stop, environment),
         stop=stop,
         show_plan=show_plan,
     )

@@ -5,6 +5,7 @@ Paths are computed, never looked up: no function here touches the disk.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def channel_of(channel_slug: str) -> str:
     return channel_slug.replace("~", "/")
 
 
+@functools.lru_cache(maxsize=4096)
+def _folder(root: Path, *parts: str) -> Path:
+    """Joined once: a commit asks for the same few folders once for each artifact."""
+    return root.joinpath(*parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Mirror:
     """Paths on the mirror volume. Names are checked by whoever read them (``volume.names``)."""
@@ -36,16 +43,16 @@ class Mirror:
         return self.root / "owner.json"
 
     def artifacts(self, channel: str, subdir: str) -> Path:
-        return self.root / "channels" / channel / subdir
+        return _folder(self.root, "channels", channel, subdir)
 
     def retired(self, channel: str, subdir: str) -> Path:
-        return self.root / "retired" / channel / subdir
+        return _folder(self.root, "retired", channel, subdir)
 
     def replaced(self, channel: str, subdir: str, sha256: str) -> Path:
         return self.root / "replaced" / channel / subdir / sha256
 
     def staging(self, channel: str, subdir: str) -> Path:
-        return self.root / "staging" / channel / subdir
+        return _folder(self.root, "staging", channel, subdir)
 
     def channel_folder(self, channel: str) -> Path:
         return self.root / "channels" / channel

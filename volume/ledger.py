@@ -284,6 +284,10 @@ class Ledger:
             )
         ]
 
+    def retired_names(self) -> set[tuple[str, str]]:
+        """(subdir, filename) of all retired bytes."""
+        return set(self._connection.execute("SELECT subdir, filename FROM retired").fetchall())
+
     def replaced(self) -> list[tuple[str, str, str]]:
         """(subdir, filename, sha256) of committed artifacts that are not in ``channels/``."""
         return self._connection.execute(

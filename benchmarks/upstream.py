@@ -1,0 +1,97 @@
+"""A synthetic upstream of many packages, on disk, served by nginx on loopback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+import zstandard
+
+from tests.support.nginx import executable, free_port, start
+from tests.support.packages import package
+
+SUBDIR = "linux-64"
+
+_NGINX = """
+worker_processes 1;
+pid {scratch}/nginx.pid;
+error_log {scratch}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {scratch}/b; proxy_temp_path {scratch}/p; fastcgi_temp_path {scratch}/f;
+  uwsgi_temp_path {scratch}/u; scgi_temp_path {scratch}/s;
+  sendfile on; tcp_nopush on; keepalive_requests 1000000;
+  default_type application/octet-stream;
+  server {{ listen 127.0.0.1:{port}; root {root}; }}
+}}
+"""
+
+
+def fill(folder: Path, *, packages: int, size: int) -> int:
+    """Write a channel ``bench`` below ``folder``; return its artifacts' bytes."""
+    subdir = folder / "bench" / SUBDIR
+    subdir.mkdir(parents=True)
+    sections: dict[str, dict[str, object]] = {"packages": {}, "packages.conda": {}}
+    total = 0
+    for number in range(packages):
+        made = package(
+            f"bench-{number // 8:05d}", f"1.{number % 8}", subdir=SUBDIR, padding_bytes=size
+        )
+        (subdir / made.filename).write_bytes(made.data)
+        sections[made.section][made.filename] = dict(made.record)
+        total += len(made.data)
+    _publish(subdir, SUBDIR, sections)
+    noarch = folder / "bench" / "noarch"
+    noarch.mkdir()
+    _publish(noarch, "noarch", {"packages": {}, "packages.conda": {}})
+    return total
+
+
+def _publish(folder: Path, subdir: str, sections: dict[str, dict[str, object]]) -> None:
+    document = {"info": {"subdir": subdir}, **sections, "removed": [], "repodata_version": 1}
+    text = json.dumps(document).encode()
+    (folder / "repodata.json").write_bytes(text)
+    (folder / "repodata.json.zst").write_bytes(zstandard.ZstdCompressor(level=3).compress(text))
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """Serve ``root`` with nginx; yield its URL.
+
+    Raises:
+        RuntimeError: this machine has no nginx.
+    """
+    if executable() is None:
+        raise RuntimeError("no nginx on this machine: apt-get install nginx-light")
+    with tempfile.TemporaryDirectory(prefix="bench-nginx-") as scratch_name:
+        scratch = Path(scratch_name)
+        scratch.chmod(0o777)
+        port = free_port()
+        text = _NGINX.format(scratch=scratch, port=port, root=root)
+        process = start(scratch, text)
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait(url, process)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    retries = requests.adapters.Retry(connect=50, backoff_factor=0.02)
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount(
+            f"{urlsplit(url).scheme}://", requests.adapters.HTTPAdapter(max_retries=retries)
+        )
+        session.get(url, timeout=5)
+    if process.poll() is not None:
+        raise RuntimeError("nginx ended at once")
