@@ -14,7 +14,7 @@ from volume import documents
 from volume.errors import WrongVolumeError
 from volume.files import make_directory
 from volume.layout import MIRROR_FOLDERS, STATE_FOLDERS, Mirror, State
-from volume.locks import check_local
+from volume.locks import Held, check_local
 
 
 def claim(mirror: Mirror, state: State, *, accept_new_mirror: bool = False) -> str:
@@ -30,6 +30,13 @@ def claim(mirror: Mirror, state: State, *, accept_new_mirror: bool = False) -> s
     """
     make_directory(state.root)
     check_local(state.root)
+    make_directory(state.identity_lock.parent)
+    # The syncer and the indexer start together: they must not invent two ids.
+    with Held(state.identity_lock, role="start", wait_seconds=60.0):
+        return _claim(mirror, state, accept_new_mirror)
+
+
+def _claim(mirror: Mirror, state: State, accept_new_mirror: bool) -> str:
     ours = documents.read(state.instance)
     theirs = documents.read(mirror.owner)
     if ours is not None and theirs is None and not accept_new_mirror:

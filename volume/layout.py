@@ -88,6 +88,11 @@ class State:
     def sync_lock(self) -> Path:
         return self.root / "locks" / "sync.lock"
 
+    @property
+    def identity_lock(self) -> Path:
+        """Held for moments at start; never while another lock is waited for."""
+        return self.root / "locks" / "identity.lock"
+
     def channel_lock(self, channel: str) -> Path:
         return self.root / "locks" / f"channel-{slug(channel)}.lock"
 

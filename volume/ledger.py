@@ -156,6 +156,9 @@ class Ledger:
                     ledger._connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA,))
                     ledger._connection.execute("INSERT INTO meta VALUES ('serial', 0)")
             ledger._check()
+        except sqlite3.DatabaseError as error:
+            ledger.close()
+            raise StateError(f"{path} is damaged ({error}); {_CURE}") from error
         except BaseException:
             ledger.close()
             raise
@@ -200,8 +203,10 @@ class Ledger:
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self.close()
+        if isinstance(error, sqlite3.DatabaseError):
+            raise StateError(f"{self.path} is damaged ({error}); {_CURE}") from error
 
     @contextlib.contextmanager
     def transaction(self, name: str) -> Iterator[None]:

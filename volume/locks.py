@@ -10,6 +10,7 @@ Not guaranteed: exclusion between hosts. The state volume is local for that reas
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -81,8 +82,9 @@ class Held:
                 "since": datetime.now(UTC).isoformat(timespec="seconds"),
             }
         )
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, note.encode() + b"\n", 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, note.encode() + b"\n", 0)
 
 
 def held(

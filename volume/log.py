@@ -12,7 +12,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@|(?<=/t/)[^/\s]+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@|(?<=/t/)[^/\s]+")
 
 
 def redact(message: str) -> str:

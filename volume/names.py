@@ -40,9 +40,10 @@ SUBDIRS = frozenset(
 )
 
 # A channel's first segment must not look like a fixed path of the web server or of a client.
-RESERVED_CHANNELS = frozenset({"archive", "miniconda", "snapshots", "cloud", "anaconda", "site"})
+RESERVED_CHANNELS = frozenset({"archive", "miniconda", "snapshots", "cloud", "site"})
 
 _CHANNEL_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LONGEST_CHANNEL = 200  # its slug becomes one path segment, with a few letters around it
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}")  # old channels have upper case
 _VERSION = re.compile(r"[a-zA-Z0-9_.+!~*]{1,128}")
 _BUILD = re.compile(r"[a-zA-Z0-9_.+]{1,128}")
@@ -90,6 +91,10 @@ def check_channel(channel: str) -> str:
         NameRefusedError: it can't be a channel name, or would hide a path of the web server.
     """
     segments = channel.split("/")
+    if len(channel) > _LONGEST_CHANNEL:
+        raise NameRefusedError(
+            f"channel name {channel[:40]!r}... is longer than {_LONGEST_CHANNEL} characters"
+        )
     if not all(_CHANNEL_SEGMENT.fullmatch(segment) for segment in segments):
         raise NameRefusedError(
             f"channel name {channel!r} is not made of letters, digits, '.', '_', '-' and '/'"

@@ -1,0 +1,114 @@
+"""The command line: the container's entrypoint is this, and so is ``python -m indexer``.
+
+No arguments run the loop; anything else is one command. Exit codes: 0 ok, 1 failure, 2 usage or
+configuration, 3 partial, 10 wrong volume, 11 locked, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from indexer import commands
+from indexer import settings as configuration
+from indexer.index import Volumes
+from indexer.loop import Heartbeat, Loop
+from indexer.settings import Settings
+from indexer.stop import Stop
+from volume import log
+from volume.errors import MirrorError
+from volume.identity import claim
+from volume.layout import Mirror, State
+
+_WAIT_SECONDS = 300.0  # long enough for the loop's own run over a large channel
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="indexer",
+        description="Publish the index of every channel on the mirror volume. Without arguments:"
+        " do so whenever something is committed or added by hand, until stopped.",
+        epilog="Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 partial, 10 wrong volume,"
+        " 11 locked, 130 interrupted.",
+    )
+    parser.add_argument("--once", action="store_true", help="index now; the exit code tells")
+    parser.add_argument("--loop", action="store_true", help="what no arguments do")
+    parser.add_argument(
+        "--channel", action="append", metavar="CHANNEL", help="with --once: only it"
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=_WAIT_SECONDS,
+        metavar="SECONDS",
+        help=f"how long to wait for a channel that is busy (default {_WAIT_SECONDS:g})",
+    )
+    parser.add_argument("--json", action="store_true", help="print for machines")
+    known = parser.add_subparsers(dest="command", metavar="command")
+    for name, text in (
+        ("generations", "list the generations that are kept"),
+        ("status", "what is published, what is committed, what was left out"),
+        ("health", "for Docker: whether the running indexer lives"),
+        ("config", "the settings in force"),
+    ):
+        command = known.add_parser(name, help=text)
+        command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+        if name in {"generations", "status"}:
+            command.add_argument("only", nargs="?", metavar="CHANNEL")
+    back = known.add_parser(
+        "rollback",
+        help="publish an older generation again",
+        description="Publish an older generation of a channel again. It holds until something new"
+        " is committed or added, or until --release publishes the newest generation again.",
+    )
+    back.add_argument("only", nargs="?", metavar="CHANNEL", help="needed if there are several")
+    back.add_argument("--to", type=int, metavar="N", help="which one; default: the one before")
+    back.add_argument("--release", action="store_true", help="end a rollback")
+    back.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.once or options.loop) and options.command:
+        parser.error("--once, --loop and a command exclude each other")
+    if options.channel and not options.once:
+        parser.error("--channel goes with --once")
+    try:
+        settings = configuration.read(os.environ)
+        log.configure(settings.log_level, settings.log_format)
+        return _run(settings, options)
+    except MirrorError as error:
+        if options.json:
+            print(json.dumps({"status": "failed", "error": log.redact(str(error))}))
+        for line in str(error).splitlines():
+            print(f"indexer: {log.redact(line)}", file=sys.stderr)
+        return error.exit_code
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
+    mirror, state = Mirror(settings.mirror_dir), State(settings.state_dir)
+    if options.command == "config":
+        return commands.config(settings, as_json=options.json)
+    if options.command == "health":
+        return commands.health(state, time.time())
+    is_loop = not options.once and not options.command
+    beat = Heartbeat(state.index_heartbeat).beat if is_loop else lambda: None
+    stop = Stop(beat)
+    volumes = Volumes(mirror, state, settings, stop)
+    if options.command in {"generations", "status"}:
+        show = commands.generations if options.command == "generations" else commands.status
+        return show(volumes, options.only, as_json=options.json)
+    claim(mirror, state)
+    if options.command == "rollback":
+        return commands.rollback(volumes, options)
+    stop.install()
+    if is_loop:
+        return Loop(volumes).run()
+    return commands.once(volumes, options)

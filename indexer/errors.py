@@ -1,0 +1,47 @@
+"""The indexer's branch of the exception tree (``volume.errors``).
+
+MirrorError
++-- EngineError            conda index is missing, of another version, or failed
++-- VerificationError      a generation is not what was committed; it is not published
++-- MissingLedgerError     a mirrored channel has lost its ledger; the syncer rebuilds it
++-- InterruptedRunError    130, somebody stopped the run; what is published stays
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from volume.errors import MirrorError
+
+PARTIAL = 3
+"""Exit code: what is published is right, but something was left out."""
+
+
+class EngineError(MirrorError):
+    """``conda index`` can't be used, or failed."""
+
+
+class VerificationError(MirrorError):
+    """A finished generation does not hold what it must hold."""
+
+    def __init__(self, channel: str, subdir: str, fact: str) -> None:
+        super().__init__(channel, subdir, fact)
+        self.channel = channel
+        self.subdir = subdir
+        self.fact = fact
+
+    def __str__(self) -> str:
+        return (
+            f"{self.channel}/{self.subdir}: {self.fact}; this generation is thrown away and the"
+            " published one stays"
+        )
+
+
+class MissingLedgerError(MirrorError):
+    """A channel that was mirrored has no ledger any more."""
+
+
+class InterruptedRunError(MirrorError):
+    """Somebody stopped the run."""
+
+    exit_code: ClassVar[int] = 130

@@ -1,0 +1,319 @@
+"""The story of one channel's index: from what is committed to what is published.
+
+The channel's lock is held from reading the ledger to the swap. Until the swap nothing that anybody
+sees is touched, so whatever goes wrong ends with the old generation still served, and the draft is
+thrown away. A cache that turns out to be wrong is made anew, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from indexer import complete, generation, hold, local, run_exports, seed, shards, work
+from indexer.engine import Engine
+from indexer.errors import PARTIAL, VerificationError
+from indexer.generation import Draft
+from indexer.listing import Listing
+from indexer.memory import LocalFile, Memory
+from indexer.opening import Opener, link_local
+from indexer.settings import Settings
+from indexer.stop import Stop
+from indexer.verify import Check, verify
+from indexer.work import Work
+from volume import files, generations, locks
+from volume.generations import Generation, LeftOut
+from volume.layout import Mirror, State
+from volume.ledger import Ledger
+
+log = logging.getLogger("indexer.index")
+
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """Where things are, how to behave, and whether to stop."""
+
+    mirror: Mirror
+    state: State
+    settings: Settings
+    stop: Stop
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one channel. ``generation`` is the newest; ``is_new`` if it was made now."""
+
+    channel: str
+    generation: Generation | None
+    is_new: bool
+    pending: tuple[LocalFile, ...]
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 if something was left out."""
+        has_left_out = self.pending or (self.generation and self.generation.left_out)
+        return PARTIAL if has_left_out else 0
+
+
+def has_work(volumes: Volumes, channel: str) -> str | None:
+    """Why a channel needs an index, or None; takes no lock and changes nothing that is served.
+
+    Raises:
+        MirrorError: see ``work.find``.
+    """
+    state = volumes.state
+    with _open(state, channel) as (memory, ledger):
+        return work.find(volumes.mirror, state, channel, memory, ledger, now=volumes.clock()).reason
+
+
+def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) -> Outcome:
+    """Publish a new generation of a channel, if there is work.
+
+    Raises:
+        LockBusyError: somebody else holds the channel.
+        MirrorError: it could not be indexed; what was published stays.
+    """
+    started = time.monotonic()
+    lock_path = volumes.state.channel_lock(channel)
+    files.make_directory(lock_path.parent)
+    with locks.held(lock_path, role="indexer", wait_seconds=wait_seconds) as lock:
+        generation.converge(volumes.mirror, volumes.state, channel)
+        with _open(volumes.state, channel) as (memory, ledger):
+            found = work.find(
+                volumes.mirror, volumes.state, channel, memory, ledger, now=volumes.clock()
+            )
+            if found.reason is None:
+                seconds = time.monotonic() - started
+                return Outcome(channel, found.newest, False, found.look.pending, seconds)
+            log.info("%s: indexing, because %s", channel, found.reason)
+            run = _Run(volumes, channel, memory, ledger, found, lock)
+            made = run.make()
+    seconds = time.monotonic() - started
+    is_new = found.newest is None or made.number != found.newest.number
+    log.info(
+        "%s: generation %d %s in %.1f s: %d artifacts",
+        channel,
+        made.number,
+        "published" if is_new else "stays, nothing changed for clients,",
+        seconds,
+        sum(published.records for published in made.subdirs.values()),
+    )
+    return Outcome(channel, made, is_new, (*found.look.pending, *run.undecided), seconds)
+
+
+@contextlib.contextmanager
+def _open(state: State, channel: str):  # type: ignore[no-untyped-def]
+    ledger = Ledger.read(state.ledger(channel))
+    try:
+        with Memory.open(state.index_memory(channel)) as memory:
+            yield memory, ledger
+    finally:
+        if ledger is not None:
+            ledger.close()
+
+
+class _Run:
+    """One attempt to make a generation of one channel, under its lock."""
+
+    def __init__(
+        self,
+        volumes: Volumes,
+        channel: str,
+        memory: Memory,
+        ledger: Ledger | None,
+        found: Work,
+        lock: int,
+    ) -> None:
+        self._mirror = volumes.mirror
+        self._state = volumes.state
+        self._settings = volumes.settings
+        self._stop = volumes.stop
+        self._now = volumes.clock()
+        self._channel = channel
+        self._memory = memory
+        self._ledger = ledger
+        self._found = found
+        self._root = volumes.state.engine(channel)
+        self._engine = Engine(
+            volumes.settings.conda_exe, volumes.stop, self._root / "engine.log", lock
+        )
+        self.undecided: list[LocalFile] = []
+
+    def make(self) -> Generation:
+        version = self._engine.version()
+        subdirs = sorted(
+            {"noarch", *self._found.look.subdirs, *(self._ledger.subdirs() if self._ledger else ())}
+        )
+        listing = Listing(self._channel, self._ledger, self._memory, tuple(subdirs))
+        draft = generation.start(self._mirror, self._state, self._channel, listing.subdirs)
+        try:
+            self._take_in(draft)
+            self._link_replaced(draft)
+            self._fill(draft, listing)
+            document = Generation(
+                number=draft.number,
+                serial=self._found.serial,
+                local=local.fingerprint(self._memory.local_files()),
+                snapshot="",
+                created=self._now,
+                engine=f"conda-index {version}",
+                subdirs=listing.published(),
+                left_out=self._left_out(),
+            )
+            self._stop.check()
+            if self._found.newest is not None and generation.is_same(draft):
+                return self._confirm(draft, self._found.newest, document)
+            self._note_left_shards(draft, listing)
+            published = generation.publish(self._mirror, self._state, draft, document)
+        except BaseException:
+            if generations.read(self._state, self._channel, draft.number) is None:
+                files.remove_tree(draft.folder)
+            raise
+        hold.release(self._state, self._channel)
+        keep = self._settings.keep_generations
+        generation.prune(self._mirror, self._state, self._channel, keep)
+        return published
+
+    def _confirm(self, draft: Draft, newest: Generation, document: Generation) -> Generation:
+        """Nothing changed for clients: note what it was confirmed for, and drop the draft."""
+        files.remove_tree(draft.folder)
+        confirmed = replace(
+            newest, serial=document.serial, local=document.local, left_out=document.left_out
+        )
+        generations.write(self._state, self._channel, confirmed)
+        return confirmed
+
+    # -- artifacts in the generation -------------------------------------------------------------
+
+    def _take_in(self, draft: Draft) -> None:
+        look = self._found.look
+        opener = Opener(
+            self._mirror, draft, self._engine, self._root.with_name("scratch"), self._stop
+        )
+        decided, self.undecided = opener.open(look.changed) if look.changed else ([], [])
+        with self._memory.transaction():
+            self._memory.forget(look.gone)
+            self._memory.forget(self.undecided)
+            self._memory.remember(decided)
+        lost = [
+            record.file
+            for subdir in look.subdirs
+            for record in self._memory.accepted(subdir)
+            if not self._link_known(draft, record.file)
+        ]
+        with self._memory.transaction():
+            self._memory.forget(lost)
+        self.undecided += lost
+
+    def _link_known(self, draft: Draft, file: LocalFile) -> bool:
+        target = draft.folder / file.subdir / file.filename
+        sources = [self._mirror.artifacts(self._channel, file.subdir) / file.filename]
+        if draft.base is not None:
+            sources.insert(0, draft.base / file.subdir / file.filename)
+        if local.is_unchanged(target, file):
+            return True
+        for source in sources:
+            if local.is_unchanged(source, file):
+                link_local(source, target)
+                return True
+        return False
+
+    def _link_replaced(self, draft: Draft) -> None:
+        """Bytes that are not in ``channels/`` under their name are found in the generation."""
+        if self._ledger is None:
+            return
+        wanted: dict[tuple[str, str], Path] = {}
+        for retired in self._ledger.retired():
+            if retired.home == "replaced" and retired.reason != "replaced":
+                home = self._mirror.replaced(self._channel, retired.subdir, retired.sha256)
+                if self._ledger.artifact(retired.subdir, retired.filename) is None:
+                    wanted[retired.subdir, retired.filename] = home / retired.filename
+        for artifact in self._ledger.in_replaced():
+            home = self._mirror.replaced(self._channel, artifact.subdir, artifact.sha256)
+            wanted[artifact.subdir, artifact.filename] = home / artifact.filename
+        for (subdir, filename), source in wanted.items():
+            if (draft.folder / subdir).is_dir():
+                link_local(source, draft.folder / subdir / filename)
+
+    # -- the index itself ------------------------------------------------------------------------
+
+    def _fill(self, draft: Draft, listing: Listing) -> None:
+        if self._ledger is not None:
+            read = run_exports.read_missing(
+                self._mirror, self._channel, self._ledger, self._memory, self._stop
+            )
+            if read:
+                log.info("%s: run_exports read from %d packages", self._channel, read)
+        try:
+            self._fill_once(draft, listing)
+        except (seed.StaleCacheError, VerificationError) as error:
+            # The cache is all that we can have got wrong and can make anew.
+            log.warning("%s: the engine's cache is made anew (%s)", self._channel, error)
+            files.remove_tree(self._root)
+            generation.clear_index(draft)
+            self._fill_once(draft, listing)
+
+    def _fill_once(self, draft: Draft, listing: Listing) -> None:
+        self._link_shards(draft, listing)
+        self._seed(listing)
+        self._stop.check()
+        self._engine.index(self._root, draft.folder, listing.subdirs, self._channel)
+        complete.complete(draft, listing, self._stop)
+        serial = self._found.newest.serial if self._found.newest and draft.base else 0
+        verify(Check(self._mirror, draft, listing, serial), self._stop)
+
+    def _seed(self, listing: Listing) -> None:
+        missing = [
+            subdir for subdir in listing.subdirs if not seed.cache_path(self._root, subdir).exists()
+        ]
+        if missing:
+            files.make_directory(self._root)
+            self._engine.create_caches(self._root, missing)
+        source = seed.Source(self._ledger.path if self._ledger else None, self._memory.path)
+        for subdir in listing.subdirs:
+            seed.seed(seed.cache_path(self._root, subdir), subdir, source)
+
+    # -- shards ----------------------------------------------------------------------------------
+
+    def _link_shards(self, draft: Draft, listing: Listing) -> None:
+        """Keep what is published reachable; the engine writes a shard only where there is none."""
+        if draft.base is None:
+            return
+        oldest = self._now - self._settings.keep_shards_days * _DAY
+        for subdir in listing.subdirs:
+            left = self._memory.left_shards(subdir)
+            for name in shards.names(draft.base / subdir):
+                if left.get(name, self._now) >= oldest:
+                    link_local(draft.base / subdir / name, draft.folder / subdir / name)
+
+    def _note_left_shards(self, draft: Draft, listing: Listing) -> None:
+        with self._memory.transaction():
+            for subdir in listing.subdirs:
+                folder = draft.folder / subdir
+                index = shards.read_index(folder)
+                referenced = {digest + shards.SUFFIX for digest in index.shards.values()}
+                before = self._memory.left_shards(subdir)
+                left = {
+                    name: before.get(name, self._now) for name in shards.names(folder) - referenced
+                }
+                self._memory.set_left_shards(subdir, left)
+
+    def _left_out(self) -> tuple[LeftOut, ...]:
+        return tuple(
+            LeftOut(
+                record.file.subdir,
+                record.file.filename,
+                record.file.size,
+                record.file.mtime_ns,
+                record.refused or "",
+            )
+            for record in self._memory.refused()
+        )

@@ -1,0 +1,70 @@
+"""The indexer's settings, each defined once (``volume.settings``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from volume import settings as define
+from volume.settings import setting
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    keep_generations: int = setting(
+        "KEEP_GENERATIONS", "5", define.whole_number(1, 1000),
+        "How many generations of each channel's index are kept, for rollback and dated snapshots.",
+        section="Index",
+    )  # fmt: skip
+    keep_shards_days: float = setting(
+        "KEEP_SHARDS_DAYS", "7", define.number(0, 365),
+        "Days that a shard stays downloadable after the index no longer names it; mamba may use"
+        " an index for a day.",
+        section="Index",
+    )  # fmt: skip
+    poll_seconds: float = setting(
+        "INDEX_POLL_SECONDS", "5", define.number(0.1, 3600),
+        "Seconds between two looks for new commits and for files that were added by hand.",
+        section="Index",
+    )  # fmt: skip
+    log_level: str = setting(
+        "LOG_LEVEL", "info", define.one_of("debug", "info", "warning"),
+        "How much to log: debug, info or warning.",
+        section="Logging",
+    )  # fmt: skip
+    log_format: str = setting(
+        "LOG_FORMAT", "text", define.one_of("text", "json"),
+        "How to log: text for people, json for machines.",
+        section="Logging",
+    )  # fmt: skip
+    mirror_dir: Path = setting(
+        "MIRROR_DIR", "/srv/mirror", define.path,
+        "Where the mirror volume is, when run without containers.",
+        section="Without containers",
+    )  # fmt: skip
+    state_dir: Path = setting(
+        "STATE_DIR", "/srv/state", define.path,
+        "Where the state volume is, when run without containers.",
+        section="Without containers",
+    )  # fmt: skip
+    conda_exe: str = setting(
+        "CONDA_EXE", "conda", define.text,
+        "The conda that has conda-index installed, when run without containers.",
+        section="Without containers",
+    )  # fmt: skip
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    return define.read(Settings, environment, others=_FOREIGN)
+
+
+# Names of other programs that are too close to ours to be called misspelt.
+_FOREIGN = ("MIRROR_DATA", "MIRROR_BIND", "_CONDA_EXE", "CONDA_BASE")

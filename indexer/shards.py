@@ -1,0 +1,103 @@
+"""Shards: content-addressed files, one per package name, and the index that names them (CEP 16)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]  # it ships no types
+import zstandard
+
+INDEX = "repodata_shards.msgpack.zst"
+SUFFIX = ".msgpack.zst"
+
+_SHARD = re.compile(r"[0-9a-f]{64}\.msgpack\.zst")
+
+
+class MalformedShardError(Exception):
+    """A file is not a shard or shard index; never leaves the indexer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardIndex:
+    """``shards`` maps a package name to the sha256 of its shard, in hex."""
+
+    info: dict[str, Any]
+    version: int
+    shards: dict[str, str]
+
+    @property
+    def undated(self) -> object:
+        """What clients act on: two indexes that differ in their date only are equal."""
+        info = {key: value for key, value in self.info.items() if key != "created_at"}
+        return info, self.version, self.shards
+
+
+def is_shard(filename: str) -> bool:
+    """Whether this is the name of a shard."""
+    return _SHARD.fullmatch(filename) is not None
+
+
+def names(folder: Path) -> set[str]:
+    """The filenames of all shards in a folder."""
+    try:
+        listed = os.listdir(folder)  # noqa: PTH208 - names are all we need of many thousands
+        return {name for name in listed if is_shard(name)}
+    except FileNotFoundError:
+        return set()
+
+
+def read_index(folder: Path) -> ShardIndex:
+    """The shard index of a subdir.
+
+    Raises:
+        MalformedShardError: it is missing or can't be understood.
+    """
+    try:
+        document = _decode((folder / INDEX).read_bytes())
+        return ShardIndex(
+            info=document["info"],
+            version=document["version"],
+            shards={name: digest.hex() for name, digest in document["shards"].items()},
+        )
+    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
+        raise MalformedShardError(f"{INDEX} can't be understood: {error!r}") from error
+
+
+def read(folder: Path, digest: str, *, check_hash: bool) -> dict[str, Any]:
+    """One shard.
+
+    Raises:
+        MalformedShardError: it is missing, damaged, or not what its name says.
+    """
+    try:
+        data = (folder / f"{digest}{SUFFIX}").read_bytes()
+        if check_hash and hashlib.sha256(data).hexdigest() != digest:
+            raise MalformedShardError(f"shard {digest[:12]} does not have the hash in its name")
+        return _decode(data)
+    except (OSError, ValueError) as error:
+        raise MalformedShardError(f"shard {digest[:12]} can't be read: {error}") from error
+
+
+def plain(record: dict[str, Any]) -> dict[str, Any]:
+    """A shard's record as repodata.json has it: hashes in hex, no run_exports (CEP 21)."""
+    kept = {key: value for key, value in record.items() if key != "run_exports"}
+    for key in ("sha256", "md5"):
+        if isinstance(kept.get(key), bytes):
+            kept[key] = kept[key].hex()
+    return kept
+
+
+def _decode(data: bytes) -> dict[str, Any]:
+    try:
+        unpacked = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+        document = msgpack.unpackb(unpacked, strict_map_key=False)
+    except (zstandard.ZstdError, msgpack.UnpackException, RecursionError) as error:
+        raise ValueError(repr(error)) from error
+    if not isinstance(document, dict):
+        raise ValueError("not a map")
+    return document

@@ -1,0 +1,104 @@
+"""The pages that people open, served by the real nginx."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.nginx import Nginx, executable, serving
+
+
+@pytest.fixture
+def site(mirror_dir: Path) -> Path:
+    """A site as the syncer writes it."""
+    folder = mirror_dir / "site"
+    folder.mkdir()
+    for name in ("index.html", "condarc", "mambarc", "pixi.toml"):
+        (folder / name).write_text(f"{name}: http://mirror.invalid/cloud http://mirror.invalid\n")
+    (folder / "status.json").write_text('{"url": "http://mirror.invalid"}')
+    (folder / "metrics").write_text("up 1\n")
+    (folder / "icon.svg").write_text("<svg/>")
+    return folder
+
+
+def test_before_the_first_sync(nginx: Nginx) -> None:
+    for path in ("/", "/index.html"):
+        answer = requests.get(nginx.url + path)
+        assert answer.status_code == 200
+        assert "the first sync is on its way" in answer.text
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        # Or people would look at it for a minute after the first publication.
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "http://" not in answer.text.replace(nginx.url, "")
+    assert requests.get(f"{nginx.url}/healthz").text == "ok\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/condarc", "text/plain; charset=utf-8"),
+        ("/mambarc", "text/plain; charset=utf-8"),
+        ("/pixi.toml", "text/plain"),
+    ],
+)
+def test_client_configurations_name_this_mirror_as_the_client_does(
+    nginx: Nginx, site: Path, path: str, content_type: str
+) -> None:
+    name = path.removeprefix("/") or "index.html"
+    for headers, url in (
+        ({}, nginx.url),
+        ({"Host": "mirror.lan"}, "http://mirror.lan"),
+        ({"Host": "[fd00::1]:8080"}, "http://[fd00::1]:8080"),
+        ({"Host": "mirror.lan", "X-Forwarded-Proto": "https"}, "https://mirror.lan"),
+        ({"Host": "mirror.lan", "X-Forwarded-Proto": "javascript"}, "http://mirror.lan"),
+        ({"Host": '"><script>'}, "http://mirror.invalid"),
+    ):
+        answer = requests.get(nginx.url + path, headers=headers)
+        if "<" in headers.get("Host", "") and answer.status_code == 400:
+            continue  # newer nginx refuses such a host by itself
+        assert answer.text == f"{name}: {url}/cloud {url}\n"
+        assert answer.headers["Content-Type"].startswith(content_type)
+        assert answer.headers["Cache-Control"] == "public, max-age=60, must-revalidate"
+
+
+def test_documents_for_machines_are_not_touched(nginx: Nginx, site: Path) -> None:
+    status = requests.get(f"{nginx.url}/status.json")
+    assert status.json() == {"url": "http://mirror.invalid"}
+    metrics = requests.get(f"{nginx.url}/metrics")
+    assert (metrics.text, metrics.headers["Content-Type"]) == ("up 1\n", "text/plain")
+    assert metrics.headers["Cache-Control"] == status.headers["Cache-Control"] == "no-cache"
+    assert requests.get(f"{nginx.url}/icon.svg").text == "<svg/>"
+
+
+def test_artifacts_and_indexes_are_not_rewritten(nginx: Nginx, mirror_dir: Path) -> None:
+    folder = mirror_dir / "index/conda-forge/gen-000001/noarch"
+    folder.mkdir(parents=True)
+    (folder / "repodata.json").write_text('"http://mirror.invalid"')
+    (mirror_dir / "index/conda-forge/current").symlink_to("gen-000001")
+    answer = requests.get(f"{nginx.url}/conda-forge/noarch/repodata.json")
+    assert answer.text == '"http://mirror.invalid"'
+
+
+def test_ipv6_where_the_kernel_has_it(mirror_dir: Path) -> None:
+    if executable() is None:
+        pytest.skip("no nginx on this machine: apt-get install nginx-light")
+    try:
+        socket.socket(socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("the kernel has no IPv6")
+    with serving(mirror_dir, on_ipv6=True) as running:
+        for host in ("127.0.0.1", "[::1]"):
+            answer = requests.get(f"http://{host}:{running.port}/healthz")
+            assert answer.text == "ok\n"
+
+
+def test_every_request_is_in_the_log_once(nginx: Nginx) -> None:
+    requests.get(f"{nginx.url}/conda-forge/linux-64/missing-1.0-0.conda?x=1")
+    requests.get(f"{nginx.url}/healthz")
+    nginx.stop()
+    lines = nginx.access_log.read_text().splitlines()
+    assert len(lines) == 1
+    assert '"uri":"/conda-forge/linux-64/missing-1.0-0.conda?x=1","status":404' in lines[0]
+    assert nginx.error_log.read_text() == ""

@@ -1,0 +1,64 @@
+"""py-rattler as a client: one solve, or one solve and install, in a process of its own.
+
+Reads a JSON request on standard input, writes a JSON answer on standard output. Started by
+`clients.rattler_solve` and `clients.rattler_install`, as py-rattler can crash at interpreter exit
+after success, and keeps state in its process that the next test would see.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rattler import (
+    BuildString,
+    Channel,
+    Gateway,
+    GenericVirtualPackage,
+    PackageName,
+    SourceConfig,
+    Version,
+    install,
+    solve,
+)
+
+# What a client on linux has; of no consequence for other subdirs.
+VIRTUAL_PACKAGES = (("__glibc", "2.36"), ("__linux", "6.1"), ("__unix", "0"))
+
+
+async def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what the request says; errors are part of the answer."""
+    cache = Path(request["cache"])
+    try:
+        records = await solve(
+            [Channel(request["channel"])],
+            request["specs"],
+            platforms=[request["subdir"], "noarch"],
+            virtual_packages=[
+                GenericVirtualPackage(PackageName(name), Version(version), BuildString("0"))
+                for name, version in VIRTUAL_PACKAGES
+            ],
+            gateway=Gateway(
+                cache_dir=cache / "repodata",
+                default_config=SourceConfig(
+                    sharded_enabled=request["variant"] == "shards",
+                    zstd_enabled=request["variant"] in ("shards", "zst"),
+                    bz2_enabled=request["variant"] in ("shards", "zst", "bz2"),
+                ),
+            ),
+        )
+        if request["prefix"] is not None:
+            await install(
+                records, request["prefix"], cache_dir=cache / "packages", show_progress=False
+            )
+    except Exception as error:  # noqa: BLE001 - rattler has many, and the test reads the message
+        return {"error": f"{type(error).__name__}: {error}", "files": []}
+    return {"error": None, "files": sorted(record.file_name for record in records)}
+
+
+if __name__ == "__main__":
+    result = asyncio.run(answer(json.load(sys.stdin)))
+    print(json.dumps(result), flush=True)
+    os._exit(0)

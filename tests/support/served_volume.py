@@ -1,0 +1,66 @@
+"""A mirror volume with everything that nginx may be asked for, and a client to ask it.
+
+Guaranteed: each file's content is its own path, so that an answer tells which file it came from.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+SHARD = "0123456789abcdef" * 4 + ".msgpack.zst"
+SNAPSHOT = "2026-11-22T10-00-00Z"
+INDEX_FILES = (
+    "repodata.json",
+    "repodata.json.zst",
+    "repodata.json.bz2",
+    "current_repodata.json",
+    "repodata_shards.msgpack.zst",
+    "run_exports.json.zst",
+    SHARD,
+    "index.html",
+)
+CHANNELS = ("conda-forge", "conda-forge/label/rc", "pkgs/main")
+
+
+def write(path: Path, content: str | bytes | None = None) -> Path:
+    """Write a file; without content, its own path is its content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = str(path) if content is None else content
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def fill(mirror: Path) -> None:
+    """Three channels with two generations each, and installers; no site."""
+    for channel in CHANNELS:
+        for generation in ("gen-000001", "gen-000002"):
+            folder = mirror / "index" / channel / generation
+            for name in INDEX_FILES:
+                write(folder / "linux-64" / name)
+            write(folder / "channeldata.json")
+        index = mirror / "index" / channel
+        (index / "current").symlink_to("gen-000002")
+        (index / "snapshots").mkdir()
+        (index / "snapshots" / SNAPSHOT).symlink_to("../gen-000001")
+        write(mirror / "channels" / channel / "linux-64/zlib-1.3-0.conda")
+        write(mirror / "channels" / channel / "linux-64/a-1!2.0+g1-0.tar.bz2")
+        write(mirror / "retired" / channel / "linux-64/old-1.0-0.conda")
+    for name in ("Miniconda3-latest-Linux-x86_64.sh", ".files.json"):
+        write(mirror / "installers/miniconda" / name)
+    write(mirror / "installers/archive/Anaconda3-2026.07-Linux-x86_64.sh")
+
+
+class Asker:
+    """Asks nginx for paths; redirects are not followed."""
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self._url = url
+        self._session = session
+
+    def __call__(
+        self, path: str, headers: Mapping[str, str] | None = None, *, method: str = "GET"
+    ) -> requests.Response:
+        return self._session.request(
+            method, self._url + path, headers=headers, allow_redirects=False
+        )

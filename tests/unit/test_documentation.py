@@ -1,0 +1,51 @@
+"""Settings, Compose file, .env.example and documentation say the same."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from docs.generate import REPOSITORY, configuration, env_example, every_definition
+from indexer.settings import Settings as IndexerSettings
+from syncer.settings import Settings as SyncerSettings
+from volume.settings import definitions
+
+COMPOSE = (REPOSITORY / "docker-compose.yml").read_text()
+INSIDE = {"MIRROR_DIR", "STATE_DIR", "CONDA_EXE"}  # the images set them
+
+
+def passed_to(service: str) -> set[str]:
+    environment = yaml.safe_load(COMPOSE)["services"][service]["environment"]
+    return set(environment)
+
+
+def test_the_generated_files_are_up_to_date() -> None:
+    stale = "stale: run python -m docs.generate"
+    assert (REPOSITORY / ".env.example").read_text() == env_example(), stale
+    assert (REPOSITORY / "docs" / "configuration.md").read_text() == configuration(), stale
+
+
+def test_compose_passes_every_setting_to_its_program() -> None:
+    for service, settings in (("syncer", SyncerSettings), ("indexer", IndexerSettings)):
+        wanted = {
+            name
+            for definition in definitions(settings)
+            for name in (definition.name, *definition.aliases)
+        }
+        missing = wanted - passed_to(service) - INSIDE - {"TUNASYNC_WORKING_DIR"}
+        assert not missing, f"docker-compose.yml does not pass these to {service}: {missing}"
+
+
+def test_every_variable_of_the_compose_file_is_documented() -> None:
+    named = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE)) | passed_to("syncer") | passed_to("indexer")
+    known = {
+        name for definition in every_definition() for name in (definition.name, *definition.aliases)
+    }
+    assert named <= known
+
+
+def test_every_documented_setting_is_in_the_compose_file() -> None:
+    for definition in every_definition():
+        if definition.name not in {*INSIDE, "COMPOSE_PROJECT_NAME"}:
+            assert definition.name in COMPOSE

@@ -1,0 +1,222 @@
+"""What upstream sends is taken apart without trust."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncer.errors import IndexRejectedError
+from syncer.repodata import Index, Refused, Wanted, parse, wanted
+from syncer.selection import Selection
+from syncer.plan import plan_subdir
+
+GOOD: dict[str, Any] = {
+    "name": "a",
+    "version": "1",
+    "build": "0",
+    "size": 10,
+    "sha256": "a" * 64,
+    "md5": "b" * 32,
+    "depends": ["x"],
+}
+
+
+def index(**sections: Any) -> Index:
+    return parse(json.dumps(sections).encode(), "noarch")
+
+
+def decide(record: Any, filename: str = "a-1-0.conda") -> Wanted | Refused:
+    (entry,) = index(**{"packages.conda": {filename: record}}).entries
+    return wanted(entry, "noarch")
+
+
+def test_both_sections_are_read_and_everything_else_is_carried() -> None:
+    found = index(
+        info={"subdir": "noarch", "base_url": "https://x/", "license": 1},
+        packages={"a-1-0.tar.bz2": GOOD},
+        **{"packages.conda": {"a-1-0.conda": GOOD}},
+        removed=["b-1-0.conda"],
+        signatures={"a-1-0.conda": {"k": {}}},
+        v3={"conda": {}},
+        repodata_version=2,
+    )
+    assert {entry.filename: entry.section for entry in found.entries} == {
+        "a-1-0.tar.bz2": "packages",
+        "a-1-0.conda": "packages.conda",
+    }
+    assert found.base_url == "https://x/"
+    assert {key: json.loads(text) for key, text in found.carried.items()} == {
+        "removed": ["b-1-0.conda"],
+        "signatures": {"a-1-0.conda": {"k": {}}},
+        "v3": {"conda": {}},
+        "info.license": 1,
+    }
+
+
+def test_a_record_is_kept_as_the_text_that_was_sent() -> None:
+    text = '{"name":"a", "version":"1","build":"0",  "size":10,"sha256":"%s","z":1.50}' % ("a" * 64)
+    found = parse(b'{"packages.conda": {"a-1-0.conda": ' + text.encode() + b"}}", "noarch")
+    artifact = wanted(found.entries[0], "noarch")
+    assert isinstance(artifact, Wanted)
+    assert artifact.record == text
+    assert artifact.digest == found.entries[0].digest
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b"[]",
+        b"null",
+        b"<html>maintenance</html>",
+        b"\x28\xb5\x2f\xfd",
+        b"\xff\xfe",
+        b'{"packages": []}',
+        b'{"packages": null}',
+        b'{"packages.conda": 5}',
+        b'{"info": []}',
+        b'{"packages": {}, "packages.conda": {}}',
+        b'{"packages": {}} trailing',
+        b'{"packages": {"\xff-1-0.conda": {}}}',
+        b'{"\xff": 1, "packages": {}}',
+        b'{"info": {"x": "\xff"}, "packages": {}}',
+        b'{"info": {"base_url": "\xff"}, "packages": {}}',
+        b'{"v3": "\xff", "packages": {}}',
+        b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"packages": {"a-1-0.tar.bz2": ' + b'{"x":' * 100_000,
+        b"[" * 100_000,
+    ],
+    ids=lambda data: ascii(data[:40]),
+)
+def test_what_is_not_repodata_is_rejected(data: bytes) -> None:
+    with pytest.raises(IndexRejectedError) as rejected:
+        parse(data, "noarch")
+    assert "noarch" in str(rejected.value)
+    assert "stays as it is" in str(rejected.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"size": 0}, "impossible size"),
+        ({"size": -1}, "impossible size"),
+        ({"size": 1 << 50}, "impossible size"),
+        ({"size": "10"}, "malformed"),
+        ({"sha256": "a" * 63}, "malformed sha256"),
+        ({"sha256": "g" * 64}, "malformed sha256"),
+        ({"sha256": ["a" * 64]}, "malformed"),
+        ({"md5": "../x"}, "malformed md5"),
+        ({"sha256": None, "md5": None}, "neither sha256 nor md5"),
+        ({"name": None}, "malformed"),
+    ],
+)
+def test_a_bad_field_leaves_the_record_out(change: dict[str, Any], reason: str) -> None:
+    refused = decide({**GOOD, **change})
+    assert isinstance(refused, Refused)
+    assert reason in refused.reason
+
+
+@pytest.mark.parametrize("record", [None, 5, "x", [], {}, [GOOD]])
+def test_a_record_of_another_shape_is_left_out(record: Any) -> None:
+    assert isinstance(decide(record), Refused)
+
+
+def test_a_record_that_is_not_utf8_is_left_out_and_the_rest_stays() -> None:
+    good = json.dumps(GOOD).encode()
+    found = parse(
+        b'{"packages.conda": {"a-1-0.conda": {"summary": "\xff", '
+        + good[1:]
+        + b', "b-1-0.conda": '
+        + good
+        + b"}}",
+        "noarch",
+    )
+    plan = plan_subdir(found, Selection(), {})
+    assert [one.filename for one in plan.refused] == ["a-1-0.conda"]
+    assert [one.filename for one in plan.new] == ["b-1-0.conda"]
+
+
+def test_hostile_names_are_left_out_and_the_rest_stays() -> None:
+    names = ["../x-1-0.conda", "/x-1-0.conda", "x\0-1-0.conda", "\u202ex-1-0.conda", "", "a" * 999]
+    found = index(**{"packages.conda": {"a-1-0.conda": GOOD, **dict.fromkeys(names, GOOD)}})
+    assert [entry.filename for entry in found.entries] == ["a-1-0.conda"]
+    assert len(found.refused) == len(names)
+    # They are printed: no control characters, no mirrored text, no endless lines.
+    assert all(one.filename.isprintable() and len(one.filename) <= 210 for one in found.refused)
+
+
+def test_a_name_in_both_sections_is_one_artifact() -> None:
+    other = {**GOOD, "sha256": "c" * 64}
+    found = index(packages={"a-1-0.conda": other}, **{"packages.conda": {"a-1-0.conda": GOOD}})
+    assert len(found.entries) == 1
+    assert [one.filename for one in found.refused] == ["a-1-0.conda"]
+
+
+def test_upper_case_hashes_are_the_same_hashes() -> None:
+    artifact = decide({**GOOD, "sha256": "A" * 64})
+    assert isinstance(artifact, Wanted)
+    assert artifact.sha256 == "a" * 64
+
+
+def test_the_digest_follows_text_and_section() -> None:
+    digests = {
+        index(**{section: {"a-1-0.conda": record}}).entries[0].digest
+        for section in ("packages", "packages.conda")
+        for record in (GOOD, {**GOOD, "depends": []})
+    }
+    assert len(digests) == 4
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner),
+    max_leaves=12,
+)
+NAMES = st.text(max_size=20) | st.sampled_from(["a-1-0.conda", "a-1-0.tar.bz2", "../a-1-0.conda"])
+RECORDS = JSON | st.fixed_dictionaries(
+    {}, optional={key: JSON | st.just(value) for key, value in GOOD.items()}
+)
+SECTIONS = st.dictionaries(NAMES, RECORDS, max_size=4) | JSON
+DOCUMENTS = st.fixed_dictionaries(
+    {},
+    optional={"packages": SECTIONS, "packages.conda": SECTIONS, "info": JSON, "removed": JSON},
+)
+
+
+def take_apart(data: bytes) -> None:
+    """Everything that a run does with an index before it asks for artifacts."""
+    try:
+        found = parse(data, "noarch")
+    except IndexRejectedError:
+        return
+    plan = plan_subdir(found, Selection(), {})
+    for artifact in plan.new:
+        assert artifact.sha256 or artifact.md5
+        json.loads(artifact.record)
+    for refused in plan.refused:
+        refused.filename.encode()
+
+
+@settings(deadline=None, max_examples=200)
+@given(DOCUMENTS)
+def test_any_document_is_read_or_rejected(document: Any) -> None:
+    take_apart(json.dumps(document).encode())
+
+
+@settings(deadline=None, max_examples=200)
+@given(DOCUMENTS, st.data())
+def test_any_damage_is_survived(document: Any, data: st.DataObject) -> None:
+    raw = bytearray(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    for _ in range(data.draw(st.integers(0, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    take_apart(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_rejected(data: bytes) -> None:
+    take_apart(data)

@@ -1,0 +1,187 @@
+"""The ledger: rows, serials, and what happens when it can't be read."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from volume import faults
+from volume.errors import StateError, VolumeError
+from volume.ledger import Artifact, Known, Ledger, Retired
+
+
+def row(filename: str, sha256: str = "a" * 64, **fields: object) -> Artifact:
+    artifact = Artifact(
+        subdir="noarch",
+        filename=filename,
+        section="packages.conda",
+        size=3,
+        sha256=sha256,
+        digest=b"d",
+        record='{"name": "x"}',
+        home="channels",
+        entered=5.0,
+        source="http://upstream/x",
+        md5=None,
+    )
+    return replace(artifact, **fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.create(tmp_path / "ledger.db") as opened:
+        yield opened
+
+
+def commit(ledger: Ledger, *rows: Artifact) -> int:
+    with ledger.transaction("journal"):
+        ledger.expect(rows)
+    with ledger.transaction("commit"):
+        serial = ledger.raise_serial()
+        ledger.accept_incoming(serial)
+    return serial
+
+
+def test_committed_rows_come_back_and_the_journal_is_empty(ledger: Ledger) -> None:
+    first = row("a-1-0.conda", md5="m")
+    assert commit(ledger, first, row("b-1-0.conda")) == 1
+    assert ledger.incoming() == []
+    assert ledger.artifact("noarch", "a-1-0.conda") == first
+    assert ledger.artifact("linux-64", "a-1-0.conda") is None
+    assert ledger.known("noarch")["a-1-0.conda"] == Known(3, "a" * 64, b"d", "m")
+    assert ledger.totals() == {"noarch": (2, 6)}
+    assert ledger.names() == {"x"}
+    assert ledger.subdirs() == ["noarch"]
+
+
+def test_only_what_changed_after_a_serial_is_listed(ledger: Ledger) -> None:
+    first = commit(ledger, row("a-1-0.conda"))
+    commit(ledger, row("b-1-0.conda"))
+    changed = ledger.artifacts("noarch", after_serial=first)
+    assert [artifact.filename for artifact in changed] == ["b-1-0.conda"]
+
+
+def test_replacing_bytes_retires_the_old_ones(ledger: Ledger) -> None:
+    commit(ledger, row("a-1-0.conda"))
+    serial = commit(ledger, row("a-1-0.conda", "b" * 64, home="replaced", entered=9.0))
+    old = Retired("noarch", "a-1-0.conda", "a" * 64, 3, "channels", serial, 9.0, "replaced")
+    assert ledger.retired() == [old]
+    assert ledger.replaced() == [("noarch", "a-1-0.conda", "b" * 64)]
+    commit(ledger, row("a-1-0.conda", "a" * 64))
+    assert [(one.sha256, one.home) for one in ledger.retired()] == [("b" * 64, "replaced")]
+
+
+def test_a_retired_row_can_be_noted_moved_and_forgotten(ledger: Ledger) -> None:
+    commit(ledger, row("a-1-0.conda"), row("b-1-0.conda"))
+    with ledger.transaction("retire"):
+        serial = ledger.raise_serial()
+        ledger.retire([("noarch", "a-1-0.conda")], serial=serial, left=7.0, reason="removed")
+    (retired,) = ledger.retired()
+    assert (retired.serial, retired.left, retired.reason) == (serial, 7.0, "removed")
+    assert ledger.filenames("noarch") == {"a-1-0.conda", "b-1-0.conda"}
+    with ledger.transaction("move"):
+        ledger.set_retired_home(retired, "retired")
+    assert ledger.retired("noarch", "a-1-0.conda")[0].home == "retired"
+    assert ledger.retired("noarch", "b-1-0.conda") == []
+    with ledger.transaction("expire"):
+        ledger.forget_retired(retired)
+    assert ledger.retired() == []
+
+
+def test_a_transaction_that_fails_changes_nothing(ledger: Ledger) -> None:
+    commit(ledger, row("a-1-0.conda"))
+    with pytest.raises(RuntimeError), ledger.transaction("commit"):
+        ledger.raise_serial()
+        ledger.retire([("noarch", "a-1-0.conda")], serial=2, left=0, reason="removed")
+        raise RuntimeError
+    assert ledger.serial == 1
+    assert ledger.retired() == []
+    assert "a-1-0.conda" in ledger.known("noarch")
+
+
+def test_supplements_report_whether_they_changed(ledger: Ledger) -> None:
+    commit(ledger, row("a-1-0.conda"))
+    with ledger.transaction("supplement"):
+        assert ledger.replace_carried("noarch", {"removed": "[]"})
+        assert not ledger.replace_carried("noarch", {"removed": "[]"})
+        assert ledger.replace_run_exports("noarch", {"a-1-0.conda": "{}"})
+        assert not ledger.replace_run_exports("noarch", {"a-1-0.conda": "{}"})
+        assert ledger.replace_channeldata({"x": "{}"})
+        assert not ledger.replace_channeldata({"x": "{}"})
+    assert ledger.carried("noarch") == {"removed": "[]"}
+    assert ledger.run_exports("noarch") == {"a-1-0.conda": "{}"}
+    assert list(ledger.without_run_exports()) == []
+    with ledger.transaction("supplement"):
+        assert ledger.replace_run_exports("noarch", {})
+        assert ledger.replace_channeldata({})
+    assert len(list(ledger.without_run_exports())) == 1
+
+
+def test_each_transaction_is_one_fault_point(ledger: Ledger) -> None:
+    seen: list[str] = []
+    faults.install(lambda moment, operation: seen.append(f"{moment} {operation.split()[0]}"))
+    try:
+        commit(ledger, row("a-1-0.conda"))
+    finally:
+        faults.install(None)
+    assert seen == ["before journal", "after journal", "before commit", "after commit"]
+
+
+def test_a_reader_does_not_create_and_can_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    assert Ledger.read(path) is None
+    assert not path.exists()
+    path.touch()  # created, and stopped before its first transaction
+    assert Ledger.read(path) is None
+    with Ledger.create(path) as ledger:
+        commit(ledger, row("a-1-0.conda"))
+        reader = Ledger.read(path)
+        assert reader is not None
+        with reader:
+            assert reader.serial == 1
+            with pytest.raises(VolumeError), reader.transaction("write"):
+                reader.raise_serial()
+
+
+def test_a_reader_sees_whole_commits_while_they_happen(tmp_path: Path) -> None:
+    with Ledger.create(tmp_path / "ledger.db") as ledger:
+        reader = Ledger.read(tmp_path / "ledger.db")
+        assert reader is not None
+        with reader:
+            with ledger.transaction("commit"):
+                ledger.expect([row("a-1-0.conda")])
+                assert reader.incoming() == []
+            assert len(reader.incoming()) == 1
+
+
+@pytest.mark.parametrize("opened", [Ledger.create, Ledger.read])
+def test_a_ledger_that_is_not_one_is_an_error_with_a_cure(tmp_path: Path, opened: object) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(StateError, match="move it away"):
+        opened(path)  # type: ignore[operator]
+
+
+def test_a_ledger_with_a_damaged_page_is_an_error_with_a_cure(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger.create(path) as ledger:
+        commit(ledger, *(row(f"a{number}-1-0.conda") for number in range(500)))
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xa5" * (len(content) - 8192)
+    path.write_bytes(content)
+    with pytest.raises(StateError, match="move it away"):
+        with Ledger.create(path) as ledger:
+            ledger.known("noarch")
+
+
+def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger.create(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StateError, match="newer"):
+        Ledger.read(path)
