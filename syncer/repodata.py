@@ -102,7 +102,8 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         document = _decode_sections(data)
         sections = {name: _decode_sections(document.pop(name, b"{}")) for name in SECTIONS}
         info = _decode_sections(document.pop("info", b"{}"))
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        carried, base_url = _carried(document, info), _base_url(info)
+    except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         raise IndexRejectedError(
             f"the index of {subdir} is not repodata ({error}); the published index stays as it is"
         ) from error
@@ -112,19 +113,29 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         )
     entries: list[Entry] = []
     refused: list[Refused] = []
+    first = sections[SECTIONS[0]]
     for section, records in sections.items():
         for filename, raw in records.items():
+            if section != SECTIONS[0] and filename in first:
+                refused.append(Refused(_shown(filename), f"it is in {SECTIONS[0]} too"))
+                continue
             try:
                 entries.append(Entry(filename, parse_artifact(filename), section, raw))
             except NameRefusedError as error:
-                refused.append(Refused(filename[:200], str(error)))
+                refused.append(Refused(_shown(filename), str(error)))
     return Index(
         subdir=subdir,
         entries=tuple(entries),
         refused=tuple(refused),
-        carried=_carried(document, info),
-        base_url=_base_url(info),
+        carried=carried,
+        base_url=base_url,
     )
+
+
+def _shown(filename: str) -> str:
+    """A name that is not trusted, for people and terminals."""
+    short = filename[:200]
+    return short if short.isascii() and short.isprintable() else ascii(short)[:200]
 
 
 def _carried(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> dict[str, str]:
@@ -146,7 +157,8 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
     """Decode what a download of this entry needs, or say why it is left out."""
     try:
         fields = _decode_fields(entry.raw)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        record = bytes(entry.raw).decode()
+    except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         return Refused(entry.filename, f"its record is malformed: {error}")
     if fields.size is not None and not 0 < fields.size < LARGEST:
         return Refused(entry.filename, f"its record gives an impossible size: {fields.size}")
@@ -164,5 +176,5 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
         sha256=fields.sha256.lower() if fields.sha256 else None,
         md5=fields.md5.lower() if fields.md5 else None,
         digest=entry.digest,
-        record=bytes(entry.raw).decode(),
+        record=record,
     )

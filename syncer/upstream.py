@@ -212,8 +212,15 @@ def _unzstd(body: bytes) -> bytes | bytearray:
 
 
 def _unbz2(body: bytes) -> bytes:
-    decompressor = bz2.BZ2Decompressor()
-    data = decompressor.decompress(body, max_length=_LARGEST_INDEX)
-    if not decompressor.eof:
-        raise EOFError("the compressed stream ends early")
-    return data
+    whole = b""
+    while True:  # pbzip2 writes several streams
+        decompressor = bz2.BZ2Decompressor()
+        piece = decompressor.decompress(body, max_length=_LARGEST_INDEX - len(whole) + 1)
+        whole = whole + piece if whole else piece
+        if len(whole) > _LARGEST_INDEX:
+            raise ValueError(f"more than {_LARGEST_INDEX:,} bytes uncompressed")
+        if not decompressor.eof:
+            raise EOFError("the compressed stream ends early")
+        body = decompressor.unused_data
+        if not body:
+            return whole

@@ -187,7 +187,9 @@ def test_a_commit_that_changes_nothing_for_clients_keeps_the_generation(
     a = package("a")
     indexed.committed.commit(a)
     indexed.index()
-    serial = indexed.committed.hotfix(SUBDIR, a.filename, dict(reversed(a.record.items())))
+    serial = indexed.committed.change(
+        lambda ledger, _: _drop(ledger.replace_channeldata({"elsewhere": "{}"}))
+    )
     outcome = indexed.index()
     assert not outcome.is_new
     assert number(indexed) == 1

@@ -17,8 +17,8 @@ from typing import Any
 
 from syncer import settings as configuration
 from syncer import sync
-from syncer.fetch import Stop
 from syncer.plan import Totals
+from syncer.retry import Stop
 from syncer.run import ChannelResult, Run
 from tests.support.simulator import ChannelSimulator
 from tests.support.tree import Volumes

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.errors import IndexRejectedError
+from syncer.plan import plan_subdir
 from syncer.repodata import Index, Refused, Wanted, parse, wanted
 from syncer.selection import Selection
-from syncer.plan import plan_subdir
 
 GOOD: dict[str, Any] = {
     "name": "a",

@@ -2,6 +2,7 @@
 
 import bz2
 import io
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -9,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer import upstream
+from syncer.environment import Environment
 from syncer.errors import IndexRejectedError
-from syncer.fetch import Fetcher, Limits, Stop
+from syncer.fetch import Fetcher
+from syncer.retry import Limits, Stop
 from syncer.upstream import ChannelUpstream, decompress
 
 DATA = b'{"packages": {}}' * 1000
@@ -94,7 +97,8 @@ def test_any_bytes_are_read_or_rejected(variant: str, body: bytes, magic: int) -
     ],
 )
 def test_an_artifact_is_where_upstream_says(
-    tmp_path: "object", base_url: str | None, expected: str
+    tmp_path: Path, base_url: str | None, expected: str
 ) -> None:
-    channel = ChannelUpstream(Fetcher(Limits(), Stop()), "http://up/c/", tmp_path)  # type: ignore[arg-type]
+    fetcher = Fetcher(Limits(), Stop(), Environment())
+    channel = ChannelUpstream(fetcher, "http://up/c/", tmp_path)
     assert channel.artifact_url("noarch", "a-1!0+x-0.conda", base_url) == expected

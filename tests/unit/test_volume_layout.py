@@ -21,9 +21,7 @@ def test_a_slug_is_one_segment_and_gives_the_channel_back(channel: str) -> None:
     assert channel_of(name) == channel
 
 
-@given(
-    st.lists(st.lists(SEGMENTS, min_size=1, max_size=3).map("/".join), unique=True, max_size=6)
-)
+@given(st.lists(st.lists(SEGMENTS, min_size=1, max_size=3).map("/".join), unique=True, max_size=6))
 def test_two_channels_share_no_state_folder(channels: list[str]) -> None:
     state = State(Path("/s"))
     folders = []

@@ -171,9 +171,8 @@ def test_a_ledger_with_a_damaged_page_is_an_error_with_a_cure(tmp_path: Path) ->
     content = bytearray(path.read_bytes())
     content[8192:] = b"\xa5" * (len(content) - 8192)
     path.write_bytes(content)
-    with pytest.raises(StateError, match="move it away"):
-        with Ledger.create(path) as ledger:
-            ledger.known("noarch")
+    with pytest.raises(StateError, match="move it away"), Ledger.create(path) as ledger:
+        ledger.known("noarch")
 
 
 def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def test_json_lines_are_objects_without_credentials(capsys: pytest.CaptureFixtur
     assert "secret" not in output
 
 
-def test_text_lines_name_the_level_only_where_it_matters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_lines_name_the_level_only_where_it_matters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     log.configure("info", "text")
     logging.getLogger("syncer.x").info("all is well")
     logging.getLogger("syncer.x").warning("http://a:secret@h/ is slow")
