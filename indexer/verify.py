@@ -77,19 +77,21 @@ def _load(check: Check, subdir: str, name: str) -> dict[str, Any]:
 def _verify_repodata(check: Check, subdir: str) -> None:
     repodata = _load(check, subdir, REPODATA)
     _verify_addresses(check, subdir, REPODATA, repodata.get("info", {}))
-    sections = {name: dict(repodata[name]) for name in ("packages", "packages.conda")}
-    if (check.draft.folder / subdir / CURRENT).exists():
-        _verify_current(check, subdir, sections)
+    sections: dict[str, dict[str, Record]] = {
+        name: repodata[name] for name in ("packages", "packages.conda")
+    }
     missing: list[str] = []
+    extra = {filename for records in sections.values() for filename in records}
     for filename, expected in check.listing.decoded(subdir):
-        found = sections[section_of(filename)].pop(filename, None)
+        found = sections[section_of(filename)].get(filename)
         if found is None:
             missing.append(filename)
         elif found != expected:
             raise check.fail(subdir, f"{REPODATA}: {_difference(filename, expected, found)}")
-    _verify_sets(
-        check, subdir, REPODATA, missing, [*sections["packages"], *sections["packages.conda"]]
-    )
+        extra.discard(filename)
+    _verify_sets(check, subdir, REPODATA, missing, sorted(extra))
+    if (check.draft.folder / subdir / CURRENT).exists():
+        _verify_current(check, subdir, sections)
 
 
 def _verify_current(check: Check, subdir: str, sections: dict[str, dict[str, Record]]) -> None:

@@ -12,12 +12,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from syncer import report, schedule, sync
 from syncer import settings as configuration
 from syncer import status as state_of
+from syncer import verify as verification
+from syncer.adopt import Adoption
 from syncer.channel import free_space
 from syncer.plan import Totals
 from syncer.retry import Stop
@@ -25,7 +28,7 @@ from syncer.run import EXIT_CODES
 from syncer.settings import Settings
 from volume import log
 from volume import settings as define
-from volume.errors import MirrorError, VolumeError
+from volume.errors import ConfigError, MirrorError, VolumeError
 from volume.layout import Mirror
 
 
@@ -39,8 +42,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=("status", "config", "health"),
-        help="status: what the mirror holds; config: the settings in force; health: for Docker",
+        choices=("status", "verify", "adopt", "config", "health"),
+        help="status: what the mirror holds; verify: hash it again, repair what is damaged;"
+        " adopt: take over the files of another mirror; config: the settings in force;"
+        " health: for Docker",
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="with adopt: the other mirror's files",
+    )
+    parser.add_argument(
+        "--move", action="store_true", help="with adopt: remove there what is taken over here"
     )
     parser.add_argument("--once", action="store_true", help="sync now; the exit code is the result")
     parser.add_argument(
@@ -67,13 +82,36 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --once: the mirror volume is empty on purpose",
     )
+    parser.add_argument(
+        "--sample",
+        type=_percentage,
+        metavar="PERCENT",
+        help="with verify: look at a random part only, for example 1%%",
+    )
+    parser.add_argument(
+        "--rolling",
+        action="store_true",
+        help="with verify: look at what is due, so that all is seen once in SCRUB_DAYS",
+    )
     parser.add_argument("--json", action="store_true", help="print for machines")
     parser.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
+def _percentage(text: str) -> float:
+    """A share from a text such as ``1%``."""
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a percentage such as 1%")
+    return percent / 100
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
+    os.umask(0o022)  # nginx, another user, reads what we write
     given = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser()
     options = parser.parse_args(given)
@@ -81,11 +119,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--once and a command exclude each other")
     if options.dry_run and not options.once:
         parser.error("--dry-run goes with --once")
+    if (options.command == "adopt") != (options.folder is not None):
+        parser.error("adopt takes the folder of the other mirror, and nothing else does")
+    if options.move and options.command != "adopt":
+        parser.error("--move goes with adopt")
+    if (options.sample or options.rolling) and options.command != "verify":
+        parser.error("--sample and --rolling go with verify")
     try:
         settings = configuration.read(os.environ)
         log.configure(settings.log_level, settings.log_format)
-        if options.once:
+        if options.once or options.command == "adopt":
             return _once(settings, options)
+        if options.command == "verify":
+            return _verify(settings, options)
         if options.command == "status":
             return _status(settings, options.json)
         if options.command == "config":
@@ -105,15 +151,44 @@ def _complain(error: MirrorError, *, as_json: bool) -> None:
         print(f"syncer: {log.redact(line)}", file=sys.stderr)
 
 
-def _once(settings: Settings, options: argparse.Namespace) -> int:
+def _stop_on_signals() -> Stop:
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    return stop
 
+
+def _plan_printer(settings: Settings, *, quiet: bool) -> Callable[[Sequence[Totals]], None]:
     def show_plan(found: Sequence[Totals]) -> None:
-        if not options.json:
+        if not quiet:
             print(report.plan_table(found, _free(settings)), flush=True)
 
+    return show_plan
+
+
+def _chosen(options: argparse.Namespace) -> sync.Options:
+    return sync.Options(
+        wait_seconds=options.wait,
+        allow_wipe=frozenset(options.allow_wipe),
+        accept_new_mirror=options.accept_new_mirror,
+        bars=sys.stderr.isatty() and not options.json,
+        adoption=_adoption(options.folder, moves=options.move),
+    )
+
+
+def _adoption(folder: Path | None, *, moves: bool) -> Adoption | None:
+    if folder is None:
+        return None
+    if not folder.is_dir():
+        raise ConfigError(
+            [f"{folder} is not a folder; in a container it must be mounted: -v /path:{folder}"]
+        )
+    return Adoption(folder.resolve(), moves)
+
+
+def _once(settings: Settings, options: argparse.Namespace) -> int:
+    stop = _stop_on_signals()
+    show_plan = _plan_printer(settings, quiet=options.json)
     if options.dry_run:
         found, problems = sync.preview(settings, stop, show_plan=show_plan)
         if options.json:
@@ -122,15 +197,24 @@ def _once(settings: Settings, options: argparse.Namespace) -> int:
         for problem in problems:
             print(f"syncer: {problem}", file=sys.stderr)
         return 1 if problems else 0
-    chosen = sync.Options(
-        wait_seconds=options.wait,
-        allow_wipe=frozenset(options.allow_wipe),
-        accept_new_mirror=options.accept_new_mirror,
-        bars=sys.stderr.isatty() and not options.json,
-    )
-    run = sync.sync(settings, chosen, stop, show_plan=show_plan)
+    run = sync.sync(settings, _chosen(options), stop, show_plan=show_plan)
     print(json.dumps(run.document()) if options.json else report.outcome(run), flush=True)
     return EXIT_CODES[run.status]
+
+
+def _verify(settings: Settings, options: argparse.Namespace) -> int:
+    found = verification.verify(
+        settings,
+        verification.Scope(share=options.sample or 1.0, is_rolling=options.rolling),
+        _chosen(options),
+        _stop_on_signals(),
+        show_plan=_plan_printer(settings, quiet=options.json),
+    )
+    if options.json:
+        print(json.dumps(asdict(found)))
+    else:
+        print(verification.describe(found))
+    return found.exit_code
 
 
 def _free(settings: Settings) -> int | None:

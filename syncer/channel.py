@@ -7,15 +7,18 @@ does no more than ask.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from syncer.adopt import Adoption, let_go
 from syncer.commit import Committer
-from syncer.download import Downloads, Failed, Staged, Task
+from syncer.download import Absent, Downloads, Failed, Staged, Task, staged_path
 from syncer.errors import (
     HttpStatusError,
     IndexRejectedError,
@@ -27,7 +30,7 @@ from syncer.fetch import Fetcher
 from syncer.guard import check_space, check_wipe
 from syncer.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
 from syncer.progress import Progress
-from syncer.repodata import Index, empty, parse
+from syncer.repodata import Index, Wanted, empty, parse
 from syncer.retire import Retirement
 from syncer.retry import Stop
 from syncer.run import ChannelResult
@@ -57,6 +60,7 @@ class Tools:
     show_plan: Callable[[Sequence[Totals]], None]
     checkpoint: Callable[[], None] = lambda: None
     bars: bool = False
+    adoption: Adoption | None = None
     now: Callable[[], float] = time.time
 
 
@@ -91,11 +95,8 @@ class ChannelSync:
             GuardError, NoSpaceError: the run would be refused.
         """
         ledger = Ledger.read(self._tools.state.ledger(self._channel))
-        try:
+        with ledger or contextlib.nullcontext():
             look = self._look(ledger)
-        finally:
-            if ledger:
-                ledger.close()
         self.result.plan = [totals(self._channel, plan) for plan in look.plans]
         self._check(look.plans)
         return self.result.plan
@@ -106,7 +107,7 @@ class ChannelSync:
         }
         if not any(fetched.values()):
             raise IndexRejectedError(
-                f"{self._upstream.base} has none of {', '.join(fetched)}: no repodata.json there."
+                f"{self._upstream.shown} has none of {', '.join(fetched)}: no repodata.json there."
                 f" Is {self._channel!r} spelt right, and is it a channel of this upstream?"
             )
         return fetched
@@ -127,7 +128,7 @@ class ChannelSync:
             if found is None:
                 if known:
                     raise IndexRejectedError(
-                        f"{self._upstream.base}/{subdir} is gone, and {len(known):,} artifacts of"
+                        f"{self._upstream.shown}/{subdir} is gone, and {len(known):,} artifacts of"
                         " it are mirrored: they stay as they are. If it is gone for good, take"
                         f" {subdir} out of SUBDIRS"
                     )
@@ -151,10 +152,26 @@ class ChannelSync:
 
     def _check(self, plans: Sequence[SubdirPlan]) -> None:
         settings = self._tools.settings
+        if self._tools.adoption is not None:
+            return  # nothing retires, and a link takes no space
         if not self._allow_wipe:
             check_wipe(self._channel, plans, settings.wipe_guard_percent)
         free = free_space(self._tools.mirror)
-        check_space(sum(plan.download_size for plan in plans), free, settings.min_free)
+        needed = sum(plan.download_size for plan in plans)
+        if needed + settings.min_free > free:
+            needed -= sum(self._present_size(artifact) for p in plans for artifact in p.downloads)
+        check_space(needed, free, settings.min_free)
+
+    def _present_size(self, artifact: Wanted) -> int:
+        """Bytes of a download that are here already, in part or (state lost) as a whole."""
+        mirror, subdir, filename = self._tools.mirror, artifact.subdir, artifact.filename
+        for folder in (
+            mirror.artifacts(self._channel, subdir), mirror.retired(self._channel, subdir)
+        ):  # fmt: skip
+            if (found := _size(folder / filename)) == artifact.size:
+                return found
+        staged = staged_path(mirror, self._channel, subdir, filename, artifact.digest)
+        return min(_size(staged), artifact.size or 0)
 
     # -- doing -----------------------------------------------------------------------------------
 
@@ -177,6 +194,7 @@ class ChannelSync:
                         "%s: finished a commit of %d artifacts that was interrupted",
                         self._channel, recovered,
                     )  # fmt: skip
+                retirement.quarantine()
             fetched = self._fetch()
             inputs = self._inputs(fetched)
             if ledger.note("settled") == inputs:
@@ -216,6 +234,8 @@ class ChannelSync:
             self._check(look.plans)
             self._remember(look)
             failures = self._stage_and_commit(look, committer)
+        if self._tools.adoption is not None:
+            return  # a part of a sync: the next whole one does the rest
         for failed in failures:
             artifact = failed.task.artifact
             self.result.fail(artifact.filename, artifact.subdir, str(failed.error))
@@ -276,6 +296,7 @@ class ChannelSync:
             bars=self._tools.bars,
         )
         failures: list[Failed] = []
+        absent = 0
         batch = _Batch(self._tools)
         with progress:
             downloads = Downloads(
@@ -284,11 +305,14 @@ class ChannelSync:
                 self._tools.stop,
                 workers=self._tools.settings.connections,
                 meter=progress,
+                adoption=self._tools.adoption,
             )
             try:
                 for outcome in downloads.run(tasks):
                     if isinstance(outcome, Staged):
                         batch.add(outcome)
+                    elif isinstance(outcome, Absent):
+                        absent += 1
                     elif isinstance(outcome, Failed):
                         failures.append(outcome)
                         _LOG.warning("%s: %s", self._channel, outcome.error)
@@ -301,16 +325,21 @@ class ChannelSync:
                 self._commit(committer, batch)
                 raise
             self._commit(committer, batch)
+        if absent:
+            self._warn(
+                f"{absent:,} artifacts are not there, or not intact: the next sync gets them"
+            )
         return failures
 
     def _commit(self, committer: Committer, batch: _Batch) -> None:
         staged = batch.take()
         if not staged:
             return
-        with locks.Held(
-            self._tools.state.channel_lock(self._channel), role="syncer", wait_seconds=6 * 3600.0
-        ):
+        # While the run is being stopped this does not wait: what is staged is found by the next.
+        with self._locked():
             committer.commit(staged)
+        if self._tools.adoption is not None:
+            let_go(self._tools.adoption, self._channel, [item.task.artifact for item in staged])
         size = sum(item.size for item in staged)
         self.result.downloaded += len(staged)
         self.result.downloaded_size += size
@@ -339,6 +368,13 @@ def free_space(mirror: Mirror) -> int:
         return shutil.disk_usage(mirror.root).free
     except OSError as error:
         raise volume_error(error, "look at", mirror.root) from error
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 class _Batch:

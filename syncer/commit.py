@@ -28,6 +28,7 @@ from volume.files import (
 )
 from volume.layout import Mirror
 from volume.ledger import Artifact, Home, Ledger
+from volume.log import redact
 
 
 class Committer:
@@ -95,7 +96,7 @@ class Committer:
             record=artifact.record,
             home=self._home(item, staged, taken=(artifact.subdir, artifact.filename) in retired),
             entered=self._now(),
-            source=item.source,
+            source=redact(item.source),
             md5=artifact.md5,
         )
 
@@ -117,10 +118,7 @@ class Committer:
         return "channels" if hash_file(path) == item.sha256 else "replaced"
 
     def _target(self, row: Artifact) -> Path:
-        if row.home == "channels":
-            return self._mirror.artifacts(self._channel, row.subdir) / row.filename
-        folder = self._mirror.replaced(self._channel, row.subdir, row.sha256)
-        return folder / row.filename
+        return self._mirror.home(self._channel, row.subdir, row.filename, row.sha256, row.home)
 
     def _place(self, rows: Sequence[Artifact]) -> None:
         folders: set[Path] = set()

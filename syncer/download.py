@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from syncer import adopt
+from syncer.adopt import Adoption
 from syncer.errors import IntegrityError
 from syncer.repodata import LARGEST, Wanted
 from syncer.retry import Stop
 from syncer.transfer import Transfers
 from volume.errors import MirrorError, VolumeError
-from volume.files import link, make_directory, operation, unlink, volume_error
+from volume.files import make_directory, operation, unlink, volume_error
 from volume.layout import Mirror
+from volume.log import redact
 
 _BLOCK = 1 << 20  # bytes written and hashed at a time
 _ENDING_SECONDS = 10.0
@@ -56,6 +59,13 @@ class Failed:
     error: MirrorError
 
 
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """An artifact that a mirror which is taken over does not have, or not intact."""
+
+    task: Task
+
+
 class Meter(Protocol):
     """Who is told about bytes as they arrive."""
 
@@ -75,15 +85,24 @@ class Downloads:
     """
 
     def __init__(
-        self, transfers: Transfers, mirror: Mirror, stop: Stop, *, workers: int, meter: Meter
+        self,
+        transfers: Transfers,
+        mirror: Mirror,
+        stop: Stop,
+        *,
+        workers: int,
+        meter: Meter,
+        adoption: Adoption | None = None,
     ) -> None:
+        """With ``adoption`` nothing is downloaded: what is not found there is ``Absent``."""
         self._transfers = transfers
         self._mirror = mirror
         self._stop = stop
         self._workers = workers
         self._meter = meter
+        self._adoption = adoption
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Staged | Failed | None]:
+    def run(self, tasks: Sequence[Task]) -> Iterator[Staged | Failed | Absent | None]:
         """Stage ``tasks``; yield each outcome, and None once a second while nothing ends.
 
         Raises:
@@ -94,7 +113,7 @@ class Downloads:
             make_directory(self._mirror.staging(*subdir))
         waiting = iter(tasks)
         guard = threading.Lock()
-        outcomes: queue.SimpleQueue[Staged | Failed | BaseException] = queue.SimpleQueue()
+        outcomes: queue.SimpleQueue[Staged | Failed | Absent | BaseException] = queue.SimpleQueue()
         ending = threading.Event()
 
         def work() -> None:
@@ -135,7 +154,7 @@ class Downloads:
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _attempt(self, task: Task) -> Staged | Failed | BaseException:
+    def _attempt(self, task: Task) -> Staged | Failed | Absent | BaseException:
         error: MirrorError | None = None
         for url in task.urls:
             try:
@@ -150,12 +169,12 @@ class Downloads:
                 return bug
         return Failed(task, error or IntegrityError(f"{task.artifact.filename} has no upstream"))
 
-    def _stage(self, task: Task, url: str) -> Staged:
+    def _stage(self, task: Task, url: str) -> Staged | Absent:
         artifact = task.artifact
         path = staged_path(
             self._mirror, task.channel, artifact.subdir, artifact.filename, artifact.digest
         )
-        self._adopt(task, path)
+        adopt.find(self._mirror, self._adoption, task.channel, artifact, path)
         part = _Part(path, artifact, self._meter)
         if part.begin() and part.position == artifact.size:
             # Here already: staged by an earlier run, or found on the volume.
@@ -165,6 +184,8 @@ class Downloads:
                 return Staged(task, sha256, part.position, url)
             except IntegrityError:
                 part.discard()  # never written to: it may be a served file's second name
+        if self._adoption is not None:
+            return Absent(task)
         for attempt in (1, 2):
             resumed = part.position > 0
             try:
@@ -177,26 +198,6 @@ class Downloads:
                 if attempt == 2 or not resumed:
                     raise
         raise AssertionError("unreachable: the second attempt returns or raises")
-
-    def _adopt(self, task: Task, path: Path) -> None:
-        """Stage a file of the right size that is on the volume already; it is hashed like any.
-
-        So nothing that is intact is downloaded again after the state volume was lost.
-        """
-        artifact = task.artifact
-        for folder in (
-            self._mirror.artifacts(task.channel, artifact.subdir),
-            self._mirror.retired(task.channel, artifact.subdir),
-        ):
-            found = f"{folder}/{artifact.filename}"
-            try:
-                # Most often it is not there: the cheapest possible way of asking.
-                if os.stat(found).st_size == artifact.size and not path.exists():  # noqa: PTH116
-                    link(Path(found), path)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise volume_error(error, "read", Path(found)) from error
 
 
 class _Part:
@@ -310,7 +311,7 @@ class _Part:
         else:
             return sha256
         raise IntegrityError(
-            f"{artifact.filename} from {url}: {problem}; left out, tried again next run"
+            f"{artifact.filename} from {redact(url)}: {problem}; left out, tried again next run"
         )
 
     def discard(self) -> None:

@@ -4,6 +4,8 @@ Retiring takes an artifact out of the index; its bytes move to ``retired/``, whe
 them, once no published index lists it. Expiring deletes them when the grace period is over and no
 kept generation was built from a commit that listed them.
 
+Damaged artifacts, which ``verify`` finds, do not get that time: they go to ``quarantine/``.
+
 Guaranteed: each step may be stopped anywhere and done again. Callers hold the channel lock.
 """
 
@@ -13,10 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from volume.files import link, make_directory, remove_tree, sync_directory, unlink
+from volume.files import link, make_directory, remove_tree, rename, sync_directory, unlink
 from volume.generations import Generation
 from volume.layout import Mirror
-from volume.ledger import Ledger, Retired
+from volume.ledger import Ledger, Placed, Retired
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,36 @@ class Retirement:
                 serial = self._ledger.raise_serial()
                 self._ledger.retire(leaving, serial=serial, left=now, reason=reason)
         return len(leaving)
+
+    def condemn(self, damaged: Iterable[Placed], *, now: float) -> None:
+        """Take damaged artifacts out of the index; ``quarantine`` then moves their files.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        with self._ledger.transaction("condemn"):
+            self._ledger.condemn(damaged, serial=self._ledger.raise_serial(), left=now)
+            self._ledger.set_note("settled", "")  # the next sync has to plan again
+
+    def quarantine(self) -> None:
+        """Move condemned files out of every served folder, at once.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        condemned = [row for row in self._ledger.retired() if row.reason == "damaged"]
+        for retired in condemned:
+            path = self._path(retired)
+            folder = self._mirror.quarantine(self._channel, retired.subdir)
+            if path.exists():
+                make_directory(folder)
+                rename(path, folder / f"{retired.filename}.{retired.sha256[:16]}")
+                sync_directory(folder)
+                sync_directory(path.parent)
+        if condemned:
+            with self._ledger.transaction("quarantine"):
+                for retired in condemned:
+                    self._ledger.forget_retired(retired)
 
     def move(self, published: Generation | None) -> None:
         """Move retired files out of ``channels/`` that the published index no longer lists.
@@ -125,9 +157,6 @@ class Retirement:
                         remove_tree(entry)
 
     def _path(self, retired: Retired) -> Path:
-        if retired.home == "channels":
-            return self._mirror.artifacts(self._channel, retired.subdir) / retired.filename
-        if retired.home == "retired":
-            return self._mirror.retired(self._channel, retired.subdir) / retired.filename
-        folder = self._mirror.replaced(self._channel, retired.subdir, retired.sha256)
-        return folder / retired.filename
+        return self._mirror.home(
+            self._channel, retired.subdir, retired.filename, retired.sha256, retired.home
+        )

@@ -1,4 +1,4 @@
-"""The long-running syncer: supercronic runs ``syncer --once`` on SYNC_SCHEDULE.
+"""The long-running syncer: supercronic runs the syncs and the nightly look at what is stored.
 
 This process stays the parent, because supercronic does not pass SIGTERM on to its jobs: on SIGTERM
 it asks every job to stop (they commit what they have) and waits for them.
@@ -40,15 +40,28 @@ def run(settings: Settings) -> int:
         )
     with tempfile.TemporaryDirectory(prefix="syncer-") as folder:
         crontab = Path(folder) / "crontab"
-        crontab.write_text(f"{settings.schedule} {sys.executable} -m syncer --once --scheduled\n")
+        crontab.write_text(_crontab(settings))
         test = subprocess.run(
             [supercronic, "-test", str(crontab)], capture_output=True, text=True, check=False
         )
         if test.returncode != 0:
             raise ConfigError(
-                [f"SYNC_SCHEDULE={settings.schedule!r} is not understood: {_last(test.stderr)}"]
+                [
+                    f"SYNC_SCHEDULE={settings.schedule!r} or"
+                    f" SCRUB_SCHEDULE={settings.scrub_schedule!r} is not understood:"
+                    f" {_last(test.stderr)}"
+                ]
             )
         return _supervise(settings, supercronic, crontab)
+
+
+def _crontab(settings: Settings) -> str:
+    program = f"{sys.executable} -m syncer"
+    lines = [f"{settings.schedule} {program} --once --scheduled"]
+    if settings.scrub_days:
+        # After a sync that is still running, never instead of one.
+        lines.append(f"{settings.scrub_schedule} {program} verify --rolling --wait --scheduled")
+    return "\n".join(lines) + "\n"
 
 
 def _last(output: str) -> str:

@@ -125,6 +125,21 @@ class Settings:
         "In a long run, make what is complete available after so many bytes.",
         section="When",
     )  # fmt: skip
+    scrub_schedule: str = setting(
+        "SCRUB_SCHEDULE", "47 4 * * *", _schedule,
+        "When to look at a part of the stored artifacts again, so that rot is found and repaired.",
+        section="When",
+    )  # fmt: skip
+    scrub_days: float = setting(
+        "SCRUB_DAYS", "30", define.number(0, 3650),
+        "Days in which every artifact is looked at once; 0 never looks by itself.",
+        section="Limits",
+    )  # fmt: skip
+    scrub_rate: int = setting(
+        "SCRUB_RATE", "50MB", define.size,
+        "Bytes per second that looking at artifacts may read; 0 is as fast as possible.",
+        section="Limits",
+    )  # fmt: skip
     wipe_guard_percent: float = setting(
         "WIPE_GUARD_PERCENT", "20", define.number(0, 100),
         "Refuse a run that would retire more than this share of a channel's artifacts or bytes.",

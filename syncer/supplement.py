@@ -15,7 +15,8 @@ from syncer.repodata import SECTIONS, Index
 from syncer.upstream import ChannelUpstream, Fetched
 from volume.ledger import Ledger
 
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_Document = dict[str, msgspec.Raw]
+_decode = msgspec.json.Decoder(_Document).decode
 
 
 class Supplement:
@@ -36,13 +37,10 @@ class Supplement:
         """Ask upstream for what belongs to these indexes. Failures are warnings."""
         for index in indexes:
             self._carried[index.subdir] = index.carried
-            found = self._document(index.subdir, "run_exports.json")
-            if found is not None:
-                self._run_exports[index.subdir] = _run_exports(found)
-        found = self._document("", "channeldata.json")
-        if found is not None:
-            packages = _decode(found.get("packages", b"{}"))
-            self._channeldata = {name: bytes(raw).decode() for name, raw in packages.items()}
+            run_exports = self._document(index.subdir, "run_exports.json", _run_exports)
+            if run_exports is not None:
+                self._run_exports[index.subdir] = run_exports
+        self._channeldata = self._document("", "channeldata.json", _channeldata)
 
     def commit(self) -> None:
         """Take over what was fetched, as far as it belongs to committed artifacts.
@@ -68,7 +66,9 @@ class Supplement:
         for fetched, name in self._fetched:
             self._upstream.remember(fetched, name)
 
-    def _document(self, subdir: str, filename: str) -> dict[str, msgspec.Raw] | None:
+    def _document(
+        self, subdir: str, filename: str, understand: Callable[[_Document], dict[str, str]]
+    ) -> dict[str, str] | None:
         """An optional document, compressed if upstream has it so; None if it has none."""
         path = f"{subdir}/{filename}" if subdir else filename
         for variant in (f"{path}.zst", path) if subdir else (path,):
@@ -77,8 +77,8 @@ class Supplement:
                 fetched = self._upstream.fetch_optional(variant, name)
                 if fetched is None:
                     continue
-                content = _decode(self._upstream.content(fetched, name))
-            except (UpstreamError, msgspec.DecodeError, msgspec.ValidationError) as error:
+                content = understand(_decode(self._upstream.content(fetched, name)))
+            except (UpstreamError, ValueError, RecursionError) as error:  # ValueError: as below
                 self._warn(f"{path} can't be used, going on without it: {error}")
                 return None
             self._fetched.append((fetched, name))
@@ -86,7 +86,16 @@ class Supplement:
         return None
 
 
-def _run_exports(document: dict[str, msgspec.Raw]) -> dict[str, str]:
+# These raise ValueError for what is not as they expect: msgspec's errors, text that is no UTF-8.
+
+
+def _channeldata(document: _Document) -> dict[str, str]:
+    """channeldata as JSON texts by package name (CEP 38)."""
+    packages = _decode(document.get("packages", b"{}"))
+    return {name: bytes(raw).decode() for name, raw in packages.items()}
+
+
+def _run_exports(document: _Document) -> dict[str, str]:
     """run_exports as JSON texts by filename (CEP 12)."""
     found: dict[str, str] = {}
     for section in SECTIONS:

@@ -6,12 +6,14 @@ trouble does not hold back the others; a volume's trouble ends the run.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from syncer import run as runs
+from syncer.adopt import Adoption
 from syncer.channel import ChannelSync, Tools
 from syncer.environment import Environment
 from syncer.errors import InterruptedRunError
@@ -36,6 +38,7 @@ class Options:
     allow_wipe: Collection[str] = ()
     accept_new_mirror: bool = False
     bars: bool = False
+    adoption: Adoption | None = None
 
 
 def tools(settings: Settings, stop: Stop, show_plan: Callable[[Sequence[Totals]], None]) -> Tools:
@@ -55,6 +58,34 @@ def tools(settings: Settings, stop: Stop, show_plan: Callable[[Sequence[Totals]]
     )
 
 
+@contextlib.contextmanager
+def session(
+    settings: Settings,
+    options: Options,
+    stop: Stop,
+    *,
+    role: str,
+    show_plan: Callable[[Sequence[Totals]], None],
+) -> Iterator[Tools]:
+    """The volumes, claimed, and nobody else at work on them.
+
+    Raises:
+        WrongVolumeError: the volumes do not belong together.
+        LockBusyError: another sync runs.
+        VolumeError, StateError: a volume can't be used at all.
+    """
+    shared = tools(settings, stop, show_plan)
+    identity.claim(shared.mirror, shared.state, accept_new_mirror=options.accept_new_mirror)
+    with locks.Held(
+        shared.state.sync_lock,
+        role=role,
+        wait_seconds=options.wait_seconds,
+        on_wait=lambda holder: _LOG.info("waiting for %s", holder),
+        sleep=stop.sleep,
+    ):
+        yield shared
+
+
 def sync(
     settings: Settings,
     options: Options,
@@ -66,38 +97,36 @@ def sync(
     """Sync every channel once.
 
     Raises:
-        WrongVolumeError: the volumes do not belong together.
-        LockBusyError: another sync runs.
-        VolumeError, StateError: a volume can't be used at all.
+        MirrorError: as ``session`` does; what goes wrong later is in the run.
     """
-    shared = tools(settings, stop, show_plan)
+    with session(settings, options, stop, role="sync", show_plan=show_plan) as shared:
+        return sync_channels(replace(shared, now=now), settings.channels, options)
+
+
+def sync_channels(shared: Tools, channels: Iterable[str], options: Options) -> Run:
+    """Sync these channels, inside a session, and write the run document."""
     state = shared.state
-    identity.claim(shared.mirror, state, accept_new_mirror=options.accept_new_mirror)
-    with locks.Held(
-        state.sync_lock,
-        role="sync",
-        wait_seconds=options.wait_seconds,
-        on_wait=lambda holder: _LOG.info("waiting for %s", holder),
-        sleep=stop.sleep,
-    ):
-        previous = runs.read(state)
-        run = Run(started=now(), last_success=previous.get("last_success") if previous else None)
-        runs.write(state, run)
-        try:
-            for channel in settings.channels:
-                _sync_channel(run, shared, channel, options)
-        except InterruptedRunError as error:
-            run.status, run.error = "stopped", str(error)
-        except (VolumeError, StateError) as error:
-            run.error = str(error)
-        run.conclude(now())
-        _write_last(state, run)
+    previous = runs.read(state)
+    run = Run(started=shared.now(), last_success=previous.get("last_success") if previous else None)
+    runs.write(state, run)
+    try:
+        for channel in channels:
+            _sync_channel(run, shared, channel, options)
+    except InterruptedRunError as error:
+        run.status, run.error = "stopped", str(error)
+    except (VolumeError, StateError) as error:
+        run.error = str(error)
+    run.conclude(shared.now())
+    _write_last(state, run)
     return run
 
 
 def _sync_channel(run: Run, shared: Tools, channel: str, options: Options) -> None:
     with_progress = replace(
-        shared, checkpoint=lambda: runs.write(shared.state, run), bars=options.bars
+        shared,
+        checkpoint=lambda: runs.write(shared.state, run),
+        bars=options.bars,
+        adoption=options.adoption,
     )
     work = ChannelSync(with_progress, channel, allow_wipe=channel in options.allow_wipe)
     run.channels.append(work.result)

@@ -134,6 +134,10 @@ class _Handle:
                 raise self._problem from None
             self._stop.check()
             raise self._translate(url, *error.args) from error
+        if self._asked and curl.getinfo(pycurl.RESPONSE_CODE) == 416:
+            # libcurl takes it for "you have it all"; but then we would not have asked.
+            sink.restart()
+            raise Retryable(HttpStatusError(redact(url), 416))
 
     def _reach(self, url: str) -> None:
         host = self._environment.host(url)
@@ -158,6 +162,10 @@ class _Handle:
                 return failure
             retry_after = self._curl.getinfo(pycurl.RETRY_AFTER)
             return Retryable(failure, str(retry_after) if retry_after else "")
+        if code == pycurl.E_RANGE_ERROR:
+            # The server sends all of it, or another part. From the beginning, in the next try.
+            self._sink.restart()
+            return Retryable(TransferError(f"{shown} was cut, and its server can't go on"))
         if code in _UNTRUSTED:
             return TransferError(tls_message(url, message))
         if code == pycurl.E_TOO_MANY_REDIRECTS:

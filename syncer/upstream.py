@@ -23,7 +23,8 @@ from syncer.errors import HttpStatusError, IndexRejectedError
 from syncer.fetch import Document, Fetcher, Validators
 from volume import documents
 from volume.errors import StateError
-from volume.files import make_directory, replace, unlink
+from volume.files import make_directory, replace, unlink, volume_error
+from volume.log import redact
 
 # Smallest first. A variant that is missing is asked for again when the remembered one vanishes.
 VARIANTS = ("repodata.json.zst", "repodata.json.bz2", "repodata.json")
@@ -49,6 +50,11 @@ class ChannelUpstream:
         self._fetcher = fetcher
         self._memory = memory
 
+    @property
+    def shown(self) -> str:
+        """The channel's address, for people: without credentials."""
+        return redact(self.base)
+
     def artifact_url(self, subdir: str, filename: str, base_url: str | None) -> str:
         """Where an artifact is; ``base_url`` is upstream's own word on it (CEP 15)."""
         folder = f"{self.base}/{subdir}/"
@@ -71,7 +77,7 @@ class ChannelUpstream:
                 remembered if remembered and variant == remembered["variant"] else None,
             )
             if found is not None:
-                if found.document is not None:
+                if found.document is not None and found.changed:
                     self._refuse_older(found.document, remembered)
                 return Fetched(variant, found.digest, found.changed, found.document)
         return None
@@ -90,9 +96,23 @@ class ChannelUpstream:
         Raises:
             IndexRejectedError: it is cut or damaged.
         """
-        body = fetched.document.body if fetched.document else self._body(name).read_bytes()
-        where = f"{self.base}: {fetched.name} ({name})"
+        body = fetched.document.body if fetched.document else self._recall(fetched, name)
+        where = f"{self.shown}: {fetched.name} ({name})"
         return decompress(body, fetched.name, where)
+
+    def _recall(self, fetched: Fetched, name: str) -> bytes:
+        """The body that we kept, if it still is what we kept."""
+        path = self._body(name)
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise volume_error(error, "read", path) from error
+        if _digest(body) != fetched.digest:
+            self.forget(name)
+            raise IndexRejectedError(
+                f"{path} was damaged and is forgotten; the next run fetches it again"
+            )
+        return body
 
     def remember(self, fetched: Fetched, name: str) -> None:
         """Keep a document's body and validators for the next run.
@@ -150,9 +170,11 @@ class ChannelUpstream:
             raise
         if document is None:
             if remembered is None:
-                raise IndexRejectedError(f"{url} answered 304 to a request without conditions")
+                raise IndexRejectedError(
+                    f"{redact(url)} answered 304 to a request without conditions"
+                )
             return Fetched(variant, remembered["digest"], changed=False, document=None)
-        digest = hashlib.blake2b(document.body, digest_size=16).hexdigest()
+        digest = _digest(document.body)
         changed = remembered is None or remembered["digest"] != digest
         return Fetched(variant, digest, changed, document)
 
@@ -167,9 +189,13 @@ class ChannelUpstream:
             return
         if older:
             raise IndexRejectedError(
-                f"{document.url} is of {theirs}, older than the {ours} that we have: a stale"
+                f"{redact(document.url)} is of {theirs}, older than the {ours} that we have: a stale"
                 " proxy or mirror. The published index stays; it heals when upstream catches up"
             )
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def decompress(body: bytes, variant: str, where: str) -> bytes | bytearray:

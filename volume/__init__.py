@@ -13,6 +13,7 @@ On the mirror volume (big; may be a bind mount or NFS)::
                                     above; generations link to it, nothing serves it directly
     staging/<channel>/<subdir>/     downloads in flight: <filename>.<digest of its record>.part
     retired/<channel>/<subdir>/     out of the index, downloadable until the grace period ends
+    quarantine/<channel>/<subdir>/  damaged bytes that ``syncer verify`` found; kept to be looked at
     index/<channel>/gen-000042/     one complete output of the indexer
     index/<channel>/current         symbolic link, swapped by rename: this is publication
     index/<channel>/snapshots/<time>  symbolic links to the kept generations

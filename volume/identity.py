@@ -12,7 +12,7 @@ import secrets
 
 from volume import documents
 from volume.errors import WrongVolumeError
-from volume.files import make_directory
+from volume.files import make_directory, remove_tree
 from volume.layout import MIRROR_FOLDERS, STATE_FOLDERS, Mirror, State
 from volume.locks import Held, check_local
 
@@ -21,7 +21,8 @@ def claim(mirror: Mirror, state: State, *, accept_new_mirror: bool = False) -> s
     """Make sure that the two volumes belong together, and return their id.
 
     Args:
-        accept_new_mirror: the mirror volume may be empty although the state is not.
+        accept_new_mirror: the mirror volume may be empty although the state is not; what the state
+            remembers of channels is then dropped.
 
     Raises:
         WrongVolumeError: they belong to different appliances, or the mirror is not mounted.
@@ -50,12 +51,19 @@ def _claim(mirror: Mirror, state: State, accept_new_mirror: bool) -> str:
             f"{mirror.root} belongs to appliance {theirs['id']}, this one is {ours['id']};"
             " two appliances must not share a mirror volume"
         )
-    known = theirs or ours
+    is_new_mirror = ours is not None and theirs is None
+    known = None if is_new_mirror else theirs or ours
     identity = str(known["id"]) if known else secrets.token_hex(8)
     for folder in MIRROR_FOLDERS:
         make_directory(mirror.root / folder)
     for folder in STATE_FOLDERS:
         make_directory(state.root / folder)
+    if is_new_mirror:
+        # What we remember speaks of files that are not here. A new id, so that the old disk is
+        # refused if it comes back; ours first, so that a crash in between is asked about again.
+        for remembered in sorted(state.channels.iterdir()):
+            remove_tree(remembered)
+        documents.write(state.instance, {"id": identity})
     if theirs is None:
         documents.write(mirror.owner, {"id": identity})
     if ours is None:

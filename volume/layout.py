@@ -12,7 +12,9 @@ from pathlib import Path
 from volume.names import check_channel
 
 # The folders that exist before anything else does; made by ``volume-init`` or by the first run.
-MIRROR_FOLDERS = ("channels", "replaced", "staging", "retired", "index", "installers", "site")
+MIRROR_FOLDERS = (
+    "channels", "replaced", "staging", "retired", "quarantine", "index", "installers", "site",
+)  # fmt: skip
 STATE_FOLDERS = ("locks", "channels")
 
 
@@ -53,6 +55,16 @@ class Mirror:
 
     def staging(self, channel: str, subdir: str) -> Path:
         return _folder(self.root, "staging", channel, subdir)
+
+    def home(self, channel: str, subdir: str, filename: str, sha256: str, home: str) -> Path:
+        """Where bytes are that the ledger knows by their home."""
+        if home == "replaced":
+            return self.replaced(channel, subdir, sha256) / filename
+        folder = self.retired if home == "retired" else self.artifacts
+        return folder(channel, subdir) / filename
+
+    def quarantine(self, channel: str, subdir: str) -> Path:
+        return _folder(self.root, "quarantine", channel, subdir)
 
     def channel_folder(self, channel: str) -> Path:
         return self.root / "channels" / channel

@@ -41,7 +41,7 @@ CREATE TABLE artifact (
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
     home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
     serial INTEGER NOT NULL, entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
-    PRIMARY KEY (subdir, filename));
+    verified REAL NOT NULL, PRIMARY KEY (subdir, filename));
 CREATE INDEX artifact_serial ON artifact (serial);
 CREATE TABLE incoming (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
@@ -110,6 +110,17 @@ class Known:
     sha256: str
     digest: bytes
     md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Bytes on the volume, and what they must be."""
+
+    subdir: str
+    filename: str
+    sha256: str
+    size: int
+    home: Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +372,14 @@ class Ledger:
         """Upstream's channeldata as JSON texts, by package name."""
         return dict(self._connection.execute("SELECT name, data FROM channeldata").fetchall())
 
+    def placed(self) -> Iterator[Placed]:
+        """All bytes that the mirror vouches for, those verified longest ago first."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, sha256, size, home, verified FROM artifact UNION ALL"
+            " SELECT subdir, filename, sha256, size, home, left FROM retired ORDER BY 6, 1, 2"
+        )
+        return (Placed(*row[:5]) for row in rows.fetchall())
+
     # -- writing: inside a transaction -----------------------------------------------------------
 
     def set_note(self, key: str, value: str | int) -> None:
@@ -394,8 +413,8 @@ class Ledger:
             " (SELECT subdir, filename, sha256 FROM incoming)"
         )
         execute(
-            f"INSERT OR REPLACE INTO artifact ({_COLUMNS}, serial)"  # noqa: S608
-            f" SELECT {_COLUMNS}, ? FROM incoming",
+            f"INSERT OR REPLACE INTO artifact ({_COLUMNS}, serial, verified)"  # noqa: S608
+            f" SELECT {_COLUMNS}, ?, entered FROM incoming",
             (serial,),
         )
         execute("DELETE FROM incoming")
@@ -447,6 +466,32 @@ class Ledger:
             "UPDATE artifact SET home = ? WHERE subdir = ? AND filename = ?",
             (home, subdir, filename),
         )
+
+    def set_verified(self, placed: Iterable[Placed], moment: float) -> None:
+        """Note that bytes were looked at and are right."""
+        self._connection.executemany(
+            "UPDATE artifact SET verified = ? WHERE subdir = ? AND filename = ? AND sha256 = ?",
+            [(moment, item.subdir, item.filename, item.sha256) for item in placed],
+        )
+
+    def condemn(self, placed: Iterable[Placed], *, serial: int, left: float) -> None:
+        """Take damaged bytes out of the index, or note it of bytes that are out already."""
+        for item in placed:
+            key = (item.subdir, item.filename, item.sha256)
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO retired ({_RETIRED_COLUMNS})"  # noqa: S608
+                " SELECT subdir, filename, sha256, size, home, ?, ?, 'damaged' FROM artifact"
+                " WHERE subdir = ? AND filename = ? AND sha256 = ?",
+                (serial, left, *key),
+            )
+            self._connection.execute(
+                "DELETE FROM artifact WHERE subdir = ? AND filename = ? AND sha256 = ?", key
+            )
+            self._connection.execute(
+                "UPDATE retired SET reason = 'damaged'"
+                " WHERE subdir = ? AND filename = ? AND sha256 = ?",
+                key,
+            )
 
     def forget_retired(self, retired: Retired) -> None:
         """Drop the row of bytes that are gone."""

@@ -160,7 +160,7 @@ def test_a_missing_artifact_is_not_published(indexed: IndexedMirror, change: str
         path.unlink()
     else:
         path.write_bytes(data[:-1])
-    with pytest.raises(VerificationError, match="b-1.0-0.conda"):
+    with pytest.raises(VerificationError, match=r"b-1\.0-0\.conda"):
         indexed.index()
     check_nothing_happened(indexed)
 

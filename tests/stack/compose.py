@@ -122,7 +122,9 @@ class Stack:
 
     def committed(self, channel: str = "conda-forge") -> bool:
         """Whether the index holds everything that has been committed."""
-        found = json.loads(self.syncer("status", "--json", CHANNELS=channel).out)["channels"][0]
+        command = ("python3", "-m", "syncer", "status", "--json")
+        shown = self.must("exec", "-T", "-e", f"CHANNELS={channel}", "syncer", *command)
+        found = json.loads(shown)["channels"][0]
         return bool(found["committed_serial"]) and (
             found["committed_serial"] == found["published_serial"]
         )

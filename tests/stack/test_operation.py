@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_real_conda_installs_a_program_that_runs(demo_mirror: Stack) -> None:
 def test_a_second_sync_is_refused_and_told_who_is_first(demo_mirror: Stack) -> None:
     # Another container holds the lock, as a long sync would.
     lock = "/srv/state/locks/sync.lock"
-    with demo_mirror.popen("exec", "-T", "syncer", "flock", lock, "cat") as holder:
+    with demo_mirror.popen("exec", "-T", "syncer", "flock", lock, "sleep", "60") as holder:
         try:
             demo_mirror.wait(
                 "lock held",
@@ -66,12 +67,20 @@ def test_a_second_sync_is_refused_and_told_who_is_first(demo_mirror: Stack) -> N
     assert demo_mirror.syncer("--once", "--wait", "30").code == 0
 
 
-def test_a_wrong_channel_name_is_said_and_harms_nothing(demo_mirror: Stack) -> None:
-    before = demo_mirror.get(REPODATA).content
-    finished = demo_mirror.syncer("--once", CHANNELS="conda-frog")
+@pytest.fixture
+def recovering(demo_mirror: Stack) -> Iterator[Stack]:
+    """For tests that fail a sync: the next good one has to put everything right."""
+    yield demo_mirror
+    assert demo_mirror.syncer("--once").code == 0
+    assert demo_mirror.run("exec", "-T", "syncer", "python3", "-m", "syncer", "health").code == 0
+
+
+def test_a_wrong_channel_name_is_said_and_harms_nothing(recovering: Stack) -> None:
+    before = recovering.get(REPODATA).content
+    finished = recovering.syncer("--once", CHANNELS="conda-frog")
     assert finished.code == 1, finished
     assert "conda-frog" in finished.err + finished.out
-    assert demo_mirror.get(REPODATA).content == before
+    assert recovering.get(REPODATA).content == before
 
 
 def test_a_misspelt_setting_is_said_by_all_means(demo_mirror: Stack) -> None:
@@ -81,13 +90,13 @@ def test_a_misspelt_setting_is_said_by_all_means(demo_mirror: Stack) -> None:
     assert "SUBDIRS" in finished.err
 
 
-def test_upstream_down_is_said_and_harms_nothing(demo_mirror: Stack) -> None:
-    finished = demo_mirror.syncer(
+def test_upstream_down_is_said_and_harms_nothing(recovering: Stack) -> None:
+    finished = recovering.syncer(
         "--once", CONDA_CLOUD_URL="http://upstream:9", SYNC_TRIES="2", SYNC_TIMEOUT_SECONDS="5"
     )
     assert finished.code == 1, finished
     assert "upstream:9" in finished.err + finished.out
-    assert demo_mirror.get(REPODATA).ok
+    assert recovering.get(REPODATA).ok
 
 
 def test_nginx_serves_while_the_others_are_down(demo_mirror: Stack) -> None:
@@ -98,7 +107,8 @@ def test_nginx_serves_while_the_others_are_down(demo_mirror: Stack) -> None:
         demo_mirror.wait("answer", lambda: _answers(demo_mirror), 20, "nginx")
         assert demo_mirror.get(REPODATA).ok
         for service in ("syncer", "indexer"):
-            assert demo_mirror.inspect(service)["State"]["ExitCode"] == 0, service
+            # Not killed: that would be 137.
+            assert demo_mirror.inspect(service)["State"]["ExitCode"] in {0, 130}, service
     finally:
         demo_mirror.must("up", "--detach", "--wait", "syncer", "indexer")
 

@@ -56,11 +56,11 @@ class IndexedMirror:
     committed: CommittedMirror
     volumes: Volumes
 
-    def index(self, *, later: float = 0.0) -> Outcome:
+    def index(self, *, later: float = 0.0, wait_seconds: float = 0.0) -> Outcome:
         """Index the channel; `later` moves the clock."""
         clock = self.volumes.clock
         moved = replace(self.volumes, clock=lambda: clock() + later)
-        return index_channel(moved, self.committed.channel)
+        return index_channel(moved, self.committed.channel, wait_seconds=wait_seconds)
 
     @property
     def current(self) -> Path:

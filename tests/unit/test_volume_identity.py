@@ -45,8 +45,12 @@ def test_a_mirror_that_is_not_mounted_is_refused_and_left_alone(tmp_path: Path) 
     with pytest.raises(WrongVolumeError, match="mounted"):
         claim(empty, state)
     assert list(empty.root.iterdir()) == []
-    assert claim(empty, state, accept_new_mirror=True) == first
-    assert claim(empty, state) == first
+    (state.channel("conda-forge")).mkdir()
+    second = claim(empty, state, accept_new_mirror=True)
+    assert claim(empty, state) == second != first
+    assert list(state.channels.iterdir()) == []  # it spoke of files that are not here
+    with pytest.raises(WrongVolumeError, match=first):
+        claim(mirror, state)
 
 
 def test_a_mirror_of_another_appliance_is_refused_and_left_alone(tmp_path: Path) -> None:
