@@ -18,7 +18,7 @@ esac
 
 for folder in \
     "$mirror" "$mirror/channels" "$mirror/replaced" "$mirror/staging" "$mirror/retired" \
-    "$mirror/index" "$mirror/installers" "$mirror/site" \
+    "$mirror/quarantine" "$mirror/index" "$mirror/installers" "$mirror/site" \
     "$state" "$state/locks" "$state/channels"; do
     mkdir -p "$folder" || fail "cannot make $folder: is the volume mounted read-only?"
     [ "$(stat -c %u:%g "$folder")" = "$owner" ] || chown "$owner" "$folder" ||

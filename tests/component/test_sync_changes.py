@@ -1,10 +1,12 @@
 """What upstream changes is what a sync changes, and nothing else."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
+from syncer.sync import Options
 from tests.support.packages import package
 from tests.support.sync_harness import Syncer
 from tests.support.tree import broken_promises, snapshot
@@ -13,6 +15,18 @@ ZLIB = package("zlib", "1.3", run_exports={"weak": ["zlib >=1.3"]})
 XZ = package("xz", "5.4", depends=("libc",))
 DATA = package("data", "1", subdir="noarch", extension=".tar.bz2")
 MANY = [package(f"p{number}", padding_bytes=number * 1000) for number in range(12)]
+
+DAMAGED = [
+    b"<html>",
+    b"",
+    b"[]",
+    b'{"packages": []}',
+    b'{"packages.conda": 5}',
+    b'{"packages": "\xff"}',
+    b'{"packages": {"zlib": "\xff"}, "packages.conda": {"zlib-1.3-0.conda": "\xff"}}',
+    b'{"packages.conda": {"zlib-1.3-0.conda": {"run_exports": "\xff"}}}',
+    b'{"packages": ' + b"[" * 99_999,
+]
 
 
 @pytest.fixture
@@ -50,11 +64,11 @@ def test_a_first_sync_commits_what_upstream_has_with_its_records(syncer: Syncer)
 
 def test_served_files_are_readable_for_all(syncer: Syncer) -> None:
     syncer.upstream.channel("conda-forge").publish(ZLIB)
-    before = __import__("os").umask(0o077)
+    before = os.umask(0o077)
     try:
         assert syncer.command("--once").code == 0
     finally:
-        __import__("os").umask(before)
+        os.umask(before)
     for path in (syncer.volumes.mirror_dir / "channels").rglob("*"):
         assert path.stat().st_mode & 0o044 == 0o044, path
         assert path.is_file() or path.stat().st_mode & 0o011 == 0o011, path
@@ -201,11 +215,7 @@ def test_supplements_are_optional_and_their_damage_is_a_warning(syncer: Syncer) 
     channel.publish(ZLIB)
     channel.serves_run_exports = channel.serves_channeldata = False
     assert syncer.channel().warnings == []
-    for number, damage in enumerate(
-        [b"<html>", b"", b"[]", b'{"packages": []}', b'{"packages.conda": 5}', b'{"packages": "\xff"}',
-         b'{"packages": {"zlib": "\xff"}, "packages.conda": {"zlib-1.3-0.conda": {"run_exports": "\xff"}}}',
-         b'{"packages": ' + b"[" * 99_999]
-    ):  # fmt: skip
+    for number, damage in enumerate(DAMAGED):
         channel.put_file("channeldata.json", damage)
         channel.put_file("linux-64/run_exports.json", damage)
         channel.publish(package("new", str(number)))
@@ -260,8 +270,6 @@ def test_the_selection_decides_and_a_narrower_one_retires(syncer: Syncer) -> Non
 def test_a_subdir_that_is_taken_out_of_the_settings_leaves_with_a_persons_word(
     syncer: Syncer,
 ) -> None:
-    from syncer.sync import Options
-
     syncer.upstream.channel("conda-forge").publish(ZLIB, package("w", subdir="win-64"))
     assert syncer.run(SUBDIRS="linux-64 win-64").status == "success"
     result = syncer.channel(SUBDIRS="linux-64")

@@ -197,13 +197,13 @@ def test_a_killed_sync_is_continued_and_its_run_document_says_so(slow: Syncer) -
 def test_a_stop_is_heard_while_the_indexer_holds_the_channel(slow: Syncer) -> None:
     slow.upstream.heal()
     (slow.volumes.state_dir / "locks").mkdir()
-    with locks.Held(slow.volumes.state.channel_lock("conda-forge"), role="indexer"):
-        with slow.started("--once") as process:
-            assert process.stderr is not None
-            assert "waiting for indexer (" in process.stderr.readline()
-            began = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            assert answer_of(process).code == 130
+    lock = slow.volumes.state.channel_lock("conda-forge")
+    with locks.Held(lock, role="indexer"), slow.started("--once") as process:
+        assert process.stderr is not None
+        assert "waiting for indexer (" in process.stderr.readline()
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert answer_of(process).code == 130
     assert time.monotonic() - began < 5
 
 

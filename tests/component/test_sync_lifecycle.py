@@ -253,8 +253,10 @@ def test_a_persons_own_file_is_left_alone(story: Story) -> None:
     assert run.status == "success"
     assert own.read_bytes() == b"mine"
     assert story.home(new) == "replaced"
-    story.index()
+    publish(story.volumes)
     story.day = 40
     story.syncer.run(now=lambda: story.day * DAY)
     assert own.read_bytes() == b"mine"
     assert story.home(new) == "replaced"
+    ignored = frozenset({f"linux-64/{own.name}"})
+    assert broken_promises(story.volumes, ignored=ignored) == []

@@ -134,7 +134,11 @@ def test_a_part_that_is_complete_is_not_asked_for(both: Syncer) -> None:
     assert both.upstream.count(BIG_PATH) == 0
 
 
-@pytest.mark.parametrize("fault", [faults.wrong_bytes(times=None), faults.replaced_body(b"<html>", times=None)], ids=lambda fault: fault.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "fault",
+    [faults.wrong_bytes(times=None), faults.replaced_body(b"<html>", times=None)],
+    ids=lambda fault: fault.name,
+)
 def test_wrong_bytes_are_left_out_and_the_others_committed(both: Syncer, fault: Fault) -> None:
     both.upstream.script(BIG_PATH, fault)
     answer = both.command("--once", "--json")

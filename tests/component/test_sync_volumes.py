@@ -1,5 +1,6 @@
 """What a volume refuses, and what happens when one of the two is lost."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -103,12 +104,8 @@ def test_a_full_state_volume_says_so_and_loses_nothing(
     assert syncer.run().status == "success"
     channel.publish(package("new"))
     filler = syncer.volumes.state_dir / "filler"
-    with filler.open("wb") as stream:
-        try:
-            while True:
-                stream.write(bytes(4096))
-                stream.flush()
-        except OSError:
+    with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while stream.write(bytes(4096)):
             pass
     answer = syncer.command("--once")
     assert answer.code == 1, answer
@@ -151,17 +148,7 @@ def test_a_volume_of_another_user_says_whose_it_must_be(synced: Syncer) -> None:
     folder = synced.volumes.mirror_dir
     for path in [folder, *folder.parents][:4]:
         path.chmod(0o755)
-    # As another user, who may write the state and not the mirror.
-    process = subprocess.run(
-        [
-            "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-            os.path.realpath("/usr/bin/env"), "true",
-        ],  # fmt: skip
-        check=False,
-        capture_output=True,
-    )  # fmt: skip
-    if process.returncode != 0:
-        pytest.skip("setpriv does not work here")
+    # Another user, who may write the state and not the mirror.
     for path in [synced.volumes.state_dir, *synced.volumes.state_dir.rglob("*")]:
         os.chown(path, 65534, 65534)
     child = os.fork()
@@ -227,12 +214,8 @@ def test_a_lost_state_downloads_nothing_again(synced: Syncer) -> None:
 
 def test_a_lost_state_beside_a_nearly_full_mirror_recovers(synced: Syncer) -> None:
     shutil.rmtree(synced.volumes.state_dir)
-    free = shutil.disk_usage(synced.volumes.mirror_dir).free
-    run = synced.run(MIN_FREE=str(free - 30_000_000))
-    assert run.status == "success", run
-    shutil.rmtree(synced.volumes.state_dir)
-    run = synced.run(MIN_FREE="9999TB")
-    assert run.status == "failed"  # nothing to download, but the reserve itself is not there
+    assert synced.run(MIN_FREE="9999TB").status == "success"  # it takes no space that isn't taken
+    assert synced.upstream.count("*.conda") == 0
 
 
 def test_a_lost_state_is_checked_by_hash_and_not_by_size(synced: Syncer) -> None:

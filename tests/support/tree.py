@@ -1,7 +1,7 @@
 """What is on the two volumes, for comparison and for the invariants.
 
 Guaranteed: nothing here goes through the ledger's or the layout's own code where a mistake in it
-would hide itself: hashes are of the bytes on disk, paths are joined as DESIGN.md section 3 has them.
+would hide itself: hashes are of the bytes on disk, paths are joined as DESIGN.md has them.
 `publish` stands in for the indexer: it writes what the syncer looks at (document, link), plus a
 listing of its own, so that a later moment can be checked against what clients were promised.
 """
@@ -123,8 +123,14 @@ def drop_generation(volumes: Volumes, number: int, channel: str = "conda-forge")
     folder.rmdir()
 
 
-def broken_promises(volumes: Volumes, channel: str = "conda-forge") -> list[str]:
-    """What is wrong on the volumes at this instant; empty at any instant, also after a crash."""
+def broken_promises(
+    volumes: Volumes, channel: str = "conda-forge", *, ignored: frozenset[str] = frozenset()
+) -> list[str]:
+    """What is wrong on the volumes at this instant; empty at any instant, also after a crash.
+
+    Args:
+        ignored: files that a person put into channels/.
+    """
     mirror_dir = volumes.mirror_dir
     problems = []
     rows = _rows(volumes, channel)
@@ -140,6 +146,8 @@ def broken_promises(volumes: Volumes, channel: str = "conda-forge") -> list[str]
             elif sha256(path) != digest:
                 problems.append(f"the ledger lists {path} with another sha256")
     for name, digest in files(mirror_dir / "channels" / channel).items():
+        if name in ignored:
+            continue
         if name not in known:
             problems.append(f"channels/{name} has no row")
         elif digest not in known[name]:

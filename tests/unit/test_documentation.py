@@ -7,9 +7,6 @@ import re
 import yaml
 
 from docs.generate import REPOSITORY, configuration, env_example, every_definition
-from indexer.settings import Settings as IndexerSettings
-from syncer.settings import Settings as SyncerSettings
-from volume.settings import definitions
 
 COMPOSE = (REPOSITORY / "docker-compose.yml").read_text()
 INSIDE = {"MIRROR_DIR", "STATE_DIR", "CONDA_EXE"}  # the images set them
@@ -24,17 +21,6 @@ def test_the_generated_files_are_up_to_date() -> None:
     stale = "stale: run python -m docs.generate"
     assert (REPOSITORY / ".env.example").read_text() == env_example(), stale
     assert (REPOSITORY / "docs" / "configuration.md").read_text() == configuration(), stale
-
-
-def test_compose_passes_every_setting_to_its_program() -> None:
-    for service, settings in (("syncer", SyncerSettings), ("indexer", IndexerSettings)):
-        wanted = {
-            name
-            for definition in definitions(settings)
-            for name in (definition.name, *definition.aliases)
-        }
-        missing = wanted - passed_to(service) - INSIDE - {"TUNASYNC_WORKING_DIR"}
-        assert not missing, f"docker-compose.yml does not pass these to {service}: {missing}"
 
 
 def test_every_variable_of_the_compose_file_is_documented() -> None:

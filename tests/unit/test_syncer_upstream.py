@@ -1,6 +1,7 @@
 """Bodies are uncompressed whole and bounded, or rejected."""
 
 import bz2
+import contextlib
 import io
 from pathlib import Path
 
@@ -80,10 +81,8 @@ def test_a_bomb_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.sampled_from(["x.zst", "x.bz2", "x.json"]), st.binary(max_size=80), st.integers(0, 3))
 def test_any_bytes_are_read_or_rejected(variant: str, body: bytes, magic: int) -> None:
     start = [b"", b"\x28\xb5\x2f\xfd", b"BZh9", b"\x28\xb5\x2f\xfd\x20"][magic]
-    try:
+    with contextlib.suppress(IndexRejectedError):
         decompress(start + body, variant, "here")
-    except IndexRejectedError:
-        pass
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_json_lines_are_objects_without_credentials(capsys: pytest.CaptureFixtur
     assert "secret" not in output
 
 
-def test_text_lines_name_the_level_only_where_it_matters(
+def test_text_lines_name_the_level_where_it_matters(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log.configure("info", "text")
