@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from indexer import complete, generation, hold, local, run_exports, seed, shards, work
 from indexer.engine import Engine
 from indexer.errors import PARTIAL, VerificationError
 from indexer.generation import Draft
+from indexer.intake import Intake
 from indexer.listing import Listing
 from indexer.memory import LocalFile, Memory
 from indexer.opening import Opener, link_local
@@ -110,7 +110,7 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
 
 
 @contextlib.contextmanager
-def _open(state: State, channel: str):  # type: ignore[no-untyped-def]
+def _open(state: State, channel: str) -> Iterator[tuple[Memory, Ledger | None]]:
     ledger = Ledger.read(state.ledger(channel))
     try:
         with Memory.open(state.index_memory(channel)) as memory:
@@ -156,7 +156,6 @@ class _Run:
         draft = generation.start(self._mirror, self._state, self._channel, listing.subdirs)
         try:
             self._take_in(draft)
-            self._link_replaced(draft)
             self._fill(draft, listing)
             document = Generation(
                 number=draft.number,
@@ -169,8 +168,9 @@ class _Run:
                 left_out=self._left_out(),
             )
             self._stop.check()
-            if self._found.newest is not None and generation.is_same(draft):
-                return self._confirm(draft, self._found.newest, document)
+            newest = self._found.newest
+            if newest and self._is_base(draft, newest) and generation.is_same(draft):
+                return self._confirm(draft, newest, document)
             self._note_left_shards(draft, listing)
             published = generation.publish(self._mirror, self._state, draft, document)
         except BaseException:
@@ -182,6 +182,18 @@ class _Run:
         generation.prune(self._mirror, self._state, self._channel, keep)
         return published
 
+    def _take_in(self, draft: Draft) -> None:
+        scratch = self._root.with_name("scratch")
+        opener = Opener(self._mirror, draft, self._engine, scratch, self._stop)
+        intake = Intake(self._mirror, draft, self._memory)
+        self.undecided = intake.take_in(self._found, opener)
+        if self._ledger is not None:
+            intake.link_replaced(self._ledger)
+
+    def _is_base(self, draft: Draft, newest: Generation) -> bool:
+        """After a rollback the draft is made from an older one than the newest."""
+        return draft.base == self._mirror.generation(self._channel, newest.number)
+
     def _confirm(self, draft: Draft, newest: Generation, document: Generation) -> Generation:
         """Nothing changed for clients: note what it was confirmed for, and drop the draft."""
         files.remove_tree(draft.folder)
@@ -190,58 +202,6 @@ class _Run:
         )
         generations.write(self._state, self._channel, confirmed)
         return confirmed
-
-    # -- artifacts in the generation -------------------------------------------------------------
-
-    def _take_in(self, draft: Draft) -> None:
-        look = self._found.look
-        opener = Opener(
-            self._mirror, draft, self._engine, self._root.with_name("scratch"), self._stop
-        )
-        decided, self.undecided = opener.open(look.changed) if look.changed else ([], [])
-        with self._memory.transaction():
-            self._memory.forget(look.gone)
-            self._memory.forget(self.undecided)
-            self._memory.remember(decided)
-        lost = [
-            record.file
-            for subdir in look.subdirs
-            for record in self._memory.accepted(subdir)
-            if not self._link_known(draft, record.file)
-        ]
-        with self._memory.transaction():
-            self._memory.forget(lost)
-        self.undecided += lost
-
-    def _link_known(self, draft: Draft, file: LocalFile) -> bool:
-        target = draft.folder / file.subdir / file.filename
-        sources = [self._mirror.artifacts(self._channel, file.subdir) / file.filename]
-        if draft.base is not None:
-            sources.insert(0, draft.base / file.subdir / file.filename)
-        if local.is_unchanged(target, file):
-            return True
-        for source in sources:
-            if local.is_unchanged(source, file):
-                link_local(source, target)
-                return True
-        return False
-
-    def _link_replaced(self, draft: Draft) -> None:
-        """Bytes that are not in ``channels/`` under their name are found in the generation."""
-        if self._ledger is None:
-            return
-        wanted: dict[tuple[str, str], Path] = {}
-        for retired in self._ledger.retired():
-            if retired.home == "replaced" and retired.reason != "replaced":
-                home = self._mirror.replaced(self._channel, retired.subdir, retired.sha256)
-                if self._ledger.artifact(retired.subdir, retired.filename) is None:
-                    wanted[retired.subdir, retired.filename] = home / retired.filename
-        for artifact in self._ledger.in_replaced():
-            home = self._mirror.replaced(self._channel, artifact.subdir, artifact.sha256)
-            wanted[artifact.subdir, artifact.filename] = home / artifact.filename
-        for (subdir, filename), source in wanted.items():
-            if (draft.folder / subdir).is_dir():
-                link_local(source, draft.folder / subdir / filename)
 
     # -- the index itself ------------------------------------------------------------------------
 
@@ -267,7 +227,10 @@ class _Run:
         self._stop.check()
         self._engine.index(self._root, draft.folder, listing.subdirs, self._channel)
         complete.complete(draft, listing, self._stop)
-        serial = self._found.newest.serial if self._found.newest and draft.base else 0
+        newest = self._found.newest
+        # Artifacts that were committed before were seen by the verification of that time.
+        is_continued = newest and draft.base and not self._found.is_rebuilt
+        serial = newest.serial if newest and is_continued else 0
         verify(Check(self._mirror, draft, listing, serial), self._stop)
 
     def _seed(self, listing: Listing) -> None:

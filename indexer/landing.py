@@ -65,9 +65,9 @@ def page(channels: Sequence[Channel], sync: Sync | None) -> str:
 {amount(size)}. {_freshness(sync)}</p>
 
 <h2>Use it</h2>
-<p>For conda and mamba, once per user:</p>
+<p>For conda and mamba, once per user (this replaces an existing <code>~/.condarc</code>):</p>
 <pre>curl -fsS {address}/condarc -o ~/.condarc</pre>
-<p>For pixi:</p>
+<p>For pixi, likewise:</p>
 <pre>mkdir -p ~/.pixi &amp;&amp; curl -fsS {address}/pixi.toml -o ~/.pixi/config.toml</pre>
 <p>Or for a single command:</p>
 <pre>{_single_command(channels)}</pre>

@@ -13,7 +13,7 @@ from indexer import generation, local
 from indexer.errors import MissingLedgerError
 from indexer.local import Look
 from indexer.memory import Memory
-from volume import generations
+from volume import generations, locks
 from volume.generations import Generation
 from volume.layout import Mirror, State
 from volume.ledger import Ledger
@@ -21,12 +21,17 @@ from volume.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What was found; ``reason`` is None if there is nothing to do."""
+    """What was found; ``reason`` is None if there is nothing to do.
+
+    ``is_rebuilt``: the ledger is younger than what is published, so it was lost and made anew, and
+    files in the channel's folders may be mirrored ones that it does not know.
+    """
 
     reason: str | None
     newest: Generation | None
     serial: int
     look: Look
+    is_rebuilt: bool
 
 
 def find(
@@ -48,38 +53,44 @@ def find(
     kept = generations.kept(state, channel)
     newest = kept[-1] if kept else None
     current = generations.current_number(mirror, channel)
-    if ledger is None:
-        _refuse_lost_ledger(mirror, channel, current, newest)
     serial = ledger.serial if ledger else 0
+    former = _former_serial(mirror, channel, current, newest)
+    if ledger is None and former > 0:
+        # It would be taken for a local channel, and every hotfix would be lost.
+        raise MissingLedgerError(
+            f"{channel} was mirrored (commit {former}) and its ledger is gone; what is published"
+            " stays; run 'syncer --once' to rebuild the ledger"
+        )
+    is_rebuilt = former > serial or (newest is None and former > 0)
     look = local.look(mirror, channel, memory, ledger, now=now)
-    return (
-        Work(_reason(serial, newest, look, memory), newest, serial, look)
-        if (newest is None or current == generation.due(state, channel, kept))
-        else Work("a publication was not finished", newest, serial, look)
-    )
+    if newest is not None and current != generation.due(state, channel, kept):
+        reason: str | None = "a publication was not finished"
+    elif is_rebuilt and locks.is_held(state.sync_lock):
+        reason = None  # what is published is more complete than the new ledger is yet
+    else:
+        reason = _reason(serial, newest, look, memory)
+    return Work(reason, newest, serial, look, is_rebuilt)
 
 
 def _reason(serial: int, newest: Generation | None, look: Look, memory: Memory) -> str | None:
     if newest is None:
         # A folder for a first sync that has committed nothing yet is no channel to publish.
         has_any = serial > 0 or look.is_news or bool(memory.local_files())
-        return "it was never indexed" if has_any else None
+        return f"it was never indexed (commit {serial})" if has_any else None
     if serial != newest.serial:
         return f"commit {serial} follows {newest.serial}"
     if look.is_news or local.fingerprint(memory.local_files()) != newest.local:
-        return "local files changed"
+        return f"local files changed ({len(look.changed)} new or changed, {len(look.gone)} gone)"
     return None
 
 
-def _refuse_lost_ledger(
+def _former_serial(
     mirror: Mirror, channel: str, current: int | None, newest: Generation | None
-) -> None:
-    """Without its ledger, a mirrored channel would be taken for a local one, hotfixes lost."""
-    serial: object = newest.serial if newest else 0
-    if newest is None and current is not None:
-        serial = (generation.note(mirror.generation(channel, current)) or {}).get("serial", 0)
-    if serial:
-        raise MissingLedgerError(
-            f"{channel} was mirrored (commit {serial}) and its ledger is gone; what is published"
-            " stays; run 'syncer --once' to rebuild the ledger"
-        )
+) -> int:
+    """The serial that was last published, also if the state volume has forgotten it."""
+    if newest is not None:
+        return newest.serial
+    if current is None:
+        return 0
+    serial = (generation.note(mirror.generation(channel, current)) or {}).get("serial")
+    return serial if isinstance(serial, int) else 0

@@ -189,8 +189,8 @@ class ChannelUpstream:
             return
         if older:
             raise IndexRejectedError(
-                f"{redact(document.url)} is of {theirs}, older than the {ours} that we have: a stale"
-                " proxy or mirror. The published index stays; it heals when upstream catches up"
+                f"{redact(document.url)} is of {theirs}, older than the {ours} that we have: a"
+                " stale proxy or mirror. The published index stays; it heals when upstream catches up"
             )
 
 

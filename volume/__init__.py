@@ -27,6 +27,9 @@ On the state volume (small; a local filesystem)::
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
     channels/<slug>/generations/    written by the indexer only: one document per generation
     channels/<slug>/engine/         the indexer's own: conda-index caches
+    channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
+    channels/<slug>/hold.json       written by the indexer only: a rollback that is in force
+    index-heartbeat                 touched by the indexer while it runs
     sync-run.json, index-run.json   the last run of each program, written by it alone
 
 Invariants, at every instant, also after SIGKILL, power loss or a full disk:

@@ -13,10 +13,11 @@ from indexer.rollback import release, rollback
 from tests.support.committed import CommittedMirror
 from tests.support.indexed import LATER, IndexedMirror, check_artifacts, volumes
 from tests.support.packages import hotfixed, package
-from volume import generations
+from volume import generations, locks
 from volume.errors import ConfigError
 
 SUBDIR = "linux-64"
+CHANNEL = "conda-forge"
 DAY = 86400.0
 
 
@@ -320,6 +321,46 @@ def test_a_lost_ledger_is_not_taken_for_a_local_channel(indexed: IndexedMirror) 
     with pytest.raises(MissingLedgerError):
         indexed.index(later=LATER)
     assert set(indexed.records(SUBDIR)) == {"a-1.0-0.conda"}
+
+
+def test_a_ledger_that_is_being_rebuilt_does_not_shrink_the_index(
+    indexed: IndexedMirror,
+) -> None:
+    a, b, gone = package("a"), package("b"), package("gone-upstream")
+    committed = indexed.committed
+    committed.commit(a, b)
+    committed.commit(gone)
+    ours = committed.add_local(package("ours"))
+    indexed.index(later=LATER)
+    for path in committed.state.channel(CHANNEL).glob("*.db*"):
+        path.unlink()  # the indexer's memory too
+    committed.commit(a)
+    with locks.held(committed.state.sync_lock, role="a sync that adopts what is there"):
+        assert not indexed.index(later=LATER).is_new
+    assert len(indexed.records(SUBDIR)) == 4
+    outcome = indexed.index(later=LATER)
+    assert outcome.exit_code == 3
+    # What was mirrored and is not committed again never becomes a local file without its hotfixes.
+    assert set(indexed.records(SUBDIR)) == {a.filename, ours.name}
+    assert outcome.generation is not None
+    assert {file.filename for file in outcome.generation.left_out} == {b.filename, gone.filename}
+    committed.commit(b)
+    indexed.index(later=LATER)
+    assert set(indexed.records(SUBDIR)) == {a.filename, b.filename, ours.name}
+    assert indexed.records(SUBDIR)[b.filename] == b.record
+
+
+def test_after_a_rollback_an_equal_outcome_is_a_new_generation(indexed: IndexedMirror) -> None:
+    a, b = package("a"), package("b")
+    indexed.committed.commit(a)
+    indexed.index()
+    indexed.committed.commit(b)
+    indexed.index()
+    rollback(indexed.volumes, CHANNEL)
+    indexed.committed.retire(SUBDIR, b.filename)
+    assert indexed.index().is_new
+    assert number(indexed) == 3
+    assert set(indexed.records(SUBDIR)) == {a.filename}
 
 
 def test_a_lost_state_is_made_anew(indexed: IndexedMirror) -> None:

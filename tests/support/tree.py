@@ -136,8 +136,7 @@ def broken_promises(
     rows = _rows(volumes, channel)
     known: dict[str, set[str]] = {}
     for table, home, subdir, filename, digest in rows:
-        if home == "channels":
-            known.setdefault(f"{subdir}/{filename}", set()).add(digest)
+        known.setdefault(f"{subdir}/{filename}", set()).add(digest)
         if table == "artifact":
             path = mirror_dir / home / channel / subdir
             path = path / digest / filename if home == "replaced" else path / filename

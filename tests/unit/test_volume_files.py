@@ -81,11 +81,12 @@ def test_a_full_volume_leaves_the_old_content_and_no_litter(small_volume: Path) 
 
 def test_a_read_only_volume_says_so(small_volume: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_volume)], check=True)
-    for act in (
+    acts: list[Callable[[], None]] = [
         lambda: files.replace(small_volume / "a", b""),
         lambda: files.make_directory(small_volume / "a"),
         lambda: files.swap_link(small_volume / "a", "b"),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(VolumeError, match="mount it read-write"):
             act()
 
