@@ -18,11 +18,11 @@ from indexer import settings as configuration
 from indexer.index import Volumes
 from indexer.loop import Heartbeat, Loop
 from indexer.settings import Settings
-from indexer.stop import Stop
 from volume import log
 from volume.errors import MirrorError
 from volume.identity import claim
 from volume.layout import Mirror, State
+from volume.stop import Stop
 
 _WAIT_SECONDS = 300.0  # long enough for the loop's own run over a large channel
 

@@ -12,7 +12,6 @@ from indexer import hold, site
 from indexer import rollback as back
 from indexer.channels import discover
 from indexer.index import Volumes, has_work
-from indexer.landing import amount
 from indexer.local import SETTLED_SECONDS
 from indexer.loop import HEARTBEAT_LIMIT
 from indexer.report import ChannelReport
@@ -25,6 +24,7 @@ from volume.errors import ConfigError, MirrorError
 from volume.layout import State
 from volume.ledger import Ledger
 from volume.names import check_channel
+from volume.sizes import amount
 
 
 def once(volumes: Volumes, options: argparse.Namespace) -> int:

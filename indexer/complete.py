@@ -21,7 +21,7 @@ import zstandard
 from indexer import envelope, generation, shards
 from indexer.generation import Draft
 from indexer.listing import Listing, Record, section_of
-from indexer.stop import Stop
+from volume.stop import Stop
 
 # Level 12 and up cost several times as much for a few per cent (docs/performance.md).
 _ZSTD_LEVEL = 10

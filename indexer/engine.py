@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import EngineError
-from indexer.stop import Stop
+from volume.stop import Stop
 
 log = logging.getLogger("indexer.engine")
 

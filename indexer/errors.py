@@ -4,12 +4,9 @@ MirrorError
 +-- EngineError            conda index is missing, of another version, or failed
 +-- VerificationError      a generation is not what was committed; it is not published
 +-- MissingLedgerError     a mirrored channel has lost its ledger; the syncer rebuilds it
-+-- InterruptedRunError    130, somebody stopped the run; what is published stays
 """
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 from volume.errors import MirrorError
 
@@ -39,9 +36,3 @@ class VerificationError(MirrorError):
 
 class MissingLedgerError(MirrorError):
     """A channel that was mirrored has no ledger any more."""
-
-
-class InterruptedRunError(MirrorError):
-    """Somebody stopped the run."""
-
-    exit_code: ClassVar[int] = 130

@@ -22,13 +22,13 @@ from indexer.listing import Listing
 from indexer.memory import LocalFile, Memory
 from indexer.opening import Opener, link_local
 from indexer.settings import Settings
-from indexer.stop import Stop
 from indexer.verify import Check, verify
 from indexer.work import Work
 from volume import files, generations, locks
 from volume.generations import Generation, LeftOut
 from volume.layout import Mirror, State
 from volume.ledger import Ledger
+from volume.stop import Stop
 
 log = logging.getLogger("indexer.index")
 
@@ -84,7 +84,7 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
     started = time.monotonic()
     lock_path = volumes.state.channel_lock(channel)
     files.make_directory(lock_path.parent)
-    with locks.held(lock_path, role="indexer", wait_seconds=wait_seconds) as lock:
+    with locks.Held(lock_path, role="indexer", wait_seconds=wait_seconds) as lock:
         generation.converge(volumes.mirror, volumes.state, channel)
         with _open(volumes.state, channel) as (memory, ledger):
             found = work.find(

@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from indexer import clients
+from volume.sizes import amount
 
 if TYPE_CHECKING:
     from indexer.site import Channel, Sync
@@ -141,12 +142,3 @@ def _count(number: int, word: str) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def amount(size: float) -> str:
-    """An amount of bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit in {"B", "kB"} else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.2f} TB"

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from indexer import site
 from indexer.channels import discover
-from indexer.errors import InterruptedRunError
 from indexer.index import Volumes, has_work
 from indexer.round import index_all
-from volume.errors import MirrorError
+from volume.errors import InterruptedRunError, MirrorError
 from volume.files import volume_error
 
 log = logging.getLogger("indexer.loop")
@@ -84,7 +83,7 @@ class Loop:
                 self._complain("", error)
             stop.wait(self._volumes.settings.poll_seconds)
         log.info("stopped on request")
-        return InterruptedRunError.exit_code
+        return 0  # being stopped is how a loop ends
 
     def look(self) -> None:
         """One look at every channel, and the work that it finds.

@@ -8,8 +8,10 @@ run that fails is repeated on halves until only the culprit is left out.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -23,15 +25,17 @@ from indexer.generation import Draft
 from indexer.listing import Record
 from indexer.memory import LocalFile, LocalRecord
 from indexer.package import damage
-from indexer.stop import Stop
-from volume.errors import NameRefusedError, VolumeError
+from volume.errors import NameRefusedError
+from volume.files import volume_error
 from volume.layout import Mirror
 from volume.names import parse_artifact
+from volume.stop import Stop
 
 log = logging.getLogger("indexer.opening")
 
 _BATCH = 500  # files in one run of the engine, which keeps them all in memory
 _CHANGED = "it changed while it was read"
+_UNLINKABLE = frozenset({errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class Opener:
         source = self.mirror.artifacts(self.draft.channel, file.subdir) / file.filename
         if source.is_symlink() or not source.is_file():
             return "it is not a regular file; copy the package itself here"
+        if not os.access(source, os.R_OK):
+            return "the mirror's user (PUID) may not read it; chmod a+r"
         target = self._linked(file)
         link_local(source, target)
         return damage(target) if local.is_unchanged(target, file) else _CHANGED
@@ -141,21 +147,38 @@ class Opener:
 
 
 def link_local(source: Path, target: Path) -> None:
-    """Give a local file its name in an unpublished generation.
+    """Give an artifact its name in an unpublished generation.
+
+    A link where that is possible. Linux lets nobody link the files of another user
+    (``fs.protected_hardlinks``), and nginx must be able to read what is served: then a copy.
 
     Raises:
-        VolumeError: the mirror volume can't hold hard links, or refuses.
+        VolumeError: the mirror volume refuses.
     """
     try:
         target.unlink(missing_ok=True)
-        target.hardlink_to(source)
+        if source.stat().st_mode & 0o444 == 0o444:
+            try:
+                target.hardlink_to(source)
+                return
+            except OSError as error:
+                if error.errno not in _UNLINKABLE:
+                    raise
+        _copy(source, target)
     except FileNotFoundError:
         return  # it is gone; who looks at the link will see
     except OSError as error:
-        raise VolumeError(
-            f"can't link {source} into {target.parent}: {error.strerror}; the mirror volume must be"
-            " one filesystem that has hard links"
-        ) from error
+        raise volume_error(error, "link", target) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A copy with the same time, by which it is recognised; whole under its name or absent."""
+    status = source.stat()
+    partial = target.with_name(f"{target.name}.part")
+    shutil.copyfile(source, partial)
+    partial.chmod(0o644)
+    os.utime(partial, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    partial.rename(target)
 
 
 def _mismatch(record: LocalRecord) -> str | None:

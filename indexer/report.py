@@ -77,7 +77,7 @@ def write(state: State, report: ChannelReport) -> None:
     Raises:
         MirrorError: the state volume refuses.
     """
-    with locks.held(state.index_lock, role="indexer's report", wait_seconds=_WRITE_WAIT):
+    with locks.Held(state.index_lock, role="indexer's report", wait_seconds=_WRITE_WAIT):
         document = documents.read(state.index_run) or {}
         channels = dict(document.get("channels", {}))
         channels[report.channel] = asdict(report)

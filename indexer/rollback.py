@@ -28,7 +28,7 @@ def rollback(
         VolumeError: a volume refuses.
     """
     mirror, state = volumes.mirror, volumes.state
-    with locks.held(
+    with locks.Held(
         state.channel_lock(channel), role="indexer's rollback", wait_seconds=wait_seconds
     ):
         generation.converge(mirror, state, channel)
@@ -52,7 +52,7 @@ def release(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) -> Gen
         VolumeError: a volume refuses.
     """
     mirror, state = volumes.mirror, volumes.state
-    with locks.held(
+    with locks.Held(
         state.channel_lock(channel), role="indexer's rollback", wait_seconds=wait_seconds
     ):
         generation.converge(mirror, state, channel)

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterable
 
 from indexer import report, site
-from indexer.errors import PARTIAL, InterruptedRunError
+from indexer.errors import PARTIAL
 from indexer.index import Volumes, has_work, index_channel
 from indexer.report import ChannelReport
-from volume.errors import LockBusyError, MirrorError
+from volume.errors import InterruptedRunError, LockBusyError, MirrorError
 
 log = logging.getLogger("indexer.round")
 

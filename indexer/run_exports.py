@@ -14,9 +14,9 @@ from pathlib import Path
 from indexer import package
 from indexer.listing import home_of
 from indexer.memory import Memory
-from indexer.stop import Stop
 from volume.layout import Mirror
 from volume.ledger import Ledger
+from volume.stop import Stop
 
 log = logging.getLogger("indexer.run_exports")
 

@@ -25,8 +25,8 @@ from indexer.complete import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, VARIAN
 from indexer.errors import VerificationError
 from indexer.generation import Draft
 from indexer.listing import Listing, Record, section_of
-from indexer.stop import Stop
 from volume.layout import Mirror
+from volume.stop import Stop
 
 _BLOCK = 1 << 20
 _NAMED = 3  # names quoted in a message

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,15 +20,15 @@ from syncer import settings as configuration
 from syncer import status as state_of
 from syncer import verify as verification
 from syncer.adopt import Adoption
-from syncer.channel import free_space
 from syncer.plan import Totals
-from syncer.retry import Stop
 from syncer.run import EXIT_CODES
 from syncer.settings import Settings
+from syncer.survey import free_space
 from volume import log
 from volume import settings as define
 from volume.errors import ConfigError, MirrorError, VolumeError
 from volume.layout import Mirror
+from volume.stop import Stop
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -153,8 +152,7 @@ def _complain(error: MirrorError, *, as_json: bool) -> None:
 
 def _stop_on_signals() -> Stop:
     stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop.install()
     return stop
 
 

@@ -8,69 +8,32 @@ does no more than ask.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
-import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
-from syncer.adopt import Adoption, let_go
+from syncer.adopt import let_go
 from syncer.commit import Committer
-from syncer.download import Absent, Downloads, Failed, Staged, Task, staged_path
+from syncer.download import Absent, Downloads, Failed, Staged, Task
 from syncer.errors import (
     HttpStatusError,
-    IndexRejectedError,
     IntegrityError,
-    InterruptedRunError,
-    UpstreamError,
 )
-from syncer.fetch import Fetcher
-from syncer.guard import check_space, check_wipe
-from syncer.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
+from syncer.plan import Totals, download_size
 from syncer.progress import Progress
-from syncer.repodata import Index, Wanted, empty, parse
+from syncer.repodata import Wanted
 from syncer.retire import Retirement
-from syncer.retry import Stop
 from syncer.run import ChannelResult
-from syncer.settings import Settings
 from syncer.supplement import Supplement
-from syncer.transfer import Transfers
-from syncer.upstream import ChannelUpstream, Fetched
+from syncer.survey import Fetches, Survey, Surveyor
+from syncer.tools import Tools
+from syncer.upstream import ChannelUpstream
 from volume import generations, locks
-from volume.files import volume_error
-from volume.layout import Mirror, State
+from volume.errors import InterruptedRunError
 from volume.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
 _DAY = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every channel of a run shares."""
-
-    settings: Settings
-    mirror: Mirror
-    state: State
-    fetcher: Fetcher
-    transfers: Transfers
-    stop: Stop
-    show_plan: Callable[[Sequence[Totals]], None]
-    checkpoint: Callable[[], None] = lambda: None
-    bars: bool = False
-    adoption: Adoption | None = None
-    now: Callable[[], float] = time.time
-
-
-@dataclass(slots=True)
-class _Look:
-    """What upstream offers at this moment."""
-
-    fetched: dict[str, Fetched | None] = field(default_factory=dict)
-    indexes: dict[str, Index] = field(default_factory=dict)
-    plans: list[SubdirPlan] = field(default_factory=list)
 
 
 class ChannelSync:
@@ -83,9 +46,8 @@ class ChannelSync:
         self._upstream = ChannelUpstream(
             tools.fetcher, tools.settings.channel_url(channel), tools.state.upstream(channel)
         )
+        self._surveyor = Surveyor(channel, self._upstream, tools.settings, tools.mirror, self._warn)
         self.result = ChannelResult(channel)
-
-    # -- looking ---------------------------------------------------------------------------------
 
     def preview(self) -> list[Totals]:
         """What a run would do; nothing is changed.
@@ -96,84 +58,10 @@ class ChannelSync:
         """
         ledger = Ledger.read(self._tools.state.ledger(self._channel))
         with ledger or contextlib.nullcontext():
-            look = self._look(ledger)
-        self.result.plan = [totals(self._channel, plan) for plan in look.plans]
-        self._check(look.plans)
+            survey = self._surveyor.survey(ledger, self._surveyor.fetch())
+        self.result.plan = survey.totals
+        self._check(survey)
         return self.result.plan
-
-    def _fetch(self) -> dict[str, Fetched | None]:
-        fetched = {
-            subdir: self._upstream.fetch_index(subdir) for subdir in self._tools.settings.subdirs
-        }
-        if not any(fetched.values()):
-            raise IndexRejectedError(
-                f"{self._upstream.shown} has none of {', '.join(fetched)}: no repodata.json there."
-                f" Is {self._channel!r} spelt right, and is it a channel of this upstream?"
-            )
-        return fetched
-
-    def _inputs(self, fetched: dict[str, Fetched | None]) -> str:
-        """Changes when the outcome of a clean run may."""
-        parts = [f"{subdir}={found and found.digest}" for subdir, found in sorted(fetched.items())]
-        parts.append(self._tools.settings.selection.fingerprint)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-    def _look(
-        self, ledger: Ledger | None, fetched: dict[str, Fetched | None] | None = None
-    ) -> _Look:
-        look = _Look(fetched=fetched or self._fetch())
-        selection = self._tools.settings.selection
-        for subdir, found in look.fetched.items():
-            known = ledger.known(subdir) if ledger else {}
-            if found is None:
-                if known:
-                    raise IndexRejectedError(
-                        f"{self._upstream.shown}/{subdir} is gone, and {len(known):,} artifacts of"
-                        " it are mirrored: they stay as they are. If it is gone for good, take"
-                        f" {subdir} out of SUBDIRS"
-                    )
-                self._warn(f"upstream has no {subdir}: nothing to mirror there")
-                look.indexes[subdir] = empty(subdir)
-            else:
-                content = self._upstream.content(found, f"{subdir}.index")
-                look.indexes[subdir] = parse(content, subdir)
-                del content
-            look.plans.append(plan_subdir(look.indexes[subdir], selection, known))
-        for subdir in ledger.subdirs() if ledger else []:
-            if subdir not in look.fetched and ledger:
-                # SUBDIRS was narrowed: everything in it leaves, as the wipe guard allows.
-                look.plans.append(plan_subdir(empty(subdir), selection, ledger.known(subdir)))
-        return look
-
-    def _warn(self, warning: str) -> None:
-        if warning not in self.result.warnings:
-            self.result.warnings.append(warning)
-            _LOG.warning("%s: %s", self._channel, warning)
-
-    def _check(self, plans: Sequence[SubdirPlan]) -> None:
-        settings = self._tools.settings
-        if self._tools.adoption is not None:
-            return  # nothing retires, and a link takes no space
-        if not self._allow_wipe:
-            check_wipe(self._channel, plans, settings.wipe_guard_percent)
-        free = free_space(self._tools.mirror)
-        needed = sum(plan.download_size for plan in plans)
-        if needed + settings.min_free > free:
-            needed -= sum(self._present_size(artifact) for p in plans for artifact in p.downloads)
-        check_space(needed, free, settings.min_free)
-
-    def _present_size(self, artifact: Wanted) -> int:
-        """Bytes of a download that are here already, in part or (state lost) as a whole."""
-        mirror, subdir, filename = self._tools.mirror, artifact.subdir, artifact.filename
-        for folder in (
-            mirror.artifacts(self._channel, subdir), mirror.retired(self._channel, subdir)
-        ):  # fmt: skip
-            if (found := _size(folder / filename)) == artifact.size:
-                return found
-        staged = staged_path(mirror, self._channel, subdir, filename, artifact.digest)
-        return min(_size(staged), artifact.size or 0)
-
-    # -- doing -----------------------------------------------------------------------------------
 
     def run(self) -> ChannelResult:
         """Sync the channel.
@@ -195,9 +83,8 @@ class ChannelSync:
                         self._channel, recovered,
                     )  # fmt: skip
                 retirement.quarantine()
-            fetched = self._fetch()
-            inputs = self._inputs(fetched)
-            if ledger.note("settled") == inputs:
+            fetched = self._surveyor.fetch()
+            if ledger.note("settled") == self._surveyor.inputs(fetched):
                 self.result.unchanged = True
             else:
                 self._change(ledger, committer, retirement, fetched)
@@ -215,80 +102,72 @@ class ChannelSync:
             sleep=self._tools.stop.sleep,
         )
 
+    def _warn(self, warning: str) -> None:
+        if warning not in self.result.warnings:
+            self.result.warnings.append(warning)
+            _LOG.warning("%s: %s", self._channel, warning)
+
+    def _check(self, survey: Survey) -> None:
+        if self._tools.adoption is None:  # else nothing retires, and a link takes no space
+            self._surveyor.check(survey, allow_wipe=self._allow_wipe)
+
     def _change(
-        self,
-        ledger: Ledger,
-        committer: Committer,
-        retirement: Retirement,
-        fetched: dict[str, Fetched | None],
+        self, ledger: Ledger, committer: Committer, retirement: Retirement, fetched: Fetches
     ) -> None:
-        look = self._look(ledger, fetched)
-        self.result.plan = [totals(self._channel, plan) for plan in look.plans]
+        survey = self._surveyor.survey(ledger, fetched)
+        self.result.plan = survey.totals
         self._tools.show_plan(self.result.plan)
-        self._check(look.plans)
-        self._remember(look)
-        failures = self._stage_and_commit(look, committer)
-        if failures and self._upstream_moved(look):
+        failures = self._carry_out(survey, committer)
+        if failures and self._surveyor.has_moved(survey):
             _LOG.info("%s: upstream changed meanwhile; looking again", self._channel)
-            look = self._look(ledger)
-            self._check(look.plans)
-            self._remember(look)
-            failures = self._stage_and_commit(look, committer)
+            survey = self._surveyor.survey(ledger, self._surveyor.fetch())
+            failures = self._carry_out(survey, committer)
         if self._tools.adoption is not None:
             return  # a part of a sync: the next whole one does the rest
-        for failed in failures:
-            artifact = failed.task.artifact
-            self.result.fail(artifact.filename, artifact.subdir, str(failed.error))
-        for plan in look.plans:
-            for refused in plan.refused:
-                self.result.fail(refused.filename, plan.subdir, refused.reason)
+        self._report(survey, failures)
         supplement = Supplement(self._upstream, ledger, self._warn)
-        supplement.fetch(look.indexes.values())
+        supplement.fetch(survey.indexes.values())
         with self._locked():
             supplement.commit()
             if all(_is_upstreams_own(failed) for failed in failures):
                 self.result.retired = retirement.retire(
-                    [(plan.subdir, name) for plan in look.plans for name in plan.retired],
+                    [(plan.subdir, name) for plan in survey.plans for name in plan.retired],
                     now=self._tools.now(),
                     reason="removed",
                 )
             if not failures:
-                committer.clear_staging(look.fetched)
+                committer.clear_staging(survey.fetched)
                 with ledger.transaction("settle run"):
-                    ledger.set_note("settled", self._inputs(look.fetched))
+                    ledger.set_note("settled", self._surveyor.inputs(survey.fetched))
 
-    def _remember(self, look: _Look) -> None:
-        """Keep the indexes once the guards have accepted them, not before."""
-        for subdir, found in look.fetched.items():
-            if found is not None:
-                self._upstream.remember(found, f"{subdir}.index")
+    def _report(self, survey: Survey, failures: Sequence[Failed]) -> None:
+        for failed in failures:
+            artifact = failed.task.artifact
+            self.result.fail(artifact.filename, artifact.subdir, str(failed.error))
+        for plan in survey.plans:
+            for refused in plan.refused:
+                self.result.fail(refused.filename, plan.subdir, refused.reason)
 
-    def _upstream_moved(self, look: _Look) -> bool:
-        """Whether upstream published while we downloaded (then a 404 is no failure of its)."""
-        try:
-            return self._inputs(self._fetch()) != self._inputs(look.fetched)
-        except UpstreamError:
-            return False
-
-    def _stage_and_commit(self, look: _Look, committer: Committer) -> list[Failed]:
-        hotfixed = [artifact for plan in look.plans for artifact in plan.hotfixed]
+    def _carry_out(self, survey: Survey, committer: Committer) -> list[Failed]:
+        """Stage and commit what a survey found missing; return what could not be had."""
+        self._check(survey)
+        self._surveyor.remember(survey)
         with self._locked():
-            committer.take_over_records(hotfixed)
-        tasks = [
-            Task(
-                self._channel,
-                artifact,
-                (
-                    self._upstream.artifact_url(
-                        plan.subdir, artifact.filename, look.indexes[plan.subdir].base_url
-                    ),
-                ),
+            committer.take_over_records(
+                artifact for plan in survey.plans for artifact in plan.hotfixed
             )
-            for plan in look.plans
+        tasks = [
+            Task(self._channel, artifact, (self._url(survey, artifact),))
+            for plan in survey.plans
             for artifact in plan.downloads
         ]
-        if not tasks:
-            return []
+        return self._stage_and_commit(tasks, committer) if tasks else []
+
+    def _url(self, survey: Survey, artifact: Wanted) -> str:
+        base_url = survey.indexes[artifact.subdir].base_url
+        return self._upstream.artifact_url(artifact.subdir, artifact.filename, base_url)
+
+    def _stage_and_commit(self, tasks: Sequence[Task], committer: Committer) -> list[Failed]:
         progress = Progress(
             self._channel,
             artifacts=len(tasks),
@@ -356,25 +235,6 @@ class ChannelSync:
             grace_seconds=tools.settings.retire_days * _DAY,
         )
         self.result.expired = expired.artifacts
-
-
-def free_space(mirror: Mirror) -> int:
-    """Bytes free on the mirror volume.
-
-    Raises:
-        VolumeError: there is no such volume.
-    """
-    try:
-        return shutil.disk_usage(mirror.root).free
-    except OSError as error:
-        raise volume_error(error, "look at", mirror.root) from error
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 class _Batch:

@@ -21,12 +21,12 @@ from syncer import adopt
 from syncer.adopt import Adoption
 from syncer.errors import IntegrityError
 from syncer.repodata import LARGEST, Wanted
-from syncer.retry import Stop
 from syncer.transfer import Transfers
 from volume.errors import MirrorError, VolumeError
 from volume.files import make_directory, operation, unlink, volume_error
 from volume.layout import Mirror
 from volume.log import redact
+from volume.stop import Stop
 
 _BLOCK = 1 << 20  # bytes written and hashed at a time
 _ENDING_SECONDS = 10.0
@@ -148,7 +148,7 @@ class Downloads:
             if done < len(tasks):
                 # Whatever ended this ends the run: transfers in flight see it at their next chunk
                 # and keep what they have.
-                self._stop.set()
+                self._stop.request()
             # A small transfer that hangs does not notice; the threads end with the process.
             deadline = time.monotonic() + _ENDING_SECONDS
             for thread in threads:

@@ -13,8 +13,6 @@ MirrorError
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from volume.errors import MirrorError
 
 
@@ -52,9 +50,3 @@ class GuardError(MirrorError):
 
 class NoSpaceError(MirrorError):
     """The plan does not fit on the volume."""
-
-
-class InterruptedRunError(MirrorError):
-    """Somebody stopped the run; what was committed stays."""
-
-    exit_code: ClassVar[int] = 130

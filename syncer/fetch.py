@@ -15,8 +15,9 @@ from requests.adapters import HTTPAdapter
 
 from syncer.environment import Environment
 from syncer.errors import HttpStatusError, TransferError
-from syncer.retry import STATUSES, Limits, Retries, Retryable, Stop
+from syncer.retry import STATUSES, Limits, Retries, Retryable
 from volume.log import redact
+from volume.stop import Stop
 
 _CHUNK = 1 << 18  # bytes
 _MOST_REDIRECTS = 10

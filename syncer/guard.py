@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from syncer.errors import GuardError, NoSpaceError
 from syncer.plan import SubdirPlan
-from syncer.sizes import amount
+from volume.sizes import amount
 
 # Fewer than this many records may always go, unless they are all that there is: a share of a
 # handful says nothing.

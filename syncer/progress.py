@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from syncer.report import duration
-from syncer.sizes import amount
+from volume.sizes import amount
 
 if TYPE_CHECKING:
     import rich.progress

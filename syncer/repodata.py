@@ -17,9 +17,11 @@ from syncer.errors import IndexRejectedError
 from volume.errors import NameRefusedError
 from volume.names import ArtifactName, parse_artifact
 
-SECTIONS = ("packages", "packages.conda")
+# The record sections, by the artifacts' extension.
+SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}
 
 _HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
+_DEEPEST = 16  # levels; real records have three
 LARGEST = 1 << 40  # bytes; a record that claims more than a TiB is a mistake or an attack
 
 
@@ -34,8 +36,8 @@ class Entry:
 
     @property
     def digest(self) -> bytes:
-        """A short hash of section and text: equal means that upstream changed nothing."""
-        return hashlib.blake2b(self.section.encode() + bytes(self.raw), digest_size=16).digest()
+        """A short hash of the text: equal means that upstream changed nothing."""
+        return hashlib.blake2b(self.raw, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
     """
     try:
         document = _decode_sections(data)
-        sections = {name: _decode_sections(document.pop(name, b"{}")) for name in SECTIONS}
+        sections = {name: _decode_sections(document.pop(name, b"{}")) for name in SECTIONS.values()}
         info = _decode_sections(document.pop("info", b"{}"))
         carried, base_url = _carried(document, info), _base_url(info)
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
@@ -113,14 +115,15 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         )
     entries: list[Entry] = []
     refused: list[Refused] = []
-    first = sections[SECTIONS[0]]
     for section, records in sections.items():
         for filename, raw in records.items():
-            if section != SECTIONS[0] and filename in first:
-                refused.append(Refused(_shown(filename), f"it is in {SECTIONS[0]} too"))
-                continue
             try:
-                entries.append(Entry(filename, parse_artifact(filename), section, raw))
+                name = parse_artifact(filename)
+                if SECTIONS[name.extension] == section:
+                    entries.append(Entry(filename, name, section, raw))
+                else:
+                    reason = f"it is listed under {section!r}, which is for the other format"
+                    refused.append(Refused(_shown(filename), reason))
             except NameRefusedError as error:
                 refused.append(Refused(_shown(filename), str(error)))
     return Index(
@@ -153,11 +156,29 @@ def _base_url(info: dict[str, msgspec.Raw]) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _check_values(value: object, depth: int = 0) -> None:
+    """Refuse what some client or the indexer's engine would stumble over.
+
+    Raises:
+        ValueError: it is nested absurdly deep, or holds a number that 64 bits can't.
+    """
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        if depth == _DEEPEST:
+            raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+        for item in value:
+            _check_values(item, depth + 1)
+    elif isinstance(value, int | float) and not -(2**63) <= value < 2**63:
+        raise ValueError("it holds a number beyond 64 bits")
+
+
 def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
     """Decode what a download of this entry needs, or say why it is left out."""
     try:
         fields = _decode_fields(entry.raw)
         record = bytes(entry.raw).decode()
+        _check_values(msgspec.json.decode(entry.raw))
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         return Refused(entry.filename, f"its record is malformed: {error}")
     if fields.size is not None and not 0 < fields.size < LARGEST:

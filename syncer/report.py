@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from syncer.plan import Totals
 from syncer.run import ChannelResult, Run
-from syncer.sizes import amount
+from volume.sizes import amount
 
 _HEAD = ("channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired", "left out")
 

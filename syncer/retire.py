@@ -58,7 +58,6 @@ class Retirement:
         """
         with self._ledger.transaction("condemn"):
             self._ledger.condemn(damaged, serial=self._ledger.raise_serial(), left=now)
-            self._ledger.set_note("settled", "")  # the next sync has to plan again
 
     def quarantine(self) -> None:
         """Move condemned files out of every served folder, at once.

@@ -7,13 +7,13 @@ the server's own Retry-After. A wait ends at once when the run is stopped.
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from syncer.errors import InterruptedRunError, UpstreamError
+from syncer.errors import UpstreamError
+from volume.stop import Stop
 
 STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _FIRST_WAIT = 0.5  # seconds; doubles with each try
@@ -29,32 +29,6 @@ class Limits:
     read_timeout: float = 60.0
     tries: int = 5
     user_agent: str = "conda-lan-mirror"
-
-
-class Stop:
-    """A run's stop switch, which also ends its sleeps."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """Stop the run."""
-        self._event.set()
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the run is being stopped."""
-        return self._event.is_set()
-
-    def check(self) -> None:
-        """Raise InterruptedRunError if the run is being stopped."""
-        if self._event.is_set():
-            raise InterruptedRunError("the run was stopped; what was committed stays")
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep, or raise InterruptedRunError as soon as the run is stopped."""
-        self._event.wait(seconds)
-        self.check()
 
 
 class Retryable(Exception):

@@ -13,11 +13,11 @@ from typing import Any
 from syncer import run as runs
 from syncer.report import duration
 from syncer.settings import Settings
-from syncer.sizes import amount
 from volume import generations, locks
 from volume.errors import StateError
 from volume.layout import Mirror, State
 from volume.ledger import Ledger
+from volume.sizes import amount
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def _channeldata(document: _Document) -> dict[str, str]:
 def _run_exports(document: _Document) -> dict[str, str]:
     """run_exports as JSON texts by filename (CEP 12)."""
     found: dict[str, str] = {}
-    for section in SECTIONS:
+    for section in SECTIONS.values():
         for filename, raw in _decode(document.get(section, b"{}")).items():
             try:
                 entry = _decode(raw)

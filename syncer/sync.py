@@ -14,18 +14,19 @@ from dataclasses import dataclass, replace
 
 from syncer import run as runs
 from syncer.adopt import Adoption
-from syncer.channel import ChannelSync, Tools
+from syncer.channel import ChannelSync
 from syncer.environment import Environment
-from syncer.errors import InterruptedRunError
 from syncer.fetch import Fetcher
 from syncer.plan import Totals
-from syncer.retry import Limits, Stop
+from syncer.retry import Limits
 from syncer.run import Run
 from syncer.settings import Settings
+from syncer.tools import Tools
 from syncer.transfer import Transfers
 from volume import identity, locks
-from volume.errors import MirrorError, StateError, VolumeError
+from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
+from volume.stop import Stop
 
 _LOG = logging.getLogger(__name__)
 

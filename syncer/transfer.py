@@ -19,8 +19,9 @@ import pycurl
 from syncer.environment import Environment
 from syncer.errors import HttpStatusError, TransferError
 from syncer.fetch import tls_message
-from syncer.retry import STATUSES, Limits, Retries, Retryable, Stop
+from syncer.retry import STATUSES, Limits, Retries, Retryable
 from volume.log import redact
+from volume.stop import Stop
 
 _BUFFER = 1 << 19  # bytes; libcurl's largest
 _SLOWEST = 1000  # bytes per second; slower for a whole read timeout is as good as dead
@@ -202,4 +203,4 @@ class _Handle:
         return len(chunk)
 
     def _on_progress(self, *_: int) -> int:
-        return 1 if self._stop.is_set else 0
+        return 1 if self._stop.requested else 0

@@ -190,7 +190,7 @@ class ChannelUpstream:
         if older:
             raise IndexRejectedError(
                 f"{redact(document.url)} is of {theirs}, older than the {ours} that we have: a"
-                " stale proxy or mirror. The published index stays; it heals when upstream catches up"
+                " stale proxy or mirror. The published index stays; it heals when upstream does"
             )
 
 

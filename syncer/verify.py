@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncer import sync
-from syncer.channel import Tools
 from syncer.commit import hash_file
 from syncer.errors import GuardError
 from syncer.plan import Totals
 from syncer.progress import Progress
 from syncer.report import outcome
 from syncer.retire import Retirement
-from syncer.retry import Stop
 from syncer.run import Run
 from syncer.settings import Settings
-from syncer.sizes import amount
+from syncer.tools import Tools
 from volume import locks
 from volume.errors import VolumeError
 from volume.ledger import Ledger, Placed
+from volume.sizes import amount
+from volume.stop import Stop
 
 _LOG = logging.getLogger(__name__)
 _NOTE_SECONDS = 30.0  # how much looking a stopped scrub may lose

@@ -7,6 +7,7 @@
     +-- StateError                 1   a state document can't be understood
     +-- NameRefusedError           1   a name that must not become a path
     +-- LockBusyError             11   somebody else is at work
+    +-- InterruptedRunError      130   somebody stopped the run; what is committed stays
 
 The syncer and the indexer add their own branches. Every message names the thing, the fact and the
 next step.
@@ -69,3 +70,9 @@ class LockBusyError(MirrorError):
             f"{self.name} is held by {self.holder}; "
             "wait for it to finish, or use --wait to queue behind it"
         )
+
+
+class InterruptedRunError(MirrorError):
+    """Somebody stopped the run; what was committed and published stays."""
+
+    exit_code: ClassVar[int] = 130

@@ -387,9 +387,13 @@ class Ledger:
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def raise_serial(self) -> int:
-        """Announce a change to the indexer; return the new serial."""
+        """Announce a change to the indexer; return the new serial.
+
+        What is committed is not what upstream's index asks for until a run has settled it again.
+        """
         serial = self.serial + 1
         self.set_note("serial", serial)
+        self.set_note("settled", "")
         return serial
 
     def expect(self, artifacts: Iterable[Artifact]) -> None:

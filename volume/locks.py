@@ -87,18 +87,6 @@ class Held:
             os.pwrite(self._descriptor, note.encode() + b"\n", 0)
 
 
-def held(
-    path: Path,
-    *,
-    role: str,
-    wait_seconds: float = 0.0,
-    on_wait: Callable[[str], None] = lambda holder: None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Held:
-    """The same, for those who call it rather than construct it."""
-    return Held(path, role=role, wait_seconds=wait_seconds, on_wait=on_wait, sleep=sleep)
-
-
 def _acquire(
     descriptor: int,
     path: Path,

@@ -34,9 +34,9 @@ class Journal:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
-        self.excused: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._live: dict[str, Counter[str]] = {}
+        self._excused: dict[str, Counter[str]] = {}
         self._events: deque[str] = deque(maxlen=400)
         self._lock = threading.Lock()
         self._started = time.monotonic()
@@ -58,6 +58,16 @@ class Journal:
         """Replace what one client has counted so far."""
         with self._lock:
             self._live[who] = counts
+
+    def report_excused(self, who: str, excused: Counter[str]) -> None:
+        """Replace what one client has excused so far."""
+        with self._lock:
+            self._excused[who] = excused
+
+    def excused(self) -> Counter[str]:
+        """What looked wrong and was explained, by reason."""
+        with self._lock:
+            return sum(self._excused.values(), Counter())
 
     def counts(self) -> Counter[str]:
         """All counts, the clients' included."""

@@ -113,7 +113,7 @@ class ChangingUpstream:
         fixed = hotfixed(item, license=f"L{self._dice.randrange(10_000)}")
         return self._say("hotfix", fixed)
 
-    def flip(self, meanwhile: Callable[[], None]) -> str:
+    def flip(self, meanwhile: Callable[[], object]) -> str:
         """Replace one artifact, let syncs look, and restore upstream's index to the byte."""
         before = self._any_present()
         self._publish([self._other(before)])
@@ -230,7 +230,7 @@ class Changes:
         if roll < 0.12:
             self._note("faults", self._upstream.trouble())
         elif roll < 0.18:
-            said = self._upstream.flip(lambda: wait(self._dice.uniform(0.5, 4.0)) and None)
+            said = self._upstream.flip(lambda: wait(self._dice.uniform(0.5, 4.0)))
             self._note("changes", said)
         elif roll < 0.26:
             self._upstream.heal()

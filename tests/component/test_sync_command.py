@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -237,14 +236,25 @@ def test_logs_may_be_json(syncer: Syncer) -> None:
     assert any("committed 12 artifacts" in line["message"] for line in lines)
 
 
-def test_health_follows_the_last_run(syncer: Syncer, tmp_path: Path) -> None:
+def test_health_looks_at_the_age_of_the_last_success(syncer: Syncer) -> None:
     syncer.upstream.channel("conda-forge").publish(*MANY)
     assert syncer.command("health").code == 0  # nothing has run yet
     assert syncer.command("--once").code == 0
     assert syncer.command("health").code == 0
     syncer.upstream.script("*", faults.status(401, times=None))
     assert syncer.command("--once").code == 1
+    assert syncer.command("health").code == 0  # one failed sync is no alarm
+    path = syncer.volumes.state_dir / "sync-run.json"
+    run = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**run, "last_success": run["last_success"] - 51 * 3600}))
     answer = syncer.command("health")
-    assert (answer.code, "failed" in answer.out) == (1, True)
+    assert (answer.code, "older than 50 h" in answer.out) == (1, True)
+
+
+def test_health_fails_when_no_sync_ever_succeeded(syncer: Syncer) -> None:
+    syncer.upstream.script("*", faults.status(401, times=None))
+    assert syncer.command("--once").code == 1
+    answer = syncer.command("health")
+    assert (answer.code, "no sync has succeeded yet" in answer.out) == (1, True)
     shutil.rmtree(syncer.volumes.state_dir)
     assert syncer.command("health").code == 1

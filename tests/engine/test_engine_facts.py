@@ -20,9 +20,9 @@ from indexer.engine import Engine
 from indexer.errors import EngineError
 from indexer.package import damage
 from indexer.seed import cache_path
-from indexer.stop import Stop
 from tests.support.indexed import unpack
 from tests.support.packages import Package, conda_archive, package, tar
+from volume.stop import Stop
 
 SUBDIR = "linux-64"
 
@@ -185,7 +185,9 @@ def test_channeldata_never_shrinks(engine: Engine, root: Path, output: Path) -> 
 def test_a_plain_run_forgets_hotfixes(engine: Engine, root: Path) -> None:
     one = package("fact", depends=("old",))
     put(root, one)
-    (root / SUBDIR / "patched").mkdir()
+    fixed = {**one.record, "depends": ["fixed"]}
+    repodata = {"info": {"subdir": SUBDIR}, "packages": {}, "packages.conda": {one.filename: fixed}}
+    (root / SUBDIR / "repodata.json").write_text(json.dumps(repodata))
     assert plain_index(engine, root).returncode == 0
     assert listed(root)[one.filename]["depends"] == ["old"]
 
@@ -249,7 +251,7 @@ def test_a_dead_parent_takes_the_engine_with_it(conda_exe: Path, tmp_path: Path)
             sys.executable,
             "-c",
             "from pathlib import Path; from indexer.engine import Engine;"
-            "from indexer.stop import Stop;"
+            "from volume.stop import Stop;"
             f"Engine({str(program)!r}, Stop(), Path({str(tmp_path)!r}) / 'log')"
             f".extract(Path({str(tmp_path)!r}), ['noarch'])",
         ]

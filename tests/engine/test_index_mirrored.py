@@ -335,7 +335,7 @@ def test_a_ledger_that_is_being_rebuilt_does_not_shrink_the_index(
     for path in committed.state.channel(CHANNEL).glob("*.db*"):
         path.unlink()  # the indexer's memory too
     committed.commit(a)
-    with locks.held(committed.state.sync_lock, role="a sync that adopts what is there"):
+    with locks.Held(committed.state.sync_lock, role="a sync that adopts what is there"):
         assert not indexed.index(later=LATER).is_new
     assert len(indexed.records(SUBDIR)) == 4
     outcome = indexed.index(later=LATER)

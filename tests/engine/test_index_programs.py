@@ -108,7 +108,7 @@ def test_a_busy_channel_is_11_and_names_the_holder(
     committed: CommittedMirror, environment: dict[str, str]
 ) -> None:
     committed.commit(package("a"))
-    with locks.held(committed.state.channel_lock(CHANNEL), role="somebody"):
+    with locks.Held(committed.state.channel_lock(CHANNEL), role="somebody"):
         found = indexer(environment, "--once", "--wait", "0.2", expected=11)
     assert "somebody" in found.stdout
 

@@ -76,8 +76,8 @@ class Crash(Exception):
 def _sync(order: dict[str, object], report: int) -> None:
     """One run, in a fork; each announcement is a line in ``report``, before it happens."""
     from syncer import settings, sync
-    from syncer.retry import Stop
     from volume import faults
+    from volume.stop import Stop
 
     count = 0
 

@@ -17,10 +17,10 @@ import zstandard
 
 from indexer.index import Outcome, Volumes, index_channel
 from indexer.settings import Settings
-from indexer.stop import Stop
 from tests.support.committed import CommittedMirror
 from tests.support.packages import Record
 from volume.layout import Mirror, State
+from volume.stop import Stop
 
 LATER = 3600.0
 """Added to the clock, so that files which a test has just written count as settled."""

@@ -18,10 +18,10 @@ from typing import Any
 from syncer import settings as configuration
 from syncer import sync
 from syncer.plan import Totals
-from syncer.retry import Stop
 from syncer.run import ChannelResult, Run
 from tests.support.simulator import ChannelSimulator
 from tests.support.tree import Volumes
+from volume.stop import Stop
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 60.0

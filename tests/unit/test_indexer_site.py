@@ -106,8 +106,3 @@ class TestLanding:
         assert "1 file could not be indexed" in page
         assert ": failed" in page
         assert "b<b>" not in page
-
-    def test_amounts_are_for_people(self) -> None:
-        assert [landing.amount(size) for size in (5, 1500, 2_500_000, 7.2e12)] == [
-            "5 B", "2 kB", "2.5 MB", "7.20 TB",
-        ]  # fmt: skip

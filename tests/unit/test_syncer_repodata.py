@@ -149,11 +149,20 @@ def test_hostile_names_are_left_out_and_the_rest_stays() -> None:
     assert all(one.filename.isprintable() and len(one.filename) <= 210 for one in found.refused)
 
 
-def test_a_name_in_both_sections_is_one_artifact() -> None:
+def test_a_name_belongs_to_the_section_of_its_format() -> None:
     other = {**GOOD, "sha256": "c" * 64}
     found = index(packages={"a-1-0.conda": other}, **{"packages.conda": {"a-1-0.conda": GOOD}})
-    assert len(found.entries) == 1
-    assert [one.filename for one in found.refused] == ["a-1-0.conda"]
+    assert [json.loads(entry.raw) for entry in found.entries] == [GOOD]
+    assert [one.reason for one in found.refused] == [
+        "it is listed under 'packages', which is for the other format"
+    ]
+
+
+@pytest.mark.parametrize("value", [1 << 70, -(1 << 70), 1e300, json.loads("[" * 40 + "]" * 40)])
+def test_a_record_that_the_engine_would_stumble_over_is_refused(value: object) -> None:
+    refused = decide({**GOOD, "odd": value})
+    assert isinstance(refused, Refused)
+    assert "malformed" in refused.reason
 
 
 def test_upper_case_hashes_are_the_same_hashes() -> None:
@@ -162,13 +171,12 @@ def test_upper_case_hashes_are_the_same_hashes() -> None:
     assert artifact.sha256 == "a" * 64
 
 
-def test_the_digest_follows_text_and_section() -> None:
+def test_the_digest_follows_the_text() -> None:
     digests = {
-        index(**{section: {"a-1-0.conda": record}}).entries[0].digest
-        for section in ("packages", "packages.conda")
-        for record in (GOOD, {**GOOD, "depends": []})
+        index(**{"packages.conda": {"a-1-0.conda": record}}).entries[0].digest
+        for record in (GOOD, {**GOOD, "depends": []}, GOOD)
     }
-    assert len(digests) == 4
+    assert len(digests) == 2
 
 
 JSON = st.recursive(

@@ -14,8 +14,9 @@ from syncer import upstream
 from syncer.environment import Environment
 from syncer.errors import IndexRejectedError
 from syncer.fetch import Fetcher
-from syncer.retry import Limits, Stop
+from syncer.retry import Limits
 from syncer.upstream import ChannelUpstream, decompress
+from volume.stop import Stop
 
 DATA = b'{"packages": {}}' * 1000
 

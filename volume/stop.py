@@ -1,7 +1,7 @@
 """A request to stop: set by a signal, honoured at the next safe point.
 
-Everything before the swap of ``current`` is a safe point, because an unfinished generation is
-swept by the next run.
+Everywhere is a safe point as far as the volumes go (that is what the protocol is for); ``check``
+marks where stopping is cheap.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-from indexer.errors import InterruptedRunError
+from volume.errors import InterruptedRunError
 
 
 class Stop:
-    """Whether somebody asked us to stop, and a sign of life for those who ask whether we run."""
+    """Whether somebody asked us to stop. ``beat`` is a sign of life, given at every check."""
 
     def __init__(self, beat: Callable[[], None] = lambda: None) -> None:
         self._event = threading.Event()
@@ -32,6 +32,7 @@ class Stop:
 
     @property
     def requested(self) -> bool:
+        """Whether somebody asked."""
         return self._event.is_set()
 
     def check(self) -> None:
@@ -42,8 +43,19 @@ class Stop:
         """
         self._beat()
         if self.requested:
-            raise InterruptedRunError("stopped on request; the published index stays as it was")
+            raise InterruptedRunError(
+                "stopped on request; what was committed and published stays as it is"
+            )
 
     def wait(self, seconds: float) -> None:
         """Sleep, or less if asked to stop."""
         self._event.wait(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, and stop here if asked to meanwhile.
+
+        Raises:
+            InterruptedRunError: somebody asked.
+        """
+        self.wait(seconds)
+        self.check()

@@ -1,0 +1,108 @@
+"""The end of a run: one uninterrupted sync and index must bring what upstream lists (I5, I4)."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.torture.journal import Journal
+from benchmarks.torture.programs import Fate, Programs
+from benchmarks.torture.upstream import CHANNEL, SUBDIRS, ChangingUpstream
+from tests.support.faithful_reader import FaithfulReader, Inconsistent
+from volume.layout import Mirror, State
+from volume.ledger import Ledger
+
+CALM = Fate()
+FORGETFUL = {"RETIRE_DAYS": "0", "KEEP_GENERATIONS": "1"}
+
+
+class Ending:
+    """Checks what is left when the storm is over."""
+
+    def __init__(
+        self,
+        programs: Programs,
+        journal: Journal,
+        upstream: ChangingUpstream,
+        mirror: Mirror,
+        state: State,
+        url: str,
+    ) -> None:
+        self._programs = programs
+        self._journal = journal
+        self._upstream = upstream
+        self._mirror = mirror
+        self._state = state
+        self._url = url
+        self._dice = random.Random(0)
+
+    def check(self) -> None:
+        """Converge and compare; then let everything old expire and compare again."""
+        self._upstream.heal()
+        self._run("syncer", "--once")
+        self._run("indexer", "--once")
+        self._compare_served()
+        self._expect_files("staging", {})
+        self._run("syncer", "verify")
+        self._upstream.tick()
+        self._run("syncer", "--once", **FORGETFUL)
+        self._run("indexer", "--once", **FORGETFUL)
+        self._run("syncer", "--once", **FORGETFUL)
+        self._compare_served()
+        for folder in ("staging", "replaced", "retired", "quarantine"):
+            self._expect_files(folder, {})
+        self._expect_files("channels", self._upstream.hashes())
+        self._expect_ledger()
+        self._run("indexer", "--once", **FORGETFUL)
+        self._compare_served()
+
+    def _run(self, program: str, *arguments: str, **settings: str) -> None:
+        self._programs.run(program, arguments, CALM, self._dice, settings=settings)
+
+    def _compare_served(self) -> None:
+        reader = FaithfulReader(self._url)
+        for subdir in SUBDIRS:
+            try:
+                index = reader.read(CHANNEL, subdir)
+                reader.check_artifacts(index)
+            except Inconsistent as error:
+                self._journal.find("I5", subdir, str(error))
+                continue
+            wanted = self._upstream.records(subdir)
+            if index.records != wanted:
+                self._differ(f"published {subdir}", index.records, wanted)
+        self._journal.count("reads", reader.reads)
+
+    def _expect_files(self, folder: str, wanted: Mapping[str, str]) -> None:
+        root = self._mirror.root / folder / CHANNEL
+        found = {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+        if found != wanted:
+            self._differ(str(root), found, wanted)
+
+    def _expect_ledger(self) -> None:
+        ledger = Ledger.read(self._state.ledger(CHANNEL))
+        assert ledger is not None
+        with ledger:
+            left = [*map(str, ledger.retired()), *map(str, ledger.replaced()), *ledger.incoming()]
+        if left:
+            self._journal.find("I5", str(ledger.path), f"rows that nobody needs: {left}")
+
+    def _differ(
+        self, where: str, found: Mapping[str, object], wanted: Mapping[str, object]
+    ) -> None:
+        names = sorted(name for name in {**found, **wanted} if found.get(name) != wanted.get(name))
+        shown = [f"{name}: {found.get(name)} instead of {wanted.get(name)}" for name in names[:6]]
+        self._journal.find("I5", where, f"{len(names)} differ: " + "; ".join(shown))
+
+
+def nginx_errors(access_log: Path, error_log: Path) -> list[str]:
+    """Answers that no client should ever get, and what nginx itself complains of."""
+    wrong = [line for line in access_log.read_text().splitlines() if '"status":5' in line]
+    logged = error_log.read_text().splitlines() if error_log.exists() else []
+    return wrong + [line for line in logged if "[crit]" in line or "[alert]" in line]

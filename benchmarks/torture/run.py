@@ -1,0 +1,173 @@
+"""One run of the torture: everything is started, stopped, and judged here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.torture.clients import Readers, Solver
+from benchmarks.torture.drivers import Admin, IndexDriver, Pace, SyncDriver
+from benchmarks.torture.ending import Ending, nginx_errors
+from benchmarks.torture.journal import Journal
+from benchmarks.torture.programs import REPOSITORY, Driver, Fate, Programs
+from benchmarks.torture.upstream import CHANNEL, SUBDIRS, Changes, ChangingUpstream
+from benchmarks.torture.watch import Watch
+from tests.support.nginx import serving
+from tests.support.simulator import ChannelSimulator
+from volume.layout import Mirror, State
+
+SAY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """When to stop: as soon as all three are reached, or at ``limit`` seconds."""
+
+    seconds: float = 0.0
+    reads: int = 0
+    kills: int = 0
+    limit: float = 3600.0
+
+    def is_reached(self, journal: Journal) -> bool:
+        counts = journal.counts()
+        enough = counts["reads"] >= self.reads and counts["kills"] >= self.kills
+        return (enough and journal.seconds >= self.seconds) or journal.seconds >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to torture. Readers pause that many times as long as they look. ``say`` gets a line of progress now and then."""
+
+    goal: Goal
+    seed: int
+    conda_exe: Path
+    readers: int = 2
+    pause: float = 2.0
+    pace: Pace = field(default_factory=Pace)
+    say: Callable[[str], None] = lambda line: None
+
+
+def torture(options: Options) -> Journal:
+    """Run until the goal is reached; what was counted and found is in the journal.
+
+    Raises:
+        RuntimeError: nginx does not start.
+    """
+    journal = Journal()
+    with tempfile.TemporaryDirectory(prefix="torture-") as name, ChannelSimulator() as simulator:
+        root = Path(name)
+        root.chmod(0o755)
+        mirror, state = root / "mirror", root / "state"
+        mirror.mkdir(mode=0o755)
+        state.mkdir()
+        with serving(mirror) as nginx:
+            environment = _environment(options, mirror, state, simulator.url)
+            _storm(options, journal, simulator, environment, root, nginx.url)
+            nginx.stop()
+            for line in nginx_errors(nginx.access_log, nginx.error_log):
+                journal.find("nginx", "its logs", line)
+    return journal
+
+
+def _storm(
+    options: Options,
+    journal: Journal,
+    simulator: ChannelSimulator,
+    environment: dict[str, str],
+    root: Path,
+    url: str,
+) -> None:
+    mirror, state = Mirror(root / "mirror"), State(root / "state")
+    done = threading.Event()
+    programs = Programs(environment, journal)
+
+    def dice(name: str) -> random.Random:
+        return random.Random(f"{options.seed} {name}")
+
+    upstream = ChangingUpstream(simulator, dice("upstream"), root / "known")
+    for program in ("syncer", "indexer"):  # clients come when there is something to see
+        programs.run(program, ("--once",), Fate(), dice("first"))
+    watch = Watch(mirror.current(CHANNEL), journal)
+    syncs = SyncDriver(programs, journal, dice("sync"), options.pace)
+    indexes = IndexDriver(programs, journal, dice("index"), options.pace)
+    admin = Admin(programs, journal, dice("admin"), watch)
+    changes = Changes(upstream, dice("changes"), journal)
+    solver = Solver(journal, url)
+    steps: dict[str, Callable[[], None]] = {
+        "upstream": lambda: changes.step(done.wait),
+        "syncs": syncs.step,
+        "indexes": indexes.step,
+        "admin": lambda: admin.step(done.wait),
+        "solver": lambda: solver.step(done.wait),
+    }
+    settings = {
+        "url": url, "mirror": str(mirror.root), "state": str(state.root),
+        "known": str(root / "known"), "seed": options.seed, "nice": 5,
+        "pause": options.pause,
+    }  # fmt: skip
+    over = threading.Event()
+    with (
+        _driven({"watch": lambda: watch.step(over.wait)}, over, journal),
+        Readers(journal, settings, options.readers),
+    ):
+        with _driven(steps, done, journal):
+            _wait(options, journal, done)
+        Ending(programs, journal, upstream, mirror, state, url).check()
+
+
+@contextlib.contextmanager
+def _driven(
+    steps: dict[str, Callable[[], None]], done: threading.Event, journal: Journal
+) -> Iterator[None]:
+    drivers = [Driver(name, step, done, journal) for name, step in steps.items()]
+    for driver in drivers:
+        driver.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for driver in drivers:
+            driver.join()
+
+
+def _wait(options: Options, journal: Journal, done: threading.Event) -> None:
+    said = time.monotonic()
+    while not options.goal.is_reached(journal) and not done.wait(0.2):
+        if time.monotonic() - said > SAY_SECONDS:
+            options.say(progress(journal))
+            said = time.monotonic()
+
+
+def progress(journal: Journal) -> str:
+    counts = journal.counts()
+    shown = ("reads", "kills", "generations", "syncer runs", "indexer runs", "changes", "solves")
+    figures = ", ".join(f"{counts[name]:,} {name}" for name in shown)
+    return f"{journal.seconds:6.0f} s: {figures}, {len(journal.findings)} inconsistencies"
+
+
+def _environment(options: Options, mirror: Path, state: Path, url: str) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {
+        **inherited,
+        "PYTHONPATH": str(REPOSITORY),
+        "MIRROR_DIR": str(mirror),
+        "STATE_DIR": str(state),
+        "CHANNELS": CHANNEL,
+        "SUBDIRS": " ".join(SUBDIRS),
+        "CONDA_CLOUD_URL": url,
+        "CONDA_REPO_URL": url,
+        "CONDA_EXE": str(options.conda_exe),
+        "MIN_FREE": "0",
+        "CHECKPOINT_SIZE": "15KB",
+        "SYNC_TRIES": "2",
+        "SYNC_TIMEOUT_SECONDS": "10",
+        "WIPE_GUARD_PERCENT": "90",
+        "SCRUB_RATE": "0",
+    }
