@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
+    os.umask(0o022)  # nginx, another user, reads what we write
     parser = _parser()
     options = parser.parse_args(arguments)
     if (options.once or options.loop) and options.command:

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.errors import EngineError
+from indexer.errors import EngineError, EngineStoppedError
 from volume.stop import Stop
 
 log = logging.getLogger("indexer.engine")
@@ -63,6 +63,7 @@ class Engine:
         it does, they are left out rather than the whole index.
 
         Raises:
+            EngineStoppedError: it was killed, or lacked memory or disk.
             EngineError: it failed.
         """
         for outputs in _OUTPUTS:
@@ -77,7 +78,7 @@ class Engine:
                 )
                 return
             except EngineError as error:
-                if outputs is _OUTPUTS[-1]:
+                if outputs is _OUTPUTS[-1] or isinstance(error, EngineStoppedError):
                     raise
                 log.warning("%s: again with fewer outputs, as %s", channel, error)
 
@@ -157,9 +158,16 @@ class Engine:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
                 raise
+        if status < 0:
+            raise EngineStoppedError(
+                f"conda index was ended by {signal.Signals(-status).name}; if nobody did that, it"
+                " lacked memory: see the kernel's log"
+            )
         if status != 0:
-            raise EngineError(
-                f"conda index ended with status {status}: {self._last_lines()};"
+            said = self._last_lines()
+            kind = EngineStoppedError if _MACHINE.match(said) else EngineError
+            raise kind(
+                f"conda index ended with status {status}: {said};"
                 f" its whole output is in {self.output}"
             )
 
@@ -186,6 +194,8 @@ _OUTPUTS = (
     (*_NEEDED, "--no-current-repodata", "--no-channeldata"),
 )
 _EXCEPTION = re.compile(r"\s*((?:\w+\.)*\w*(?:Error|Exception|BadZipFile)\b.*)")
+# Of a run that opens no package: the disk, the memory or the cache, never a record.
+_MACHINE = re.compile(r"(?:\w+\.)*(?:OSError|PermissionError|MemoryError|OperationalError)\b")
 
 # Membership comes from the rows of our stage; no folder is listed and no package is opened.
 _CACHE_DECIDES = ("--no-update-cache", "--upstream-stage", STAGE)

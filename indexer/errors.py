@@ -2,6 +2,7 @@
 
 MirrorError
 +-- EngineError            conda index is missing, of another version, or failed
+|   +-- EngineStoppedError  it was killed, or the machine refused it something
 +-- VerificationError      a generation is not what was committed; it is not published
 +-- MissingLedgerError     a mirrored channel has lost its ledger; the syncer rebuilds it
 """
@@ -16,6 +17,10 @@ PARTIAL = 3
 
 class EngineError(MirrorError):
     """``conda index`` can't be used, or failed."""
+
+
+class EngineStoppedError(EngineError):
+    """``conda index`` was killed or lacked memory or disk: no fault of what it read."""
 
 
 class VerificationError(MirrorError):

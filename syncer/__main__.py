@@ -188,7 +188,7 @@ def _once(settings: Settings, options: argparse.Namespace) -> int:
     stop = _stop_on_signals()
     show_plan = _plan_printer(settings, quiet=options.json)
     if options.dry_run:
-        found, problems = sync.preview(settings, stop, show_plan=show_plan)
+        found, problems = sync.preview(settings, _chosen(options), stop, show_plan=show_plan)
         if options.json:
             plans = [asdict(plan) for plan in found]
             print(json.dumps({"plan": plans, "problems": problems, "free": _free(settings)}))

@@ -77,21 +77,43 @@ class ChannelSync:
             committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
             retirement = Retirement(tools.mirror, self._channel, ledger)
             with self._locked():
-                if recovered := committer.finish():
-                    _LOG.info(
-                        "%s: finished a commit of %d artifacts that was interrupted",
-                        self._channel, recovered,
-                    )  # fmt: skip
-                retirement.quarantine()
+                self._recover(committer, retirement)
             fetched = self._surveyor.fetch()
             if ledger.note("settled") == self._surveyor.inputs(fetched):
                 self.result.unchanged = True
             else:
                 self._change(ledger, committer, retirement, fetched)
             with self._locked():
+                if self.result.unchanged:  # upstream took back what a stopped run was fetching
+                    committer.clear_staging(fetched)
                 self._tidy(ledger, retirement)
             self.result.committed_serial = ledger.serial
         return self.result
+
+    def tidy(self) -> None:
+        """Finish what an interrupted run left, and delete what is due; upstream is not asked.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        tools = self._tools
+        with Ledger.create(tools.state.ledger(self._channel)) as ledger, self._locked():
+            retirement = Retirement(tools.mirror, self._channel, ledger)
+            self._recover(Committer(tools.mirror, self._channel, ledger, now=tools.now), retirement)
+            self._tidy(ledger, retirement)
+
+    def _recover(self, committer: Committer, retirement: Retirement) -> None:
+        if recovered := committer.finish():
+            _LOG.info(
+                "%s: finished a commit of %d artifacts that was interrupted",
+                self._channel, recovered,
+            )  # fmt: skip
+        retirement.quarantine()
+        # A file that was half moved must be where its row says before its name is wanted again.
+        retirement.move(self._published())
+
+    def _published(self) -> generations.Generation | None:
+        return generations.published(self._tools.mirror, self._tools.state, self._channel)
 
     def _locked(self) -> locks.Held:
         return locks.Held(
@@ -117,17 +139,22 @@ class ChannelSync:
         survey = self._surveyor.survey(ledger, fetched)
         self.result.plan = survey.totals
         self._tools.show_plan(self.result.plan)
-        failures = self._carry_out(survey, committer)
+        batch = _Batch(self._tools)
+        failures = self._carry_out(survey, committer, batch)
         if failures and self._surveyor.has_moved(survey):
             _LOG.info("%s: upstream changed meanwhile; looking again", self._channel)
+            self._commit(committer, batch)
             survey = self._surveyor.survey(ledger, self._surveyor.fetch())
-            failures = self._carry_out(survey, committer)
+            failures = self._carry_out(survey, committer, batch)
         if self._tools.adoption is not None:
+            self._commit(committer, batch)
             return  # a part of a sync: the next whole one does the rest
         self._report(survey, failures)
         supplement = Supplement(self._upstream, ledger, self._warn)
-        supplement.fetch(survey.indexes.values())
+        supplement.fetch(survey)
+        # One hold of the lock for all of it: the indexer makes one generation of one sync.
         with self._locked():
+            self._commit_locked(committer, batch)
             supplement.commit()
             if all(_is_upstreams_own(failed) for failed in failures):
                 self.result.retired = retirement.retire(
@@ -148,26 +175,26 @@ class ChannelSync:
             for refused in plan.refused:
                 self.result.fail(refused.filename, plan.subdir, refused.reason)
 
-    def _carry_out(self, survey: Survey, committer: Committer) -> list[Failed]:
-        """Stage and commit what a survey found missing; return what could not be had."""
+    def _carry_out(self, survey: Survey, committer: Committer, batch: _Batch) -> list[Failed]:
+        """Stage what a survey found missing, and commit it but for the last batch.
+
+        Returns what could not be had.
+        """
         self._check(survey)
         self._surveyor.remember(survey)
-        with self._locked():
-            committer.take_over_records(
-                artifact for plan in survey.plans for artifact in plan.hotfixed
-            )
+        batch.hotfixes.extend(artifact for plan in survey.plans for artifact in plan.hotfixed)
         tasks = [
             Task(self._channel, artifact, (self._url(survey, artifact),))
             for plan in survey.plans
             for artifact in plan.downloads
         ]
-        return self._stage_and_commit(tasks, committer) if tasks else []
+        return self._stage(tasks, committer, batch) if tasks else []
 
     def _url(self, survey: Survey, artifact: Wanted) -> str:
         base_url = survey.indexes[artifact.subdir].base_url
         return self._upstream.artifact_url(artifact.subdir, artifact.filename, base_url)
 
-    def _stage_and_commit(self, tasks: Sequence[Task], committer: Committer) -> list[Failed]:
+    def _stage(self, tasks: Sequence[Task], committer: Committer, batch: _Batch) -> list[Failed]:
         progress = Progress(
             self._channel,
             artifacts=len(tasks),
@@ -176,7 +203,6 @@ class ChannelSync:
         )
         failures: list[Failed] = []
         absent = 0
-        batch = _Batch(self._tools)
         with progress:
             downloads = Downloads(
                 self._tools.transfers,
@@ -203,7 +229,6 @@ class ChannelSync:
             except InterruptedRunError:
                 self._commit(committer, batch)
                 raise
-            self._commit(committer, batch)
         if absent:
             self._warn(
                 f"{absent:,} artifacts are not there, or not intact: the next sync gets them"
@@ -211,12 +236,16 @@ class ChannelSync:
         return failures
 
     def _commit(self, committer: Committer, batch: _Batch) -> None:
+        # While the run is being stopped this does not wait: what is staged is found by the next.
+        with self._locked():
+            self._commit_locked(committer, batch)
+
+    def _commit_locked(self, committer: Committer, batch: _Batch) -> None:
+        committer.take_over_records(batch.take_hotfixes())
         staged = batch.take()
         if not staged:
             return
-        # While the run is being stopped this does not wait: what is staged is found by the next.
-        with self._locked():
-            committer.commit(staged)
+        committer.commit(staged)
         if self._tools.adoption is not None:
             let_go(self._tools.adoption, self._channel, [item.task.artifact for item in staged])
         size = sum(item.size for item in staged)
@@ -227,8 +256,7 @@ class ChannelSync:
 
     def _tidy(self, ledger: Ledger, retirement: Retirement) -> None:
         tools = self._tools
-        published = generations.published(tools.mirror, tools.state, self._channel)
-        retirement.move(published)
+        retirement.move(self._published())
         expired = retirement.expire(
             generations.kept(tools.state, self._channel),
             now=tools.now(),
@@ -238,10 +266,11 @@ class ChannelSync:
 
 
 class _Batch:
-    """Staged artifacts until the next checkpoint."""
+    """What waits for the next checkpoint: staged artifacts, and new records of committed ones."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self.hotfixes: list[Wanted] = []
         self._staged: list[Staged] = []
         self._size = 0
         self._since = time.monotonic()
@@ -257,6 +286,10 @@ class _Batch:
         return bool(self._staged) and (
             self._size >= settings.checkpoint_size or age >= 60 * settings.checkpoint_minutes
         )
+
+    def take_hotfixes(self) -> list[Wanted]:
+        hotfixes, self.hotfixes = self.hotfixes, []
+        return hotfixes
 
     def take(self) -> list[Staged]:
         staged, self._staged = self._staged, []

@@ -104,14 +104,15 @@ class Committer:
         """``channels`` if the name is free there or holds these very bytes already.
 
         Args:
-            taken: retired bytes of this name are still on the volume.
+            taken: retired bytes of this name are still on the volume. Those in ``replaced/`` are
+                in no way: every generation that lists them has its own link to them.
         """
         artifact = item.task.artifact
         if taken and any(
-            retired.sha256 != item.sha256
+            retired.home != "replaced" and retired.sha256 != item.sha256
             for retired in self._ledger.retired(artifact.subdir, artifact.filename)
         ):
-            return "replaced"  # a kept snapshot may still promise the other bytes
+            return "replaced"  # a kept snapshot may still promise the other bytes of this name
         path = self._mirror.artifacts(self._channel, artifact.subdir) / artifact.filename
         if not path.exists() or path.samefile(staged):
             return "channels"

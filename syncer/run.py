@@ -47,12 +47,17 @@ class ChannelResult:
 
 @dataclass(slots=True)
 class Run:
-    """One run of the syncer."""
+    """One run of the syncer.
+
+    ``last_success`` is the end of the last run without any failure, ``last_sync`` of the last one
+    that did its work, also if something was left out that upstream lists and does not deliver.
+    """
 
     started: float
     status: str = "running"
     finished: float | None = None
     last_success: float | None = None
+    last_sync: float | None = None
     channels: list[ChannelResult] = field(default_factory=list)
     error: str | None = None
 
@@ -64,11 +69,13 @@ class Run:
             self.status = self.status if self.status == "stopped" else "failed"
         elif found <= {"success"}:
             self.status = "success"
-            self.last_success = now
+            self.last_success = self.last_sync = now
         elif found == {"failed"}:
             self.status = "failed"
         else:
             self.status = "partial"
+            if "failed" not in found:
+                self.last_sync = now
         return EXIT_CODES[self.status]
 
     def document(self) -> dict[str, Any]:

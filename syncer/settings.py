@@ -157,7 +157,7 @@ class Settings:
     )  # fmt: skip
     health_hours: float = setting(
         "HEALTH_HOURS", "50", define.number(1, 8760),
-        "The syncer counts as unhealthy when its last success is older than this.",
+        "Hours without a good sync after which the syncer counts as unhealthy.",
         section="Limits",
     )  # fmt: skip
     log_level: str = setting(

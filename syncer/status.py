@@ -139,8 +139,8 @@ def moment(seconds: float) -> str:
 def unhealthy(settings: Settings, now: float) -> str | None:
     """Why the syncer is not well, or None if it is.
 
-    Well means: the last success is recent enough; one failed sync is no reason to alarm. A mirror
-    that never had a success is well until its first sync has ended without one.
+    Well means: the last sync that did its work is recent enough; one failed sync is no reason to
+    alarm. A mirror that was never synced is well until its first sync has failed.
     """
     state = State(settings.state_dir)
     if not state.root.is_dir():
@@ -151,9 +151,9 @@ def unhealthy(settings: Settings, now: float) -> str | None:
         return str(error)
     if run is None or locks.is_held(state.sync_lock):
         return None
-    success = run["last_success"]
-    if success is None and run["status"] == "failed":
+    last = run["last_sync"]
+    if last is None and run["status"] == "failed":
         return f"no sync has succeeded yet: {run['error'] or 'see syncer status'}"
-    if success is not None and now - success > settings.health_hours * 3600:
-        return f"the last success is of {moment(success)}, older than {settings.health_hours:g} h"
+    if last is not None and now - last > settings.health_hours * 3600:
+        return f"the last good sync is of {moment(last)}, older than {settings.health_hours:g} h"
     return None

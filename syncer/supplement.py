@@ -6,12 +6,13 @@ what is committed only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
 from syncer.errors import UpstreamError
-from syncer.repodata import SECTIONS, Index
+from syncer.repodata import SECTIONS
+from syncer.survey import Survey
 from syncer.upstream import ChannelUpstream, Fetched
 from volume.ledger import Ledger
 
@@ -33,9 +34,14 @@ class Supplement:
         self._channeldata: dict[str, str] | None = None
         self._fetched: list[tuple[Fetched, str]] = []
 
-    def fetch(self, indexes: Iterable[Index]) -> None:
-        """Ask upstream for what belongs to these indexes. Failures are warnings."""
-        for index in indexes:
+    def fetch(self, survey: Survey) -> None:
+        """Ask upstream for what belongs to its indexes. Failures are warnings."""
+        for plan in survey.plans:
+            index = survey.indexes.get(plan.subdir)
+            if index is None:  # the subdir is not mirrored any more
+                self._carried[plan.subdir] = {}
+                self._run_exports[plan.subdir] = {}
+                continue
             self._carried[index.subdir] = index.carried
             run_exports = self._document(index.subdir, "run_exports.json", _run_exports)
             if run_exports is not None:

@@ -24,7 +24,7 @@ from syncer.settings import Settings
 from syncer.tools import Tools
 from syncer.transfer import Transfers
 from volume import identity, locks
-from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
+from volume.errors import InterruptedRunError, MirrorError, VolumeError
 from volume.layout import Mirror, State
 from volume.stop import Stop
 
@@ -108,14 +108,19 @@ def sync_channels(shared: Tools, channels: Iterable[str], options: Options) -> R
     """Sync these channels, inside a session, and write the run document."""
     state = shared.state
     previous = runs.read(state)
-    run = Run(started=shared.now(), last_success=previous.get("last_success") if previous else None)
+    before = previous or {}
+    run = Run(
+        started=shared.now(),
+        last_success=before.get("last_success"),
+        last_sync=before.get("last_sync"),
+    )
     runs.write(state, run)
     try:
         for channel in channels:
             _sync_channel(run, shared, channel, options)
     except InterruptedRunError as error:
         run.status, run.error = "stopped", str(error)
-    except (VolumeError, StateError) as error:
+    except VolumeError as error:
         run.error = str(error)
     run.conclude(shared.now())
     _write_last(state, run)
@@ -133,7 +138,7 @@ def _sync_channel(run: Run, shared: Tools, channel: str, options: Options) -> No
     run.channels.append(work.result)
     try:
         work.run()
-    except (InterruptedRunError, VolumeError, StateError) as error:
+    except (InterruptedRunError, VolumeError) as error:
         work.result.status = "failed"
         work.result.error = str(error)
         raise
@@ -154,14 +159,18 @@ def _write_last(state: State, run: Run) -> None:
 
 
 def preview(
-    settings: Settings, stop: Stop, *, show_plan: Callable[[Sequence[Totals]], None]
+    settings: Settings,
+    options: Options,
+    stop: Stop,
+    *,
+    show_plan: Callable[[Sequence[Totals]], None],
 ) -> tuple[list[Totals], list[str]]:
     """What a run would do, and what would keep it from doing it; nothing is changed."""
     shared = tools(settings, stop, lambda found: None)
     found: list[Totals] = []
     problems: list[str] = []
     for channel in settings.channels:
-        work = ChannelSync(shared, channel)
+        work = ChannelSync(shared, channel, allow_wipe=channel in options.allow_wipe)
         try:
             found.extend(work.preview())
         except MirrorError as error:

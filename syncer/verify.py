@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncer import sync
+from syncer.channel import ChannelSync
 from syncer.commit import hash_file
 from syncer.errors import GuardError
 from syncer.plan import Totals
@@ -100,6 +101,7 @@ def _verify_channel(
     path = shared.state.ledger(channel)
     if not path.exists():
         return []
+    ChannelSync(shared, channel).tidy()  # what a crash left half done is no damage
     with Ledger.create(path) as ledger:
         chosen = _choose(list(ledger.placed()), scope, shared.settings.scrub_days)
         progress = Progress(

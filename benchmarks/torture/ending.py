@@ -55,8 +55,23 @@ class Ending:
             self._expect_files(folder, {})
         self._expect_files("channels", self._upstream.hashes())
         self._expect_ledger()
+        self._damage(3)
         self._run("indexer", "--once", **FORGETFUL)
         self._compare_served()
+        for root in (self._mirror.root, self._state.root):
+            for path in root.rglob(".*.tmp"):
+                self._journal.find("I5", str(path), "left over")
+
+    def _damage(self, number: int) -> None:
+        """Let a few artifacts rot; verification must find and repair exactly these."""
+        names = self._dice.sample(sorted(self._upstream.hashes()), number)
+        for name in names:
+            path = self._mirror.root / "channels" / CHANNEL / name
+            path.write_bytes(path.read_bytes()[::-1])
+        ended = self._programs.run("syncer", ("verify",), CALM, self._dice, expected=(3,))
+        unseen = [name for name in names if f"{CHANNEL}/{name} " not in ended.said]
+        if unseen:
+            self._journal.find("verify", ", ".join(unseen), f"damage not found: {ended.said}")
 
     def _run(self, program: str, *arguments: str, **settings: str) -> None:
         self._programs.run(program, arguments, CALM, self._dice, settings=settings)

@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.torture.reading import Client, Known
+from benchmarks.torture.known import Known
+from benchmarks.torture.reading import Client
 from volume.layout import Mirror, State
 
 COUNTS_SECONDS = 0.5

@@ -19,6 +19,8 @@ from typing import Any, cast
 
 import requests
 
+from benchmarks.torture.keep_alive import Answer, KeepAlive
+from benchmarks.torture.known import Known
 from benchmarks.torture.upstream import CHANNEL, SUBDIRS, record_key
 from tests.support.faithful_reader import (
     FaithfulReader,
@@ -39,59 +41,6 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
 }  # fmt: skip
 # Words of FaithfulReader that a swap between two of its requests explains.
 EXPLAINED = ("differs", "differ:", "has unknown", "run_exports of", "lacks a", "changed during")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer, as far as FaithfulReader looks at it."""
-
-    url: str
-    status_code: int
-    headers: http.client.HTTPMessage
-    content: bytes
-
-
-class KeepAlive:
-    """GET over one connection: a tenth of what `requests` costs."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def get(self, url: str, headers: dict[str, str] | None = None, timeout: float = 60) -> Answer:
-        path = "/" + url.split("/", 3)[3]
-        for attempt in (1, 2):
-            try:
-                self._connection.request("GET", path, headers=headers or {})
-                found = self._connection.getresponse()
-                break
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-                # Nobody promises that an idle connection lives; a new one must.
-                self._connection.close()
-                if attempt == 2:
-                    raise
-        return Answer(url, found.status, found.headers, found.read())
-
-
-class Known:
-    """Everything that upstream ever published, as the torturer writes it down."""
-
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open()
-        self._hashes: set[tuple[str, str]] = set()
-        self._records: set[tuple[str, str]] = set()
-
-    def has_bytes(self, name: str, sha256: str) -> bool:
-        return (name, sha256) in self._hashes or (self._more() and (name, sha256) in self._hashes)
-
-    def has_record(self, name: str, key: str) -> bool:
-        return (name, key) in self._records or (self._more() and (name, key) in self._records)
-
-    def _more(self) -> bool:
-        for line in self._stream:
-            name, sha256, key = line.split()
-            self._hashes.add((name, sha256))
-            self._records.add((name, key))
-        return True
 
 
 @dataclass(frozen=True, slots=True)

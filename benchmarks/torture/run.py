@@ -43,7 +43,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to torture. Readers pause that many times as long as they look. ``say`` gets a line of progress now and then."""
+    """How to torture. ``say`` gets a line of progress now and then.
+
+    Readers pause ``pause`` times as long as they look: the programs need the processor too.
+    """
 
     goal: Goal
     seed: int

@@ -5,9 +5,11 @@ what it left, a sync runs undisturbed, and its result is compared with that of a
 stopped. Three stories are swept, each at every point by SIGKILL; other ways to die are sampled.
 """
 
+import os
 import random
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +24,15 @@ from tests.support.tree import Volumes, broken_promises, drop_generation, outcom
 
 DAY = 86_400.0
 TODAY = 20 * DAY
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder in memory where there is one: a sweep waits for thousands of barriers."""
+    memory = Path("/dev/shm")
+    parent = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="crash-sweep-", dir=parent) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ def test_hostile_names_are_left_out_and_the_rest_stays() -> None:
 def test_a_name_belongs_to_the_section_of_its_format() -> None:
     other = {**GOOD, "sha256": "c" * 64}
     found = index(packages={"a-1-0.conda": other}, **{"packages.conda": {"a-1-0.conda": GOOD}})
-    assert [json.loads(entry.raw) for entry in found.entries] == [GOOD]
+    assert [json.loads(bytes(entry.raw)) for entry in found.entries] == [GOOD]
     assert [one.reason for one in found.refused] == [
         "it is listed under 'packages', which is for the other format"
     ]

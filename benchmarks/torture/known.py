@@ -1,0 +1,27 @@
+"""Everything that upstream ever had, as the torturer writes it down for the clients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Known:
+    """Everything that upstream ever published, as the torturer writes it down."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open()
+        self._hashes: set[tuple[str, str]] = set()
+        self._records: set[tuple[str, str]] = set()
+
+    def has_bytes(self, name: str, sha256: str) -> bool:
+        return (name, sha256) in self._hashes or (self._more() and (name, sha256) in self._hashes)
+
+    def has_record(self, name: str, key: str) -> bool:
+        return (name, key) in self._records or (self._more() and (name, key) in self._records)
+
+    def _more(self) -> bool:
+        for line in self._stream:
+            name, sha256, key = line.split()
+            self._hashes.add((name, sha256))
+            self._records.add((name, key))
+        return True
