@@ -14,7 +14,8 @@ from volume import documents, locks
 from volume.errors import MirrorError
 from volume.layout import State
 
-_WRITE_WAIT = 30.0  # another indexer's write takes milliseconds
+WRITE_WAIT = 30.0
+"""Seconds to wait for another indexer's write, which takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def write(state: State, report: ChannelReport) -> None:
     Raises:
         MirrorError: the state volume refuses.
     """
-    with locks.Held(state.index_lock, role="indexer's report", wait_seconds=_WRITE_WAIT):
+    with locks.Held(state.index_lock, role="indexer's report", wait_seconds=WRITE_WAIT):
         document = documents.read(state.index_run) or {}
         channels = dict(document.get("channels", {}))
         channels[report.channel] = asdict(report)

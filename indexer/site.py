@@ -13,7 +13,7 @@ from typing import Any
 from indexer import clients, hold, landing, report
 from indexer.channels import discover
 from indexer.index import Volumes
-from volume import documents, files, generations
+from volume import documents, files, generations, locks
 from volume.errors import StateError
 from volume.generations import Generation
 
@@ -50,8 +50,17 @@ def write(volumes: Volumes) -> None:
     """Bring the site up to date.
 
     Raises:
+        LockBusyError: another indexer has been writing it for very long.
         VolumeError: the mirror volume refuses.
     """
+    # Looking and writing are one step: else the loop and a rollback could write in the wrong order.
+    with locks.Held(
+        volumes.state.index_lock, role="indexer's site", wait_seconds=report.WRITE_WAIT
+    ):
+        _write(volumes)
+
+
+def _write(volumes: Volumes) -> None:
     channels = _channels(volumes)
     if not channels:
         return  # the web server has a page for a mirror that is still empty

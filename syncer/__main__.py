@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from syncer import report, schedule, sync
+from syncer import history, report, schedule, sync
 from syncer import settings as configuration
 from syncer import status as state_of
 from syncer import verify as verification
 from syncer.adopt import Adoption
+from syncer.arguments import parse
 from syncer.plan import Totals
 from syncer.run import EXIT_CODES
 from syncer.settings import Settings
@@ -31,99 +32,10 @@ from volume.layout import Mirror
 from volume.stop import Stop
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="syncer",
-        description="Mirror conda channels. Without arguments: run the schedule until stopped.",
-        epilog="Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 partial, 10 wrong volume,"
-        " 11 locked, 130 interrupted.",
-    )
-    parser.add_argument(
-        "command",
-        nargs="?",
-        choices=("status", "verify", "adopt", "config", "health"),
-        help="status: what the mirror holds; verify: hash it again, repair what is damaged;"
-        " adopt: take over the files of another mirror; config: the settings in force;"
-        " health: for Docker",
-    )
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=Path,
-        metavar="FOLDER",
-        help="with adopt: the other mirror's files",
-    )
-    parser.add_argument(
-        "--move", action="store_true", help="with adopt: remove there what is taken over here"
-    )
-    parser.add_argument("--once", action="store_true", help="sync now; the exit code is the result")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="with --once: show what a sync would do, and stop"
-    )
-    parser.add_argument(
-        "--wait",
-        nargs="?",
-        type=float,
-        const=86400.0,
-        default=0.0,
-        metavar="SECONDS",
-        help="with --once: if another sync runs, wait for its end",
-    )
-    parser.add_argument(
-        "--allow-wipe",
-        action="append",
-        default=[],
-        metavar="CHANNEL",
-        help="with --once: let this run retire as much of CHANNEL as upstream asks",
-    )
-    parser.add_argument(
-        "--accept-new-mirror",
-        action="store_true",
-        help="with --once: the mirror volume is empty on purpose",
-    )
-    parser.add_argument(
-        "--sample",
-        type=_percentage,
-        metavar="PERCENT",
-        help="with verify: look at a random part only, for example 1%%",
-    )
-    parser.add_argument(
-        "--rolling",
-        action="store_true",
-        help="with verify: look at what is due, so that all is seen once in SCRUB_DAYS",
-    )
-    parser.add_argument("--json", action="store_true", help="print for machines")
-    parser.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
-    return parser
-
-
-def _percentage(text: str) -> float:
-    """A share from a text such as ``1%``."""
-    try:
-        percent = float(text.removesuffix("%"))
-    except ValueError:
-        percent = 0.0
-    if not 0 < percent <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a percentage such as 1%")
-    return percent / 100
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     os.umask(0o022)  # nginx, another user, reads what we write
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _parser()
-    options = parser.parse_args(given)
-    if options.command and options.once:
-        parser.error("--once and a command exclude each other")
-    if options.dry_run and not options.once:
-        parser.error("--dry-run goes with --once")
-    if (options.command == "adopt") != (options.folder is not None):
-        parser.error("adopt takes the folder of the other mirror, and nothing else does")
-    if options.move and options.command != "adopt":
-        parser.error("--move goes with adopt")
-    if (options.sample or options.rolling) and options.command != "verify":
-        parser.error("--sample and --rolling go with verify")
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         settings = configuration.read(os.environ)
         log.configure(settings.log_level, settings.log_format)
@@ -131,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _once(settings, options)
         if options.command == "verify":
             return _verify(settings, options)
+        if options.command == "history":
+            return _history(settings, options)
         if options.command == "status":
             return _status(settings, options.json)
         if options.command == "config":
@@ -203,7 +117,7 @@ def _once(settings: Settings, options: argparse.Namespace) -> int:
 def _verify(settings: Settings, options: argparse.Namespace) -> int:
     found = verification.verify(
         settings,
-        verification.Scope(share=options.sample or 1.0, is_rolling=options.rolling),
+        verification.Scope(share=options.sample, is_rolling=options.rolling),
         _chosen(options),
         _stop_on_signals(),
         show_plan=_plan_printer(settings, quiet=options.json),
@@ -213,6 +127,15 @@ def _verify(settings: Settings, options: argparse.Namespace) -> int:
     else:
         print(verification.describe(found))
     return found.exit_code
+
+
+def _history(settings: Settings, options: argparse.Namespace) -> int:
+    for channel, event in history.events(settings, options.pattern, options.since):
+        if options.json:
+            print(json.dumps({"channel": channel, **asdict(event)}))
+        else:
+            print(history.describe(channel, event))
+    return 0
 
 
 def _free(settings: Settings) -> int | None:

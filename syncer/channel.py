@@ -19,6 +19,7 @@ from syncer.errors import (
     HttpStatusError,
     IntegrityError,
 )
+from syncer.ledger_writer import LedgerWriter
 from syncer.plan import Totals, download_size
 from syncer.progress import Progress
 from syncer.repodata import Wanted
@@ -73,7 +74,7 @@ class ChannelSync:
             InterruptedRunError: the run was stopped; what was committed stays.
         """
         tools = self._tools
-        with Ledger.create(tools.state.ledger(self._channel)) as ledger:
+        with self._open() as ledger:
             committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
             retirement = Retirement(tools.mirror, self._channel, ledger)
             with self._locked():
@@ -97,10 +98,13 @@ class ChannelSync:
             VolumeError: a volume refused.
         """
         tools = self._tools
-        with Ledger.create(tools.state.ledger(self._channel)) as ledger, self._locked():
+        with self._open() as ledger, self._locked():
             retirement = Retirement(tools.mirror, self._channel, ledger)
             self._recover(Committer(tools.mirror, self._channel, ledger, now=tools.now), retirement)
             self._tidy(ledger, retirement)
+
+    def _open(self) -> LedgerWriter:
+        return open_ledger(self._tools, self._channel)
 
     def _recover(self, committer: Committer, retirement: Retirement) -> None:
         if recovered := committer.finish():
@@ -134,7 +138,7 @@ class ChannelSync:
             self._surveyor.check(survey, allow_wipe=self._allow_wipe)
 
     def _change(
-        self, ledger: Ledger, committer: Committer, retirement: Retirement, fetched: Fetches
+        self, ledger: LedgerWriter, committer: Committer, retirement: Retirement, fetched: Fetches
     ) -> None:
         survey = self._surveyor.survey(ledger, fetched)
         self.result.plan = survey.totals
@@ -254,7 +258,7 @@ class ChannelSync:
         _LOG.info("%s: committed %d artifacts, %d bytes", self._channel, len(staged), size)
         self._tools.checkpoint()
 
-    def _tidy(self, ledger: Ledger, retirement: Retirement) -> None:
+    def _tidy(self, ledger: LedgerWriter, retirement: Retirement) -> None:
         tools = self._tools
         retirement.move(self._published())
         expired = retirement.expire(
@@ -263,6 +267,17 @@ class ChannelSync:
             grace_seconds=tools.settings.retire_days * _DAY,
         )
         self.result.expired = expired.artifacts
+
+
+def open_ledger(tools: Tools, channel: str) -> LedgerWriter:
+    """The channel's ledger, with this run in its history.
+
+    Raises:
+        VolumeError, StateError: it can't be used.
+    """
+    return LedgerWriter.create(
+        tools.state.ledger(channel), run=tools.run, policy=tools.settings.selection.fingerprint
+    )
 
 
 class _Batch:

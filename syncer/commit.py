@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from syncer.download import Staged, staged_path
+from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import Wanted
 from volume.errors import VolumeError
 from volume.files import (
@@ -27,7 +28,7 @@ from volume.files import (
     volume_error,
 )
 from volume.layout import Mirror
-from volume.ledger import Artifact, Home, Ledger
+from volume.ledger import Artifact, Home
 from volume.log import redact
 
 
@@ -35,7 +36,7 @@ class Committer:
     """Commits to one channel."""
 
     def __init__(
-        self, mirror: Mirror, channel: str, ledger: Ledger, *, now: Callable[[], float]
+        self, mirror: Mirror, channel: str, ledger: LedgerWriter, *, now: Callable[[], float]
     ) -> None:
         self._mirror = mirror
         self._channel = channel
@@ -79,7 +80,9 @@ class Committer:
         changes = list(artifacts)
         if changes:
             with self._ledger.transaction("hotfix"):
-                self._ledger.update_records(changes, self._ledger.raise_serial())
+                self._ledger.update_records(
+                    changes, self._ledger.raise_serial(), moment=self._now()
+                )
 
     def _row(self, item: Staged, retired: set[tuple[str, str]]) -> Artifact:
         artifact = item.task.artifact

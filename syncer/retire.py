@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncer.ledger_writer import LedgerWriter
 from volume.files import link, make_directory, remove_tree, rename, sync_directory, unlink
 from volume.generations import Generation
 from volume.layout import Mirror
-from volume.ledger import Ledger, Placed, Retired
+from volume.ledger import Placed, Retired
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Expired:
 class Retirement:
     """Retires and expires the artifacts of one channel."""
 
-    def __init__(self, mirror: Mirror, channel: str, ledger: Ledger) -> None:
+    def __init__(self, mirror: Mirror, channel: str, ledger: LedgerWriter) -> None:
         self._mirror = mirror
         self._channel = channel
         self._ledger = ledger
@@ -122,7 +123,7 @@ class Retirement:
         if gone:
             with self._ledger.transaction("expire"):
                 for retired in gone:
-                    self._ledger.forget_retired(retired)
+                    self._ledger.expire(retired, moment=now)
         self._settle()
         self._sweep_replaced()
         return Expired(len(gone), sum(retired.size for retired in gone))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import msgspec
 
 from syncer.errors import UpstreamError
+from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import SECTIONS
 from syncer.survey import Survey
 from syncer.upstream import ChannelUpstream, Fetched
-from volume.ledger import Ledger
 
 _Document = dict[str, msgspec.Raw]
 _decode = msgspec.json.Decoder(_Document).decode
@@ -24,7 +24,7 @@ class Supplement:
     """One channel's supplements: first ``fetch``, then ``commit`` under the channel lock."""
 
     def __init__(
-        self, upstream: ChannelUpstream, ledger: Ledger, warn: Callable[[str], None]
+        self, upstream: ChannelUpstream, ledger: LedgerWriter, warn: Callable[[str], None]
     ) -> None:
         self._upstream = upstream
         self._ledger = ledger

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from syncer import run as runs
 from syncer.adopt import Adoption
@@ -56,6 +57,7 @@ def tools(settings: Settings, stop: Stop, show_plan: Callable[[Sequence[Totals]]
         transfers=Transfers(limits, stop, environment),
         stop=stop,
         show_plan=show_plan,
+        run=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 

@@ -30,3 +30,4 @@ class Tools:
     bars: bool = False
     adoption: Adoption | None = None
     now: Callable[[], float] = time.time
+    run: str = ""

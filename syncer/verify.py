@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncer import sync
-from syncer.channel import ChannelSync
+from syncer.channel import ChannelSync, open_ledger
 from syncer.commit import hash_file
 from syncer.errors import GuardError
+from syncer.ledger_writer import LedgerWriter
 from syncer.plan import Totals
 from syncer.progress import Progress
 from syncer.report import outcome
@@ -28,7 +29,7 @@ from syncer.settings import Settings
 from syncer.tools import Tools
 from volume import locks
 from volume.errors import VolumeError
-from volume.ledger import Ledger, Placed
+from volume.ledger import Placed
 from volume.sizes import amount
 from volume.stop import Stop
 
@@ -102,7 +103,7 @@ def _verify_channel(
     if not path.exists():
         return []
     ChannelSync(shared, channel).tidy()  # what a crash left half done is no damage
-    with Ledger.create(path) as ledger:
+    with open_ledger(shared, channel) as ledger:
         chosen = _choose(list(ledger.placed()), scope, shared.settings.scrub_days)
         progress = Progress(
             f"{channel}: verifying",
@@ -150,7 +151,7 @@ def _choose(placed: list[Placed], scope: Scope, scrub_days: float) -> list[Place
 
 
 def _look(
-    shared: Tools, channel: str, ledger: Ledger, chosen: Sequence[Placed], progress: Progress
+    shared: Tools, channel: str, ledger: LedgerWriter, chosen: Sequence[Placed], progress: Progress
 ) -> Iterator[tuple[Placed, str | None]]:
     """Hash each; yield it with its problem. What is right is noted in the ledger as we go."""
     rate = shared.settings.scrub_rate
@@ -178,7 +179,7 @@ def _look(
     _note(ledger, right, shared.now())
 
 
-def _note(ledger: Ledger, right: Sequence[Placed], moment: float) -> None:
+def _note(ledger: LedgerWriter, right: Sequence[Placed], moment: float) -> None:
     if right:
         with ledger.transaction("note verified"):
             ledger.set_verified(right, moment)
@@ -197,7 +198,9 @@ def _problem(placed: Placed, path: Path) -> str | None:
     return None if found == placed.sha256 else f"has sha256 {found} instead of {placed.sha256}"
 
 
-def _quarantine(shared: Tools, channel: str, ledger: Ledger, damaged: Sequence[Placed]) -> None:
+def _quarantine(
+    shared: Tools, channel: str, ledger: LedgerWriter, damaged: Sequence[Placed]
+) -> None:
     with locks.Held(
         shared.state.channel_lock(channel),
         role="verify",

@@ -104,9 +104,14 @@ def sync_filesystem(path: Path) -> None:
 
 
 def replace(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write ``data`` under ``path``, whole or not at all, durably."""
+    """Write ``data`` under ``path``, whole or not at all, durably.
+
+    A path has one writer at a time, by its lock: what an earlier one left when it was killed goes.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     with operation("write", path):
+        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+            leftover.unlink(missing_ok=True)
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
             with os.fdopen(descriptor, "wb") as stream:

@@ -55,15 +55,13 @@ class Ending:
             self._expect_files(folder, {})
         self._expect_files("channels", self._upstream.hashes())
         self._expect_ledger()
-        self._damage(3)
         self._run("indexer", "--once", **FORGETFUL)
-        self._compare_served()
         for root in (self._mirror.root, self._state.root):
             for path in root.rglob(".*.tmp"):
                 self._journal.find("I5", str(path), "left over")
 
-    def _damage(self, number: int) -> None:
-        """Let a few artifacts rot; verification must find and repair exactly these."""
+    def check_damage(self, number: int = 3) -> None:
+        """Let a few artifacts rot while no client looks; verification must find and repair them."""
         names = self._dice.sample(sorted(self._upstream.hashes()), number)
         for name in names:
             path = self._mirror.root / "channels" / CHANNEL / name
@@ -72,6 +70,8 @@ class Ending:
         unseen = [name for name in names if f"{CHANNEL}/{name} " not in ended.said]
         if unseen:
             self._journal.find("verify", ", ".join(unseen), f"damage not found: {ended.said}")
+        self._run("indexer", "--once", **FORGETFUL)
+        self._compare_served()
 
     def _run(self, program: str, *arguments: str, **settings: str) -> None:
         self._programs.run(program, arguments, CALM, self._dice, settings=settings)

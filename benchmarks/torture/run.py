@@ -115,6 +115,7 @@ def _storm(
         "known": str(root / "known"), "seed": options.seed, "nice": 5,
         "pause": options.pause,
     }  # fmt: skip
+    ending = Ending(programs, journal, upstream, mirror, state, url)
     over = threading.Event()
     with (
         _driven({"watch": lambda: watch.step(over.wait)}, over, journal),
@@ -122,7 +123,8 @@ def _storm(
     ):
         with _driven(steps, done, journal):
             _wait(options, journal, done)
-        Ending(programs, journal, upstream, mirror, state, url).check()
+        ending.check()
+    ending.check_damage()
 
 
 @contextlib.contextmanager

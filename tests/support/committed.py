@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from syncer.ledger_writer import LedgerWriter
 from tests.support.packages import Package, Record, section_of
 from volume.identity import claim
 from volume.layout import Mirror, State
-from volume.ledger import Artifact, Home, Ledger
+from volume.ledger import Artifact, Home
 
 ENTERED = 1_700_000_000.0
 
@@ -42,10 +43,10 @@ class CommittedMirror:
         """What is published."""
         return self.mirror.current(self.channel)
 
-    def change(self, action: Callable[[Ledger, int], None]) -> int:
+    def change(self, action: Callable[[LedgerWriter, int], None]) -> int:
         """One commit: whatever `action` does to the ledger; returns its serial."""
         with (
-            Ledger.create(self.state.ledger(self.channel)) as ledger,
+            LedgerWriter.create(self.state.ledger(self.channel)) as ledger,
             ledger.transaction("commit"),
         ):
             serial = ledger.serial + 1
@@ -61,7 +62,7 @@ class CommittedMirror:
     def commit_rows(self, rows: list[Artifact]) -> int:
         """Commit rows whose artifacts are in place."""
 
-        def action(ledger: Ledger, serial: int) -> None:
+        def action(ledger: LedgerWriter, serial: int) -> None:
             ledger.expect(rows)
             ledger.accept_incoming(serial)
 
@@ -97,7 +98,9 @@ class CommittedMirror:
     def hotfix(self, subdir: str, filename: str, record: Record) -> int:
         """Give a committed artifact another record."""
         fixed = row(subdir, filename, record)
-        return self.change(lambda ledger, serial: ledger.update_records([fixed], serial))
+        return self.change(
+            lambda ledger, serial: ledger.update_records([fixed], serial, moment=0.0)
+        )
 
     def retire(self, subdir: str, *filenames: str, reason: str = "removed") -> int:
         """Take artifacts out of the index; their bytes stay where they are."""

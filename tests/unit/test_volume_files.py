@@ -61,6 +61,14 @@ def test_a_reader_sees_the_old_or_the_new_content_and_never_a_part(tmp_path: Pat
     assert [entry.name for entry in tmp_path.iterdir()] == ["document"]
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    litter, other = tmp_path / ".page.0123456789abcdef.tmp", tmp_path / ".page2.01.tmp"
+    litter.touch()
+    other.touch()
+    files.replace(tmp_path / "page", b"whole")
+    assert set(tmp_path.iterdir()) == {tmp_path / "page", other}
+
+
 def test_a_replaced_file_is_readable_for_all_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:

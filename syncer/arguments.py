@@ -1,0 +1,138 @@
+"""The command line's grammar: what can be asked, and which options belong to what."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+_ANY_LENGTH = 86400.0  # seconds that a bare --wait waits
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Understand a command line; exits with 2 and the usage if it can't."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command and options.once:
+        parser.error("--once and a command exclude each other")
+    if options.dry_run and not options.once:
+        parser.error("--dry-run goes with --once")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="syncer",
+        description="Mirror conda channels. Without arguments: run the schedule until stopped.",
+        epilog="Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 partial, 10 wrong volume,"
+        " 11 locked, 130 interrupted.",
+    )
+    parser.add_argument("--once", action="store_true", help="sync now; the exit code is the result")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --once: show what a sync would do, and stop"
+    )
+    parser.add_argument(
+        "--allow-wipe",
+        action="append",
+        default=[],
+        metavar="CHANNEL",
+        help="with --once: let this run retire as much of CHANNEL as upstream asks",
+    )
+    parser.add_argument(
+        "--accept-new-mirror",
+        action="store_true",
+        help="with --once: the mirror volume is empty on purpose",
+    )
+    _add_wait(parser, default=0.0)
+    _add_json(parser, default=False)
+    parser.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(folder=None, move=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, text in (
+        ("status", "what the mirror holds, and how the last sync went"),
+        ("config", "the settings in force"),
+        ("health", "whether all is well; for Docker"),
+    ):
+        _add_json(commands.add_parser(name, help=text, description=text))
+    _add_verify(commands)
+    _add_adopt(commands)
+    _add_history(commands)
+    return parser
+
+
+def _add_json(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
+    parser.add_argument("--json", action="store_true", default=default, help="print for machines")
+
+
+def _add_wait(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        type=float,
+        const=_ANY_LENGTH,
+        default=default,
+        metavar="SECONDS",
+        help="if another sync runs, wait for its end",
+    )
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "hash what is stored again; quarantine and fetch anew what is damaged"
+    parser = commands.add_parser("verify", help=text, description=text)
+    parser.add_argument(
+        "--sample",
+        type=_percentage,
+        default=1.0,
+        metavar="PERCENT",
+        help="look at a random part only, for example 1%%",
+    )
+    parser.add_argument(
+        "--rolling",
+        action="store_true",
+        help="look at what is due, so that all is seen once in SCRUB_DAYS",
+    )
+    parser.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
+    _add_wait(parser)
+    _add_json(parser)
+
+
+def _add_adopt(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "take over the files of another mirror, by hard link where possible, after hashing them"
+    parser = commands.add_parser("adopt", help=text, description=text)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where that mirror's files are")
+    parser.add_argument("--move", action="store_true", help="remove there what is taken over here")
+    _add_wait(parser)
+    _add_json(parser)
+
+
+def _add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "which artifact entered or left when, from where, and by which run"
+    parser = commands.add_parser("history", help=text, description=text)
+    parser.add_argument(
+        "pattern", nargs="?", default="*", metavar="FILENAME", help="a filename; * is a wildcard"
+    )
+    parser.add_argument(
+        "--since", type=_moment, default=0.0, metavar="DATE", help="for example 2026-11-22"
+    )
+    _add_json(parser)
+
+
+def _percentage(text: str) -> float:
+    """A share from a text such as ``1%``."""
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a percentage such as 1%")
+    return percent / 100
+
+
+def _moment(text: str) -> float:
+    """Seconds since the epoch from a date, in UTC unless it says otherwise."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a date such as 2026-11-22") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

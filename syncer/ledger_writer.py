@@ -1,0 +1,321 @@
+"""Writing the ledger: the syncer's side of ``volume.ledger``.
+
+Guaranteed: every transaction is atomic, durable, and one fault point; whatever enters or leaves is
+written to the history in the same transaction, and the history can't be changed.
+Methods that change rows are called inside ``transaction``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from volume import faults
+from volume.errors import StateError, VolumeError
+from volume.files import make_directory
+from volume.ledger import (
+    COLUMNS,
+    CURE,
+    RETIRED_COLUMNS,
+    SCHEMA,
+    TABLES,
+    Artifact,
+    Home,
+    Ledger,
+    Placed,
+    Retired,
+    connect,
+)
+
+
+class Hotfix(Protocol):
+    """A new record of unchanged bytes."""
+
+    @property
+    def subdir(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def section(self) -> str: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def record(self) -> str: ...
+    @property
+    def md5(self) -> str | None: ...
+
+
+class LedgerWriter(Ledger):
+    """A ledger, open for writing."""
+
+    _run = ("", "")
+
+    @classmethod
+    def create(cls, path: Path, *, run: str = "", policy: str = "") -> LedgerWriter:
+        """Open for writing; a ledger that is not there yet is created empty.
+
+        Args:
+            run: who writes, for the history: the start of a run.
+            policy: what that run was told to mirror.
+
+        Raises:
+            StateError: it was written by another version, or is damaged.
+            VolumeError: the state volume refuses.
+        """
+        make_directory(path.parent)
+        ledger = cls(connect(path), path)
+        ledger._run = (run, policy)
+        try:
+            with ledger.transaction("create ledger"):
+                tables = ledger._connection.execute("SELECT count(*) FROM sqlite_master")
+                if tables.fetchone()[0] == 0:
+                    for statement in re.split(r";\n", TABLES):
+                        ledger._connection.execute(statement)
+                    ledger._connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA,))
+                    ledger._connection.execute("INSERT INTO meta VALUES ('serial', 0)")
+            ledger.check_schema()
+        except sqlite3.DatabaseError as error:
+            ledger.close()
+            raise StateError(f"{path} is damaged ({error}); {CURE}") from error
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @contextlib.contextmanager
+    def transaction(self, name: str) -> Iterator[None]:
+        """All or nothing, durably; one fault point.
+
+        Raises:
+            VolumeError: the state volume refuses.
+            StateError: the ledger is damaged.
+        """
+        faults.point("before", f"{name} {self.path}")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise VolumeError(
+                f"can't {name} in {self.path}: {error}; is the state volume full or read-only?"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
+        faults.point("after", f"{name} {self.path}")
+
+    def _remember(self, select: str, values: tuple[object, ...] = ()) -> None:
+        """Append the rows of a SELECT to the history."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO run (started, policy) VALUES (?, ?)", self._run
+        )
+        self._connection.execute(
+            "INSERT INTO history (moment, event, subdir, filename, sha256, size, source, run)"  # noqa: S608
+            " SELECT *, (SELECT id FROM run WHERE started = ? AND policy = ?)"
+            f" FROM ({select})",
+            (*self._run, *values),
+        )
+
+    def set_note(self, key: str, value: str | int) -> None:
+        """Set one value of ``meta``."""
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def raise_serial(self) -> int:
+        """Announce a change to the indexer; return the new serial.
+
+        What is committed is not what upstream's index asks for until a run has settled it again.
+        """
+        serial = self.serial + 1
+        self.set_note("serial", serial)
+        self.set_note("settled", "")
+        return serial
+
+    def expect(self, artifacts: Iterable[Artifact]) -> None:
+        """Write the rows of a commit before its files are renamed."""
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO incoming ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            [_row(artifact) for artifact in artifacts],
+        )
+
+    def accept_incoming(self, serial: int) -> None:
+        """Make the incoming rows part of the channel; what they replace is retired."""
+        execute = self._connection.execute
+        self._remember(
+            "SELECT i.entered, 'replaced', a.subdir, a.filename, a.sha256, a.size, a.source"
+            " FROM artifact a JOIN incoming i USING (subdir, filename) WHERE a.sha256 != i.sha256"
+        )
+        self._remember(
+            "SELECT entered, 'entered', subdir, filename, sha256, size, source FROM incoming"
+        )
+        execute(
+            f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS})"  # noqa: S608
+            " SELECT a.subdir, a.filename, a.sha256, a.size, a.home, ?, i.entered, 'replaced'"
+            " FROM artifact a JOIN incoming i USING (subdir, filename) WHERE a.sha256 != i.sha256",
+            (serial,),
+        )
+        execute(
+            "DELETE FROM retired WHERE (subdir, filename, sha256) IN"
+            " (SELECT subdir, filename, sha256 FROM incoming)"
+        )
+        execute(
+            f"INSERT OR REPLACE INTO artifact ({COLUMNS}, serial, verified)"  # noqa: S608
+            f" SELECT {COLUMNS}, ?, entered FROM incoming",
+            (serial,),
+        )
+        execute("DELETE FROM incoming")
+
+    def update_records(self, changes: Iterable[Hotfix], serial: int, *, moment: float) -> None:
+        """Take over new records of unchanged bytes."""
+        for change in changes:
+            key = (change.subdir, change.filename)
+            self._remember(
+                "SELECT ?, 'hotfixed', subdir, filename, sha256, size, source FROM artifact"
+                " WHERE subdir = ? AND filename = ?",
+                (moment, *key),
+            )
+            self._connection.execute(
+                "UPDATE artifact SET section = ?3, digest = ?4, record = ?5, md5 = ?6, serial = ?7"
+                " WHERE subdir = ?1 AND filename = ?2",
+                (*key, change.section, change.digest, change.record, change.md5, serial),
+            )
+
+    def retire(
+        self, names: Iterable[tuple[str, str]], *, serial: int, left: float, reason: str
+    ) -> None:
+        """Take (subdir, filename) out of the index; their bytes stay for now."""
+        for subdir, filename in names:
+            self._remember(
+                "SELECT ?, ?, subdir, filename, sha256, size, source FROM artifact"
+                " WHERE subdir = ? AND filename = ?",
+                (left, reason, subdir, filename),
+            )
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS})"  # noqa: S608
+                " SELECT subdir, filename, sha256, size, home, ?, ?, ? FROM artifact"
+                " WHERE subdir = ? AND filename = ?",
+                (serial, left, reason, subdir, filename),
+            )
+            self._connection.execute(
+                "DELETE FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
+            )
+
+    def set_retired_home(self, retired: Retired, home: Home) -> None:
+        """Note where retired bytes are now."""
+        self._connection.execute(
+            "UPDATE retired SET home = ? WHERE subdir = ? AND filename = ? AND sha256 = ?",
+            (home, retired.subdir, retired.filename, retired.sha256),
+        )
+
+    def set_home(self, subdir: str, filename: str, home: Home) -> None:
+        """Note where a committed artifact's bytes are now; what is published stays the same."""
+        self._connection.execute(
+            "UPDATE artifact SET home = ? WHERE subdir = ? AND filename = ?",
+            (home, subdir, filename),
+        )
+
+    def set_verified(self, placed: Iterable[Placed], moment: float) -> None:
+        """Note that bytes were looked at and are right."""
+        self._connection.executemany(
+            "UPDATE artifact SET verified = ? WHERE subdir = ? AND filename = ? AND sha256 = ?",
+            [(moment, item.subdir, item.filename, item.sha256) for item in placed],
+        )
+
+    def condemn(self, placed: Iterable[Placed], *, serial: int, left: float) -> None:
+        """Take damaged bytes out of the index, or note it of bytes that are out already."""
+        for item in placed:
+            key = (item.subdir, item.filename, item.sha256)
+            self._remember(
+                "SELECT ?, 'damaged', ?, ?, ?, ?, ''",
+                (left, item.subdir, item.filename, item.sha256, item.size),
+            )
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS})"  # noqa: S608
+                " SELECT subdir, filename, sha256, size, home, ?, ?, 'damaged' FROM artifact"
+                " WHERE subdir = ? AND filename = ? AND sha256 = ?",
+                (serial, left, *key),
+            )
+            self._connection.execute(
+                "DELETE FROM artifact WHERE subdir = ? AND filename = ? AND sha256 = ?", key
+            )
+            self._connection.execute(
+                "UPDATE retired SET reason = 'damaged'"
+                " WHERE subdir = ? AND filename = ? AND sha256 = ?",
+                key,
+            )
+
+    def expire(self, retired: Retired, *, moment: float) -> None:
+        """Drop the row of retired bytes that are gone, and remember it."""
+        self._remember(
+            "SELECT ?, 'expired', ?, ?, ?, ?, ''",
+            (moment, retired.subdir, retired.filename, retired.sha256, retired.size),
+        )
+        self.forget_retired(retired)
+
+    def forget_retired(self, retired: Retired) -> None:
+        """Drop the row of bytes that are gone."""
+        self._connection.execute(
+            "DELETE FROM retired WHERE subdir = ? AND filename = ? AND sha256 = ?",
+            (retired.subdir, retired.filename, retired.sha256),
+        )
+
+    def replace_carried(self, subdir: str, sections: dict[str, str]) -> bool:
+        """Set a subdir's other sections; return whether anything changed."""
+        if self.carried(subdir) == sections:
+            return False
+        self._connection.execute("DELETE FROM carried WHERE subdir = ?", (subdir,))
+        self._connection.executemany(
+            "INSERT INTO carried VALUES (?, ?, ?)",
+            [(subdir, key, value) for key, value in sections.items()],
+        )
+        return True
+
+    def replace_run_exports(self, subdir: str, run_exports: dict[str, str]) -> bool:
+        """Set upstream's run_exports (JSON texts by filename); return whether any changed."""
+        select = "SELECT filename, run_exports FROM run_exports WHERE subdir = ?"
+        known = dict(self._connection.execute(select, (subdir,)).fetchall())
+        gone = [(subdir, filename) for filename in known.keys() - run_exports.keys()]
+        changed = [
+            (subdir, filename, text)
+            for filename, text in run_exports.items()
+            if known.get(filename) != text
+        ]
+        self._connection.executemany(
+            "DELETE FROM run_exports WHERE subdir = ? AND filename = ?", gone
+        )
+        self._connection.executemany("INSERT OR REPLACE INTO run_exports VALUES (?, ?, ?)", changed)
+        return bool(gone or changed)
+
+    def replace_channeldata(self, packages: dict[str, str]) -> bool:
+        """Set upstream's channeldata (JSON texts by package name); return whether any changed."""
+        known = dict(self._connection.execute("SELECT name, data FROM channeldata").fetchall())
+        if known == packages:
+            return False
+        self._connection.execute("DELETE FROM channeldata")
+        self._connection.executemany(
+            "INSERT INTO channeldata VALUES (?, ?)", list(packages.items())
+        )
+        return True
+
+
+def _row(artifact: Artifact) -> tuple[object, ...]:
+    return (
+        artifact.subdir,
+        artifact.filename,
+        artifact.section,
+        artifact.size,
+        artifact.sha256,
+        artifact.digest,
+        artifact.record,
+        artifact.home,
+        artifact.entered,
+        artifact.source,
+        artifact.md5,
+    )
