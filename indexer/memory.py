@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from volume import database
 from volume.errors import VolumeError
 from volume.files import make_directory, unlink
 
@@ -119,19 +120,8 @@ class Memory:
         Raises:
             VolumeError: the state volume refuses.
         """
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            raise VolumeError(
-                f"can't write {self.path}: {error}; is the state volume full or read-only?"
-            ) from error
+        with database.transaction(self._connection, "write", self.path):
+            yield
 
     # -- folders ---------------------------------------------------------------------------------
 

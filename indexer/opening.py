@@ -20,7 +20,7 @@ from pathlib import Path
 
 from indexer import local, seed
 from indexer.engine import Engine
-from indexer.errors import EngineError
+from indexer.errors import EngineError, EngineStoppedError
 from indexer.generation import Draft
 from indexer.listing import Record
 from indexer.memory import LocalFile, LocalRecord
@@ -105,10 +105,14 @@ class Opener:
     def _linked(self, file: LocalFile) -> Path:
         return self.draft.folder / file.subdir / file.filename
 
-    def _extract(self, subdir: str, files: Sequence[LocalFile]) -> list[LocalRecord]:
+    def _extract(
+        self, subdir: str, files: Sequence[LocalFile], *, tries: int = 2
+    ) -> list[LocalRecord]:
         try:
             return self._run(subdir, files)
         except EngineError as error:
+            if len(files) == 1 and tries > 1 and isinstance(error, EngineStoppedError):
+                return self._extract(subdir, files, tries=tries - 1)  # killed by chance, perhaps
             if len(files) == 1:
                 self.engine.version()  # an engine that is not there is no fault of the file
                 return [LocalRecord(files[0], refused=_reason(str(error)))]

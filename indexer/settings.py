@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from volume import settings as define
-from volume.settings import setting
+from volume.settings import Common, setting
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Common):
     """Everything that can be set."""
 
     keep_generations: int = setting(
@@ -29,26 +28,6 @@ class Settings:
         "INDEX_POLL_SECONDS", "5", define.number(0.1, 3600),
         "Seconds between two looks for new commits and for files that were added by hand.",
         section="Index",
-    )  # fmt: skip
-    log_level: str = setting(
-        "LOG_LEVEL", "info", define.one_of("debug", "info", "warning"),
-        "How much to log: debug, info or warning.",
-        section="Logging",
-    )  # fmt: skip
-    log_format: str = setting(
-        "LOG_FORMAT", "text", define.one_of("text", "json"),
-        "How to log: text for people, json for machines.",
-        section="Logging",
-    )  # fmt: skip
-    mirror_dir: Path = setting(
-        "MIRROR_DIR", "/srv/mirror", define.path,
-        "Where the mirror volume is, when run without containers.",
-        section="Without containers",
-    )  # fmt: skip
-    state_dir: Path = setting(
-        "STATE_DIR", "/srv/state", define.path,
-        "Where the state volume is, when run without containers.",
-        section="Without containers",
     )  # fmt: skip
     conda_exe: str = setting(
         "CONDA_EXE", "conda", define.text,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Sequence
 
 from syncer.adopt import let_go
+from syncer.batch import Batch
 from syncer.commit import Committer
 from syncer.download import Absent, Downloads, Failed, Staged, Task
 from syncer.errors import (
@@ -143,7 +143,7 @@ class ChannelSync:
         survey = self._surveyor.survey(ledger, fetched)
         self.result.plan = survey.totals
         self._tools.show_plan(self.result.plan)
-        batch = _Batch(self._tools)
+        batch = Batch(self._tools.settings)
         failures = self._carry_out(survey, committer, batch)
         if failures and self._surveyor.has_moved(survey):
             _LOG.info("%s: upstream changed meanwhile; looking again", self._channel)
@@ -179,7 +179,7 @@ class ChannelSync:
             for refused in plan.refused:
                 self.result.fail(refused.filename, plan.subdir, refused.reason)
 
-    def _carry_out(self, survey: Survey, committer: Committer, batch: _Batch) -> list[Failed]:
+    def _carry_out(self, survey: Survey, committer: Committer, batch: Batch) -> list[Failed]:
         """Stage what a survey found missing, and commit it but for the last batch.
 
         Returns what could not be had.
@@ -198,7 +198,7 @@ class ChannelSync:
         base_url = survey.indexes[artifact.subdir].base_url
         return self._upstream.artifact_url(artifact.subdir, artifact.filename, base_url)
 
-    def _stage(self, tasks: Sequence[Task], committer: Committer, batch: _Batch) -> list[Failed]:
+    def _stage(self, tasks: Sequence[Task], committer: Committer, batch: Batch) -> list[Failed]:
         progress = Progress(
             self._channel,
             artifacts=len(tasks),
@@ -239,12 +239,12 @@ class ChannelSync:
             )
         return failures
 
-    def _commit(self, committer: Committer, batch: _Batch) -> None:
+    def _commit(self, committer: Committer, batch: Batch) -> None:
         # While the run is being stopped this does not wait: what is staged is found by the next.
         with self._locked():
             self._commit_locked(committer, batch)
 
-    def _commit_locked(self, committer: Committer, batch: _Batch) -> None:
+    def _commit_locked(self, committer: Committer, batch: Batch) -> None:
         committer.take_over_records(batch.take_hotfixes())
         staged = batch.take()
         if not staged:
@@ -278,39 +278,6 @@ def open_ledger(tools: Tools, channel: str) -> LedgerWriter:
     return LedgerWriter.create(
         tools.state.ledger(channel), run=tools.run, policy=tools.settings.selection.fingerprint
     )
-
-
-class _Batch:
-    """What waits for the next checkpoint: staged artifacts, and new records of committed ones."""
-
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
-        self.hotfixes: list[Wanted] = []
-        self._staged: list[Staged] = []
-        self._size = 0
-        self._since = time.monotonic()
-
-    def add(self, staged: Staged) -> None:
-        self._staged.append(staged)
-        self._size += staged.size
-
-    @property
-    def is_due(self) -> bool:
-        settings = self._tools.settings
-        age = time.monotonic() - self._since
-        return bool(self._staged) and (
-            self._size >= settings.checkpoint_size or age >= 60 * settings.checkpoint_minutes
-        )
-
-    def take_hotfixes(self) -> list[Wanted]:
-        hotfixes, self.hotfixes = self.hotfixes, []
-        return hotfixes
-
-    def take(self) -> list[Staged]:
-        staged, self._staged = self._staged, []
-        self._size = 0
-        self._since = time.monotonic()
-        return staged
 
 
 def _is_upstreams_own(failed: Failed) -> bool:

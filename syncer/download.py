@@ -7,28 +7,24 @@ is served; ``commit`` does that.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
 
 from syncer import adopt
 from syncer.adopt import Adoption
 from syncer.errors import IntegrityError
-from syncer.repodata import LARGEST, Wanted
+from syncer.part import Meter, Part
+from syncer.repodata import Wanted
 from syncer.transfer import Transfers
 from volume.errors import MirrorError, VolumeError
-from volume.files import make_directory, operation, unlink, volume_error
+from volume.files import make_directory
 from volume.layout import Mirror
-from volume.log import redact
 from volume.stop import Stop
 
-_BLOCK = 1 << 20  # bytes written and hashed at a time
 _ENDING_SECONDS = 10.0
 
 
@@ -64,13 +60,6 @@ class Absent:
     """An artifact that a mirror which is taken over does not have, or not intact."""
 
     task: Task
-
-
-class Meter(Protocol):
-    """Who is told about bytes as they arrive."""
-
-    def received(self, size: int) -> None:
-        """``size`` more bytes of wanted content are here."""
 
 
 def staged_path(mirror: Mirror, channel: str, subdir: str, filename: str, digest: bytes) -> Path:
@@ -175,7 +164,7 @@ class Downloads:
             self._mirror, task.channel, artifact.subdir, artifact.filename, artifact.digest
         )
         adopt.find(self._mirror, self._adoption, task.channel, artifact, path)
-        part = _Part(path, artifact, self._meter)
+        part = Part(path, artifact, self._meter)
         if part.begin() and part.position == artifact.size:
             # Here already: staged by an earlier run, or found on the volume.
             try:
@@ -198,128 +187,3 @@ class Downloads:
                 if attempt == 2 or not resumed:
                     raise
         raise AssertionError("unreachable: the second attempt returns or raises")
-
-
-class _Part:
-    """A partly downloaded artifact: its file, the bytes in it, and their hash so far."""
-
-    def __init__(self, path: Path, artifact: Wanted, meter: Meter) -> None:
-        self._path = path
-        self._artifact = artifact
-        self._meter = meter
-        self._verify_md5 = artifact.sha256 is None
-        self._descriptor = -1
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the bytes: the next ones are the first."""
-        self._waiting: list[bytes] = []
-        self._waiting_size = 0
-        if self._descriptor >= 0:
-            os.ftruncate(self._descriptor, 0)
-        self.position = 0
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
-
-    def begin(self) -> int:
-        """Hash what an earlier run left; return the bytes that we have."""
-        try:
-            with self._path.open("rb", buffering=0) as stream:
-                while chunk := stream.read(_BLOCK):
-                    self._hash(chunk)
-                    self.position += len(chunk)
-        except FileNotFoundError:
-            return 0
-        except OSError as error:
-            raise volume_error(error, "read", self._path) from error
-        size = self._artifact.size
-        if size is None or self.position > size:
-            # Without a size nobody can tell a whole part from a cut one.
-            self.discard()
-        return self.position
-
-    @property
-    def is_large(self) -> bool:
-        """Whether it takes a while."""
-        return self._artifact.size is None or self._artifact.size > _BLOCK
-
-    def __enter__(self) -> Self:
-        # Neither emptied nor appended to: a server may make us start over in the middle.
-        with operation("stage", self._path):
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self._flush()
-        finally:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def write(self, chunk: bytes) -> None:
-        """Append a chunk.
-
-        Raises:
-            IntegrityError: more bytes come than upstream's index promises.
-            VolumeError: it can't be written.
-        """
-        largest = LARGEST if self._artifact.size is None else self._artifact.size
-        if self.position + len(chunk) > largest:
-            raise IntegrityError(
-                f"{self._artifact.filename}: upstream sends more than the {largest:,} bytes that"
-                " its index allows; left out, tried again next run"
-            )
-        self.position += len(chunk)
-        self._waiting.append(chunk)
-        self._waiting_size += len(chunk)
-        if self._waiting_size >= _BLOCK:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Write and hash what waits: libcurl's pieces are too small to do it for each."""
-        if not self._waiting:
-            return
-        block = b"".join(self._waiting)
-        self._waiting.clear()
-        self._waiting_size = 0
-        try:
-            rest = memoryview(block)
-            offset = self.position - len(block)
-            while rest:  # a nearly full disk takes a part only
-                written = os.pwrite(self._descriptor, rest, offset)
-                offset += written
-                rest = rest[written:]
-        except OSError as error:
-            raise volume_error(error, "stage", self._path) from error
-        self._hash(block)
-        self._meter.received(len(block))
-
-    def finish(self, url: str) -> str:
-        """Compare with what upstream's index promises; return the sha256.
-
-        Raises:
-            IntegrityError: the bytes are others.
-        """
-        artifact = self._artifact
-        sha256 = self._sha256.hexdigest()
-        if artifact.size is not None and self.position != artifact.size:
-            problem = f"{self.position:,} bytes instead of {artifact.size:,}"
-        elif artifact.sha256 is not None and sha256 != artifact.sha256:
-            problem = f"sha256 {sha256} instead of {artifact.sha256}"
-        elif self._verify_md5 and self._md5.hexdigest() != artifact.md5:
-            problem = f"md5 {self._md5.hexdigest()} instead of {artifact.md5}"
-        else:
-            return sha256
-        raise IntegrityError(
-            f"{artifact.filename} from {redact(url)}: {problem}; left out, tried again next run"
-        )
-
-    def discard(self) -> None:
-        """Remove the file and start over."""
-        unlink(self._path)
-        self.restart()
-
-    def _hash(self, block: bytes) -> None:
-        self._sha256.update(block)
-        if self._verify_md5:
-            self._md5.update(block)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from volume import faults
-from volume.errors import StateError, VolumeError
+from volume import database, faults
+from volume.errors import StateError
 from volume.files import make_directory
 from volume.ledger import (
     COLUMNS,
@@ -96,18 +96,8 @@ class LedgerWriter(Ledger):
         """
         faults.point("before", f"{name} {self.path}")
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with database.transaction(self._connection, name, self.path):
                 yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            raise VolumeError(
-                f"can't {name} in {self.path}: {error}; is the state volume full or read-only?"
-            ) from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
         faults.point("after", f"{name} {self.path}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from syncer import __version__
 from syncer.selection import Selection, check_pattern
 from volume import settings as define
 from volume.errors import ConfigError
-from volume.settings import setting
+from volume.settings import Common, setting
 
 DEFAULT_CHANNELS = "conda-forge"
 
@@ -45,7 +44,7 @@ def _schedule(value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Common):
     """Everything that can be set. Sizes are in bytes."""
 
     channels: tuple[str, ...] = setting(
@@ -159,26 +158,6 @@ class Settings:
         "HEALTH_HOURS", "50", define.number(1, 8760),
         "Hours without a good sync after which the syncer counts as unhealthy.",
         section="Limits",
-    )  # fmt: skip
-    log_level: str = setting(
-        "LOG_LEVEL", "info", define.one_of("debug", "info", "warning"),
-        "How much to log: debug, info or warning.",
-        section="Logging",
-    )  # fmt: skip
-    log_format: str = setting(
-        "LOG_FORMAT", "text", define.one_of("text", "json"),
-        "How to log: text for people, json for machines.",
-        section="Logging",
-    )  # fmt: skip
-    mirror_dir: Path = setting(
-        "MIRROR_DIR", "/srv/mirror", define.path,
-        "Where the mirror volume is, when run without containers.",
-        section="Without containers", aliases=("TUNASYNC_WORKING_DIR",),
-    )  # fmt: skip
-    state_dir: Path = setting(
-        "STATE_DIR", "/srv/state", define.path,
-        "Where the state volume is, when run without containers.",
-        section="Without containers",
     )  # fmt: skip
 
     @property

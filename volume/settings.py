@@ -190,3 +190,29 @@ def size(value: str) -> int:
     letter = match[2].upper()
     unit = 1024 ** " KMGT".index(letter) if match[3] and letter else _UNITS[letter]
     return int(float(match[1]) * unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What both programs can be told."""
+
+    log_level: str = setting(
+        "LOG_LEVEL", "info", one_of("debug", "info", "warning"),
+        "How much to log: debug, info or warning.",
+        section="Logging",
+    )  # fmt: skip
+    log_format: str = setting(
+        "LOG_FORMAT", "text", one_of("text", "json"),
+        "How to log: text for people, json for machines.",
+        section="Logging",
+    )  # fmt: skip
+    mirror_dir: Path = setting(
+        "MIRROR_DIR", "/srv/mirror", path,
+        "Where the mirror volume is, when run without containers.",
+        section="Without containers", aliases=("TUNASYNC_WORKING_DIR",),
+    )  # fmt: skip
+    state_dir: Path = setting(
+        "STATE_DIR", "/srv/state", path,
+        "Where the state volume is, when run without containers.",
+        section="Without containers",
+    )  # fmt: skip

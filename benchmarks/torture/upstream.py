@@ -41,7 +41,7 @@ class ChangingUpstream:
         self._simulator = simulator
         self._channel = simulator.channel(CHANNEL)
         self._dice = dice
-        self._known = known.open("a")
+        self._known = known
         self._present: dict[tuple[str, str], Package] = {}
         self._gone: dict[tuple[str, str], Package] = {}
         self._older: dict[tuple[str, str], list[Package]] = {}
@@ -219,8 +219,8 @@ class ChangingUpstream:
 
     def _note(self, item: Package) -> None:
         key = f"{item.subdir}/{item.filename}"
-        self._known.write(f"{key} {item.record['sha256']} {record_key(item.record)}\n")
-        self._known.flush()
+        with self._known.open("a") as known:
+            known.write(f"{key} {item.record['sha256']} {record_key(item.record)}\n")
 
 
 class Changes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.engine import Engine
+from indexer.errors import EngineStoppedError
 from tests.support.committed import CommittedMirror
 from tests.support.indexed import LATER, IndexedMirror, check_artifacts, volumes
 from tests.support.packages import conda_archive, package, tar
@@ -176,3 +177,21 @@ def test_many_files_with_one_culprit_cost_few_runs(
     assert indexed.index(later=LATER).exit_code == 3
     assert len(indexed.records(SUBDIR)) == 15
     assert len(runs) == 9  # 16, 8 8, 4 4, 2 2, 1 1
+
+
+def test_an_engine_that_is_killed_once_does_not_leave_a_good_file_out(
+    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = Engine.extract
+    runs: list[Path] = []
+
+    def killed_at_first(self: Engine, root: Path, subdirs: list[str]) -> None:
+        runs.append(root)
+        if len(runs) == 1:
+            raise EngineStoppedError("conda index was ended by SIGKILL")
+        extract(self, root, subdirs)
+
+    monkeypatch.setattr(Engine, "extract", killed_at_first)
+    indexed.committed.add_local(package("a"))
+    assert indexed.index(later=LATER).exit_code == 0
+    assert left_out(indexed) == {}

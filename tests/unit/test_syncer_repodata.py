@@ -209,13 +209,13 @@ def take_apart(data: bytes) -> None:
         refused.filename.encode()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(DOCUMENTS)
 def test_any_document_is_read_or_rejected(document: Any) -> None:
     take_apart(json.dumps(document).encode())
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(DOCUMENTS, st.data())
 def test_any_damage_is_survived(document: Any, data: st.DataObject) -> None:
     raw = bytearray(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
