@@ -98,7 +98,7 @@ class Intake:
         """
         wanted: dict[tuple[str, str], Path] = {}
         for retired in ledger.retired():
-            if retired.home == "replaced" and retired.reason != "replaced":
+            if retired.home == "replaced" and retired.reason not in {"replaced", "damaged"}:
                 home = self.mirror.replaced(self.draft.channel, retired.subdir, retired.sha256)
                 if ledger.artifact(retired.subdir, retired.filename) is None:
                     wanted[retired.subdir, retired.filename] = home / retired.filename

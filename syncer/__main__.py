@@ -19,7 +19,7 @@ from syncer import history, report, schedule, sync
 from syncer import settings as configuration
 from syncer import status as state_of
 from syncer import verify as verification
-from syncer.adopt import Adoption
+from syncer.adopt import Adoption, is_own
 from syncer.arguments import parse
 from syncer.plan import Totals
 from syncer.run import EXIT_CODES
@@ -78,23 +78,25 @@ def _plan_printer(settings: Settings, *, quiet: bool) -> Callable[[Sequence[Tota
     return show_plan
 
 
-def _chosen(options: argparse.Namespace) -> sync.Options:
+def _chosen(settings: Settings, options: argparse.Namespace) -> sync.Options:
     return sync.Options(
         wait_seconds=options.wait,
         allow_wipe=frozenset(options.allow_wipe),
         accept_new_mirror=options.accept_new_mirror,
         bars=sys.stderr.isatty() and not options.json,
-        adoption=_adoption(options.folder, moves=options.move),
+        adoption=_adoption(settings, options.folder, moves=options.move),
     )
 
 
-def _adoption(folder: Path | None, *, moves: bool) -> Adoption | None:
+def _adoption(settings: Settings, folder: Path | None, *, moves: bool) -> Adoption | None:
     if folder is None:
         return None
     if not folder.is_dir():
         raise ConfigError(
             [f"{folder} is not a folder; in a container it must be mounted: -v /path:{folder}"]
         )
+    if is_own(Mirror(settings.mirror_dir), folder):
+        raise ConfigError([f"{folder} is a part of this mirror: there is nothing to take over"])
     return Adoption(folder.resolve(), moves)
 
 
@@ -102,14 +104,16 @@ def _once(settings: Settings, options: argparse.Namespace) -> int:
     stop = _stop_on_signals()
     show_plan = _plan_printer(settings, quiet=options.json)
     if options.dry_run:
-        found, problems = sync.preview(settings, _chosen(options), stop, show_plan=show_plan)
+        found, problems = sync.preview(
+            settings, _chosen(settings, options), stop, show_plan=show_plan
+        )
         if options.json:
             plans = [asdict(plan) for plan in found]
             print(json.dumps({"plan": plans, "problems": problems, "free": _free(settings)}))
         for problem in problems:
             print(f"syncer: {problem}", file=sys.stderr)
         return 1 if problems else 0
-    run = sync.sync(settings, _chosen(options), stop, show_plan=show_plan)
+    run = sync.sync(settings, _chosen(settings, options), stop, show_plan=show_plan)
     print(json.dumps(run.document()) if options.json else report.outcome(run), flush=True)
     return EXIT_CODES[run.status]
 
@@ -118,7 +122,7 @@ def _verify(settings: Settings, options: argparse.Namespace) -> int:
     found = verification.verify(
         settings,
         verification.Scope(share=options.sample, is_rolling=options.rolling),
-        _chosen(options),
+        _chosen(settings, options),
         _stop_on_signals(),
         show_plan=_plan_printer(settings, quiet=options.json),
     )

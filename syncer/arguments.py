@@ -80,14 +80,15 @@ def _add_wait(parser: argparse.ArgumentParser, default: object = argparse.SUPPRE
 def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = "hash what is stored again; quarantine and fetch anew what is damaged"
     parser = commands.add_parser("verify", help=text, description=text)
-    parser.add_argument(
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
         "--sample",
         type=_percentage,
         default=1.0,
         metavar="PERCENT",
         help="look at a random part only, for example 1%%",
     )
-    parser.add_argument(
+    part.add_argument(
         "--rolling",
         action="store_true",
         help="look at what is due, so that all is seen once in SCRUB_DAYS",

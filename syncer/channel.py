@@ -251,7 +251,8 @@ class ChannelSync:
             return
         committer.commit(staged)
         if self._tools.adoption is not None:
-            let_go(self._tools.adoption, self._channel, [item.task.artifact for item in staged])
+            committed = [(item.task.artifact, item.sha256) for item in staged]
+            let_go(self._tools.mirror, self._tools.adoption, self._channel, committed)
         size = sum(item.size for item in staged)
         self.result.downloaded += len(staged)
         self.result.downloaded_size += size

@@ -163,14 +163,14 @@ class Downloads:
         path = staged_path(
             self._mirror, task.channel, artifact.subdir, artifact.filename, artifact.digest
         )
-        adopt.find(self._mirror, self._adoption, task.channel, artifact, path)
+        taken = adopt.find(self._mirror, self._adoption, task.channel, artifact, path)
         part = Part(path, artifact, self._meter)
         if part.begin() and part.position == artifact.size:
             # Here already: staged by an earlier run, or found on the volume.
             try:
                 sha256 = part.finish(url)
                 self._meter.received(part.position)
-                return Staged(task, sha256, part.position, url)
+                return Staged(task, sha256, part.position, taken or url)
             except IntegrityError:
                 part.discard()  # never written to: it may be a served file's second name
         if self._adoption is not None:

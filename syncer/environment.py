@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import certifi
 import requests
+
+from volume.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,22 @@ class Environment:
 
     @property
     def ca_bundle(self) -> str:
-        """The file or folder of trusted certificates."""
-        given = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        return given or certifi.where()
+        """The file or folder of trusted certificates.
+
+        Raises:
+            ConfigError: it is not there.
+        """
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            given = os.environ.get(name)
+            if given:
+                if not Path(given).exists():
+                    raise ConfigError(
+                        [
+                            f"{name}={given}: there is no such file; in a container it must be mounted"
+                        ]
+                    )
+                return given
+        return certifi.where()
 
     def host(self, url: str) -> Host:
         """What to use for a URL's host."""

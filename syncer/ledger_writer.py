@@ -16,7 +16,7 @@ from typing import Protocol
 
 from volume import database, faults
 from volume.errors import StateError
-from volume.files import make_directory
+from volume.files import make_directory, volume_error
 from volume.ledger import (
     COLUMNS,
     CURE,
@@ -94,10 +94,12 @@ class LedgerWriter(Ledger):
             VolumeError: the state volume refuses.
             StateError: the ledger is damaged.
         """
-        faults.point("before", f"{name} {self.path}")
         try:
+            faults.point("before", f"{name} {self.path}")
             with database.transaction(self._connection, name, self.path):
                 yield
+        except OSError as error:
+            raise volume_error(error, name, self.path) from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
         faults.point("after", f"{name} {self.path}")

@@ -70,15 +70,25 @@ class Retirement:
         for retired in condemned:
             path = self._path(retired)
             folder = self._mirror.quarantine(self._channel, retired.subdir)
+            quarantined = folder / f"{retired.filename}.{retired.sha256[:16]}"
             if path.exists():
                 make_directory(folder)
-                rename(path, folder / f"{retired.filename}.{retired.sha256[:16]}")
+                rename(path, quarantined)
                 sync_directory(folder)
                 sync_directory(path.parent)
+            self._unlink_second_names(retired, quarantined)
         if condemned:
             with self._ledger.transaction("quarantine"):
                 for retired in condemned:
                     self._ledger.forget_retired(retired)
+
+    def _unlink_second_names(self, retired: Retired, quarantined: Path) -> None:
+        """Generations have names of their own for what is, or was once, in ``replaced/``."""
+        for generation in self._mirror.index(self._channel).glob("gen-*"):
+            name = generation / retired.subdir / retired.filename
+            if name.exists() and quarantined.exists() and name.samefile(quarantined):
+                unlink(name)
+                sync_directory(name.parent)
 
     def move(self, published: Generation | None) -> None:
         """Move retired files out of ``channels/`` that the published index no longer lists.

@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from syncer import sync
@@ -24,17 +24,19 @@ from syncer.plan import Totals
 from syncer.progress import Progress
 from syncer.report import outcome
 from syncer.retire import Retirement
-from syncer.run import Run
+from syncer.run import EXIT_CODES, Run
 from syncer.settings import Settings
 from syncer.tools import Tools
 from volume import locks
-from volume.errors import VolumeError
-from volume.ledger import Placed
+from volume.errors import InterruptedRunError, VolumeError
+from volume.ledger import Ledger, Placed, Retired
 from volume.sizes import amount
 from volume.stop import Stop
 
 _LOG = logging.getLogger(__name__)
-_NOTE_SECONDS = 30.0  # how much looking a stopped scrub may lose
+_NOTE_SECONDS = 30.0  # how much looking a killed scrub may lose
+_FEW = 10  # so many damaged artifacts may be all there are
+_LAST_RETIRED = "scrubbed"  # a note in the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,18 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0, or 3 if there was damage, also if it is repaired: somebody should look at the disk."""
-        return 3 if self.damaged else 0
+        if self.repair is not None and self.repair.status == "stopped":
+            return EXIT_CODES["stopped"]
+        return EXIT_CODES["partial"] if self.damaged else 0
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was looked at in one channel."""
+
+    looked_at: int = 0
+    size: int = 0
+    damaged: dict[Placed, str] = field(default_factory=dict)
 
 
 def verify(
@@ -77,6 +90,7 @@ def verify(
     stop: Stop,
     *,
     show_plan: Callable[[Sequence[Totals]], None],
+    now: Callable[[], float] = time.time,
 ) -> Report:
     """Look at every channel's artifacts, and repair what is damaged.
 
@@ -84,65 +98,92 @@ def verify(
         GuardError: so much is damaged that the disk must be; nothing was changed.
         MirrorError: as ``sync.session`` does.
     """
-    report = Report()
-    with sync.session(settings, options, stop, role="verify", show_plan=show_plan) as shared:
-        damaged = [
-            channel
-            for channel in settings.channels
-            if _verify_channel(shared, channel, scope, options.bars, report)
-        ]
+    with sync.session(settings, options, stop, role="verify", show_plan=show_plan) as session:
+        shared = replace(session, now=now, bars=options.bars)
+        channels = [name for name in settings.channels if shared.state.ledger(name).exists()]
+        found = {channel: _look_through(shared, channel, scope) for channel in channels}
+        for channel in channels:
+            _check(channel, found[channel], settings.wipe_guard_percent)
+        damaged = [channel for channel in channels if found[channel].damaged]
+        for channel in damaged:
+            _quarantine(shared, channel, found[channel].damaged)
+        report = _report(found)
         if damaged:
             report.repair = sync.sync_channels(shared, damaged, options)
     return report
 
 
-def _verify_channel(
-    shared: Tools, channel: str, scope: Scope, bars: bool, report: Report
-) -> list[Placed]:
-    path = shared.state.ledger(channel)
-    if not path.exists():
-        return []
+def _look_through(shared: Tools, channel: str, scope: Scope) -> _Found:
     ChannelSync(shared, channel).tidy()  # what a crash left half done is no damage
     with open_ledger(shared, channel) as ledger:
-        chosen = _choose(list(ledger.placed()), scope, shared.settings.scrub_days)
+        chosen = _choose(ledger, scope, shared.settings.scrub_days)
         progress = Progress(
             f"{channel}: verifying",
             artifacts=len(chosen),
             size=sum(placed.size for placed in chosen),
-            bars=bars,
+            bars=shared.bars,
         )
+        found = _Found()
         with progress:
-            looks = list(_look(shared, channel, ledger, chosen, progress))
-        damaged = [(placed, problem) for placed, problem in looks if problem]
-        report.looked_at += len(looks)
-        report.size += sum(placed.size for placed, _ in looks)
-        if not damaged:
-            return []
-        percent = 100 * len(damaged) / len(looks)
-        if len(damaged) > 10 and percent > shared.settings.wipe_guard_percent:
-            raise GuardError(
-                f"{channel}: {len(damaged):,} of {len(looks):,} artifacts that were looked at are"
-                f" damaged or missing ({percent:.0f} %): is the right disk mounted, and is it well?"
-                " Nothing was changed"
-            )
-        _quarantine(shared, channel, ledger, [placed for placed, _ in damaged])
-        for placed, problem in damaged:
-            _LOG.error("%s/%s/%s: %s", channel, placed.subdir, placed.filename, problem)
-            report.damaged.append(Damage(channel, placed.subdir, placed.filename, problem))
-        return [placed for placed, _ in damaged]
+            for placed, problem in _look(shared, channel, ledger, chosen, progress):
+                found.looked_at += 1
+                found.size += placed.size
+                if problem is not None:
+                    _LOG.error("%s/%s/%s: %s", channel, placed.subdir, placed.filename, problem)
+                    found.damaged[placed] = problem
+    return found
 
 
-def _choose(placed: list[Placed], scope: Scope, scrub_days: float) -> list[Placed]:
-    """The part to look at; ``placed`` begins with what was verified longest ago."""
+def _check(channel: str, found: _Found, most_percent: float) -> None:
+    count = len(found.damaged)
+    if count <= _FEW or 100 * count / found.looked_at <= most_percent:
+        return
+    raise GuardError(
+        f"{channel}: {count:,} of {found.looked_at:,} artifacts that were looked at are damaged or"
+        f" missing ({100 * count / found.looked_at:.0f} %): is the right disk mounted, and is it"
+        " well? Nothing was changed"
+    )
+
+
+def _report(found: Mapping[str, _Found]) -> Report:
+    return Report(
+        looked_at=sum(one.looked_at for one in found.values()),
+        size=sum(one.size for one in found.values()),
+        damaged=[
+            Damage(channel, placed.subdir, placed.filename, problem)
+            for channel, one in found.items()
+            for placed, problem in one.damaged.items()
+        ],
+    )
+
+
+def _choose(ledger: Ledger, scope: Scope, scrub_days: float) -> list[Placed]:
+    """What to look at, longest not verified first."""
+    placed = list(ledger.placed())
     if not scope.is_rolling:
         count = max(1, round(len(placed) * scope.share)) if placed else 0
         return placed if scope.share >= 1 else random.sample(placed, count)
     if scrub_days == 0:
         return []
-    due = sum(item.size for item in placed) / scrub_days
+    out = {_key(row) for row in ledger.retired()}
+    committed = [item for item in placed if _key(item) not in out]
+    # When retired bytes were verified is not on record: a note says how far the last scrub came.
+    last = str(ledger.note(_LAST_RETIRED) or "")
+    retired = [item for item in placed if _key(item) in out]
+    retired.sort(key=lambda item: (_key(item) <= last, _key(item)))
+    return _due(committed, scrub_days) + _due(retired, scrub_days)
+
+
+def _key(item: Placed | Retired) -> str:
+    return f"{item.subdir}/{item.filename}/{item.sha256}"
+
+
+def _due(items: Sequence[Placed], scrub_days: float) -> list[Placed]:
+    """The first of ``items``, as much as one scrub has to cover."""
+    due = sum(item.size for item in items) / scrub_days
     chosen: list[Placed] = []
     size = 0
-    for item in placed:
+    for item in items:
         if size >= due:
             break
         chosen.append(item)
@@ -158,31 +199,40 @@ def _look(
     begun = noted = time.monotonic()
     size = 0
     right: list[Placed] = []
-    for placed in chosen:
-        shared.stop.check()
-        problem = _problem(
-            placed,
-            shared.mirror.home(channel, placed.subdir, placed.filename, placed.sha256, placed.home),
-        )
-        if problem is None:
-            right.append(placed)
-        size += placed.size
-        progress.received(placed.size)
-        progress.finished()
-        progress.show()
-        if time.monotonic() - noted > _NOTE_SECONDS:
-            _note(ledger, right, shared.now())
-            right, noted = [], time.monotonic()
-        if rate and (ahead := size / rate - (time.monotonic() - begun)) > 0:
-            shared.stop.sleep(ahead)
-        yield placed, problem
+    try:
+        for placed in chosen:
+            shared.stop.check()
+            path = shared.mirror.home(
+                channel, placed.subdir, placed.filename, placed.sha256, placed.home
+            )
+            problem = _problem(placed, path)
+            if problem is None:
+                right.append(placed)
+            size += placed.size
+            progress.received(placed.size)
+            progress.finished()
+            progress.show()
+            if time.monotonic() - noted > _NOTE_SECONDS:
+                _note(ledger, right, shared.now())
+                right, noted = [], time.monotonic()
+            if rate and (ahead := size / rate - (time.monotonic() - begun)) > 0:
+                shared.stop.sleep(ahead)
+            yield placed, problem
+    except InterruptedRunError:
+        _note(ledger, right, shared.now())
+        raise
     _note(ledger, right, shared.now())
 
 
 def _note(ledger: LedgerWriter, right: Sequence[Placed], moment: float) -> None:
-    if right:
-        with ledger.transaction("note verified"):
-            ledger.set_verified(right, moment)
+    if not right:
+        return
+    retired = {_key(row) for row in ledger.retired()}
+    with ledger.transaction("note verified"):
+        ledger.set_verified(right, moment)
+        for item in right:
+            if _key(item) in retired:
+                ledger.set_note(_LAST_RETIRED, _key(item))
 
 
 def _problem(placed: Placed, path: Path) -> str | None:
@@ -198,14 +248,15 @@ def _problem(placed: Placed, path: Path) -> str | None:
     return None if found == placed.sha256 else f"has sha256 {found} instead of {placed.sha256}"
 
 
-def _quarantine(
-    shared: Tools, channel: str, ledger: LedgerWriter, damaged: Sequence[Placed]
-) -> None:
-    with locks.Held(
-        shared.state.channel_lock(channel),
-        role="verify",
-        wait_seconds=6 * 3600.0,
-        sleep=shared.stop.sleep,
+def _quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
+    with (
+        open_ledger(shared, channel) as ledger,
+        locks.Held(
+            shared.state.channel_lock(channel),
+            role="verify",
+            wait_seconds=6 * 3600.0,
+            sleep=shared.stop.sleep,
+        ),
     ):
         retirement = Retirement(shared.mirror, channel, ledger)
         retirement.condemn(damaged, now=shared.now())

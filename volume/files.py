@@ -45,8 +45,8 @@ def operation(name: str, path: Path) -> Iterator[None]:
     Raises:
         VolumeError: the volume refused.
     """
-    faults.point("before", f"{name} {path}")
     try:
+        faults.point("before", f"{name} {path}")
         yield
     except OSError as error:
         raise volume_error(error, name, path) from error

@@ -172,6 +172,10 @@ class Sweep:
             else:
                 assert ended.status in {"ended with -9", "ended with 97", "raised"}, (where, ended)
             assert broken_promises(volumes, ignored=unknown) == [], where
+        self._make_whole(volumes, environment, where)
+
+    def _make_whole(self, volumes: Volumes, environment: dict[str, str], where: list[str]) -> None:
+        assert broken_promises(volumes, ignored=self.story.unknown) == [], where
         again = self.runner.run(environment, now=TODAY)
         assert again.status == "success", (where, again)
         assert broken_promises(volumes) == [], where
@@ -179,6 +183,15 @@ class Sweep:
         for key, value in self.expected.items():
             assert found[key] == value, (where, key)
         assert litter(volumes) == [], where
+
+    def fail_at(self, point: int, mode: Mode, said: str) -> None:
+        """Let the operation at a point fail; the run must say so, and the next one be whole."""
+        volumes = self.story.copy(self.folder)
+        environment = self.story.environment(volumes)
+        ended = self.runner.run(environment, now=TODAY, point=point, mode=mode)
+        where = f"{mode} at {point}: {ended.announced[-1]}"
+        assert said in ended.status, (where, ended)
+        self._make_whole(volumes, environment, [where])
 
 
 def litter(volumes: Volumes) -> list[str]:
@@ -216,6 +229,21 @@ def test_other_ways_to_die_are_no_worse(sweep: Sweep, mode: Mode) -> None:
     for point in points:
         sweep.stop_at(point, mode=mode)
     print(f"swept {len(points)} of {len(sweep.announced)} points by {mode}")
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("EIO", "reports an error"), ("ENOSPC", "is full"), ("EROFS", "mounted read-only")],
+)
+def test_a_disk_that_fails_at_any_point_is_named_and_breaks_nothing(
+    sweep: Sweep, mode: Mode, said: str
+) -> None:
+    points = [point for point, line in enumerate(sweep.announced) if line.startswith("before ")][
+        ::3
+    ]
+    for point in points:
+        sweep.fail_at(point, mode, said)
+    print(f"failed {len(points)} operations with {mode}")
 
 
 def test_a_recovery_may_be_killed_too(sweep: Sweep) -> None:

@@ -1,13 +1,15 @@
 """Syncs that stop at a numbered fault point.
 
 Guaranteed: a crash with mode `kill` is a SIGKILL at exactly the announced moment, in a process of
-its own; `exit` ends that process without any cleaning up; `raise` is an exception as of a bug.
+its own; `exit` ends that process without any cleaning up; `raise` is an exception as of a bug; an
+error's name is what the operation that begins there fails with.
 Announcements are counted from 0, `before` and `after` each on its own. Not guaranteed: that a point
 is the same operation in two runs when several threads work.
 
 Each run is a fork of one small process that has everything imported, so it costs milliseconds.
 """
 
+import errno
 import json
 import os
 import signal
@@ -19,7 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-Mode = Literal["kill", "exit", "raise"]
+Mode = Literal["kill", "exit", "raise", "EIO", "ENOSPC", "EROFS"]
+ERRORS = ("EIO", "ENOSPC", "EROFS")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -77,18 +80,29 @@ def _sync(order: dict[str, object], report: int) -> None:
     """One run, in a fork; each announcement is a line in ``report``, before it happens."""
     from syncer import settings, sync
     from volume import faults
+    from volume.errors import MirrorError
     from volume.stop import Stop
 
     count = 0
+    failed: list[str] = []
+    mode = str(order["mode"])
+    point = order["point"]
+    assert point is None or isinstance(point, int)
 
     def plan(moment: str, operation: str) -> None:
         nonlocal count
         number, count = count, count + 1
         os.write(report, f"{moment} {operation}\n".encode())
-        if number == order["point"]:
-            if order["mode"] == "kill":
+        if mode in ERRORS:
+            # The operation that begins there; threads may have changed places since the count.
+            if point is not None and number >= point and moment == "before" and not failed:
+                failed.append(operation)
+                code = int(getattr(errno, mode))
+                raise OSError(code, os.strerror(code))
+        elif number == point:
+            if mode == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if order["mode"] == "exit":
+            if mode == "exit":
                 os._exit(97)
             raise Crash(operation)
 
@@ -106,6 +120,9 @@ def _sync(order: dict[str, object], report: int) -> None:
         )
     except Crash:
         os.write(report, b"= raised\n")
+        return
+    except MirrorError as error:  # before there was a run to note it in
+        os.write(report, f"= {error}\n".encode())
         return
     problem = run.error or "; ".join(str(one.error or one.failures) for one in run.channels)
     os.write(report, f"= {run.status if run.status == 'success' else problem}\n".encode())
