@@ -43,13 +43,11 @@ class Environment:
         """
         for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
             given = os.environ.get(name)
+            if given and not Path(given).exists():
+                raise ConfigError(
+                    [f"{name}={given}: there is no such file; in a container it must be mounted"]
+                )
             if given:
-                if not Path(given).exists():
-                    raise ConfigError(
-                        [
-                            f"{name}={given}: there is no such file; in a container it must be mounted"
-                        ]
-                    )
                 return given
         return certifi.where()
 
