@@ -108,7 +108,7 @@ def test_nginx_serves_while_the_others_are_down(demo_mirror: Stack) -> None:
         assert demo_mirror.get(REPODATA).ok
         for service in ("syncer", "indexer"):
             # Not killed: that would be 137.
-            assert demo_mirror.inspect(service)["State"]["ExitCode"] in {0, 130}, service
+            assert demo_mirror.inspect(service)["State"]["ExitCode"] == 0, service
     finally:
         demo_mirror.must("up", "--detach", "--wait", "syncer", "indexer")
 
