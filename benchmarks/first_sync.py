@@ -105,7 +105,8 @@ def main() -> None:
                 for label, command in commands.items():
                     if command is not None:
                         measured.setdefault(label, []).append(seconds(command))
-                shutil.rmtree(folder)
+                # Nothing is removed between the rounds: for half a minute ext4 is slow to create
+                # files where many were deleted.
     for label, times in measured.items():
         middle = statistics.median(times)
         rate = "" if "no-op" in label else f"{options.packages / middle:8,.0f} files/s"

@@ -69,7 +69,42 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("--to", type=int, metavar="N", help="which one; default: the one before")
     back.add_argument("--release", action="store_true", help="end a rollback")
     back.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    _add_diff(known)
+    _add_pin(known)
     return parser
+
+
+def _add_diff(known: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = known.add_parser(
+        "diff",
+        help="which records two generations do not share",
+        description="Show which records were added, removed and changed from one generation of a"
+        " channel to another. A generation is named by its number or its snapshot.",
+    )
+    parser.add_argument("older", nargs="?", metavar="A", help="default: the one before B")
+    parser.add_argument("newer", nargs="?", metavar="B", help="default: the published one")
+    parser.add_argument(
+        "--channel", dest="only", metavar="CHANNEL", help="needed if there are several"
+    )
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+
+
+def _add_pin(known: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = known.add_parser(
+        "pin-generation",
+        help="keep a generation and all that it lists",
+        description="Keep a generation of a channel, its snapshot and all that it lists, beyond"
+        " KEEP_GENERATIONS, until --release. What leaves the index meanwhile is kept with it.",
+    )
+    parser.add_argument("only", metavar="CHANNEL")
+    parser.add_argument(
+        "generation",
+        nargs="?",
+        metavar="N",
+        help="its number or its snapshot; default: the published one",
+    )
+    parser.add_argument("--release", action="store_true", help="end a pin")
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,9 +141,13 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     if options.command in {"generations", "status"}:
         show = commands.generations if options.command == "generations" else commands.status
         return show(volumes, options.only, as_json=options.json)
+    if options.command == "diff":
+        return commands.diff(volumes, options)
     claim(mirror, state)
     if options.command == "rollback":
         return commands.rollback(volumes, options)
+    if options.command == "pin-generation":
+        return commands.pin_generation(volumes, options)
     stop.install()
     if is_loop:
         return Loop(volumes).run()

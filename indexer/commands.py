@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from indexer import hold, site
+from indexer import choice, difference, hold, pin, site
 from indexer import rollback as back
 from indexer.channels import discover
 from indexer.index import Volumes, has_work
@@ -156,18 +156,62 @@ def rollback(volumes: Volumes, options: argparse.Namespace) -> int:
     """Publish an older generation, or the newest again."""
     if options.release and options.to is not None:
         raise ConfigError(["--to and --release exclude each other"])
-    channels = _choose(volumes, options.only)
-    if len(channels) != 1:
-        raise ConfigError([f"name the channel to roll back: {' '.join(channels) or 'none here'}"])
+    channel = _choose_one(volumes, options.only, "to roll back")
     if options.release:
-        chosen = back.release(volumes, channels[0], wait_seconds=options.wait)
+        chosen = back.release(volumes, channel, wait_seconds=options.wait)
     else:
-        chosen = back.rollback(volumes, channels[0], to=options.to, wait_seconds=options.wait)
+        chosen = back.rollback(volumes, channel, to=options.to, wait_seconds=options.wait)
     site.write(volumes)
     if options.json:
-        print(json.dumps({"channel": channels[0], "generation": chosen.number}))
+        print(json.dumps({"channel": channel, "generation": chosen.number}))
     else:
-        print(f"{channels[0]}: generation {chosen.number} is published")
+        print(f"{channel}: generation {chosen.number} is published")
+    return 0
+
+
+def diff(volumes: Volumes, options: argparse.Namespace) -> int:
+    """Show what two generations do not share."""
+    channel = _choose_one(volumes, options.only, "with --channel")
+    kept = volume_generations.kept(volumes.state, channel)
+    current = volume_generations.current_number(volumes.mirror, channel)
+    if options.newer is None:
+        if current is None:
+            raise ConfigError([f"{channel} has no generation yet"])
+        newer = choice.named(channel, kept, current)
+    else:
+        newer = choice.named(channel, kept, options.newer)
+    if options.older is None:
+        older = choice.before(channel, kept, newer.number)
+    else:
+        older = choice.named(channel, kept, options.older)
+    found = difference.compare(volumes.mirror, channel, older, newer)
+    if options.json:
+        ends = {
+            name: {"generation": one.number, "snapshot": one.snapshot}
+            for name, one in (("older", older), ("newer", newer))
+        }
+        print(json.dumps({"channel": channel, **ends, "subdirs": [asdict(one) for one in found]}))
+        return 0
+    print(f"{channel}: from generation {older.number} ({older.snapshot})", end="")
+    print(f" to generation {newer.number} ({newer.snapshot})")
+    for one in found:
+        print(difference.describe(one))
+    return 0
+
+
+def pin_generation(volumes: Volumes, options: argparse.Namespace) -> int:
+    """Keep a generation, or no longer."""
+    channel = _choose_one(volumes, options.only, "to pin")
+    chosen = pin.pin(
+        volumes, channel, options.generation, release=options.release, wait_seconds=options.wait
+    )
+    if options.json:
+        told = {"generation": chosen.number, "snapshot": chosen.snapshot, "pinned": chosen.pinned}
+        print(json.dumps({"channel": channel, **told}))
+    elif chosen.pinned:
+        print(f"{channel}: generation {chosen.number} is pinned, as /snapshots/{chosen.snapshot}")
+    else:
+        print(f"{channel}: generation {chosen.number} is pinned no more")
     return 0
 
 
@@ -200,6 +244,13 @@ def _choose(volumes: Volumes, only: str | None) -> list[str]:
     if only not in known:
         raise ConfigError([_unknown(only, known)])
     return [only]
+
+
+def _choose_one(volumes: Volumes, only: str | None, why: str) -> str:
+    channels = _choose(volumes, only)
+    if len(channels) != 1:
+        raise ConfigError([f"name the channel {why}: {' '.join(channels) or 'none here'}"])
+    return channels[0]
 
 
 def _unknown(name: str, known: list[str]) -> str:

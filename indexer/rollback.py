@@ -10,6 +10,7 @@ index for a day after they fetched it.
 from __future__ import annotations
 
 from indexer import generation, hold, shards
+from indexer.choice import before, named
 from indexer.hold import Hold
 from indexer.index import Volumes
 from volume import files, generations, locks
@@ -34,7 +35,7 @@ def rollback(
         generation.converge(mirror, state, channel)
         kept = generations.kept(state, channel)
         current = generations.current_number(mirror, channel)
-        target = _choose(channel, kept, current, to)
+        target = before(channel, kept, current) if to is None else named(channel, kept, to)
         if target.number == kept[-1].number:
             return _release(volumes, channel, target)
         _keep_shards_reachable(volumes, channel, target, current)
@@ -57,8 +58,9 @@ def release(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) -> Gen
     ):
         generation.converge(mirror, state, channel)
         kept = generations.kept(state, channel)
-        newest = _choose(channel, kept, None, kept[-1].number if kept else None)
-        return _release(volumes, channel, newest)
+        if not kept:
+            raise ConfigError([f"{channel} has no generation yet"])
+        return _release(volumes, channel, kept[-1])
 
 
 def _release(volumes: Volumes, channel: str, newest: Generation) -> Generation:
@@ -67,21 +69,6 @@ def _release(volumes: Volumes, channel: str, newest: Generation) -> Generation:
     hold.release(volumes.state, channel)
     _swap(volumes, channel, newest)
     return newest
-
-
-def _choose(
-    channel: str, kept: list[Generation], current: int | None, to: int | None
-) -> Generation:
-    numbers = [generation.number for generation in kept]
-    if to is None:
-        older = [number for number in numbers if current is not None and number < current]
-        if not older:
-            raise ConfigError([f"{channel} has no generation older than the published one"])
-        to = older[-1]
-    if to not in numbers:
-        shown = ", ".join(map(str, numbers)) or "none"
-        raise ConfigError([f"{channel} has no generation {to}; it keeps: {shown}"])
-    return kept[numbers.index(to)]
 
 
 def _keep_shards_reachable(

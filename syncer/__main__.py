@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from syncer import history, report, schedule, sync
+from syncer import history, report, sync
 from syncer import settings as configuration
 from syncer import status as state_of
 from syncer import verify as verification
@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _config(settings, options.json)
         if options.command == "health":
             return _health(settings)
+        from syncer import schedule  # 25 ms that a sync does not pay
+
         return schedule.run(settings)
     except MirrorError as error:
         _complain(error, as_json=options.json)

@@ -7,6 +7,7 @@ is served; ``commit`` does that.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -21,11 +22,15 @@ from syncer.part import Meter, Part
 from syncer.repodata import Wanted
 from syncer.transfer import Transfers
 from volume.errors import MirrorError, VolumeError
-from volume.files import make_directory
+from volume.files import make_directory, volume_error
 from volume.layout import Mirror
 from volume.stop import Stop
 
 _ENDING_SECONDS = 10.0
+_TICK_SECONDS = 0.05
+# More workers than this only stand in each other's way while an artifact takes less time than that.
+_FEW_WORKERS = 4
+_QUICK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,48 +95,66 @@ class Downloads:
         self._workers = workers
         self._meter = meter
         self._adoption = adoption
+        self._untouched: set[tuple[str, str]] = set()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Staged | Failed | Absent | None]:
-        """Stage ``tasks``; yield each outcome, and None once a second while nothing ends.
+        """Stage ``tasks``; yield each outcome, and None now and then while nothing ends.
 
         Raises:
             VolumeError: the mirror volume refused; retrying would not help.
             InterruptedRunError: the run was stopped.
         """
-        for subdir in {(task.channel, task.artifact.subdir) for task in tasks}:
-            make_directory(self._mirror.staging(*subdir))
+        folders = {(task.channel, task.artifact.subdir) for task in tasks}
+        for folder in folders:
+            make_directory(self._mirror.staging(*folder))
+        self._untouched = {folder for folder in folders if self._is_untouched(*folder)}
         waiting = iter(tasks)
         guard = threading.Lock()
         outcomes: queue.SimpleQueue[Staged | Failed | Absent | BaseException] = queue.SimpleQueue()
-        ending = threading.Event()
+        ending, finished = threading.Event(), threading.Event()
+        working = 0
+        threads: list[threading.Thread] = []
 
         def work() -> None:
+            nonlocal working
             while not ending.is_set():
                 with guard:
                     task = next(waiting, None)
                 if task is None:
-                    return
+                    break
                 outcomes.put(self._attempt(task))
+            with guard:
+                working -= 1
+                if working == 0:
+                    finished.set()
 
-        threads = [
-            threading.Thread(target=work, name=f"download-{number}", daemon=True)
-            for number in range(min(self._workers, len(tasks)))
-        ]
-        for thread in threads:
-            thread.start()
+        def start(number: int) -> None:
+            nonlocal working
+            for _ in range(len(threads), min(number, self._workers, len(tasks))):
+                thread = threading.Thread(target=work, name="download", daemon=True)
+                threads.append(thread)
+                with guard:
+                    working += 1
+                thread.start()
+
+        start(_FEW_WORKERS)
+        started = time.monotonic()
+        done = 0
         try:
-            done = 0
             while done < len(tasks):
-                try:
-                    outcome = outcomes.get(timeout=1.0)
-                except queue.Empty:
+                # Not woken for each: that would cost small artifacts a good part of their time.
+                finished.wait(_TICK_SECONDS)
+                if (time.monotonic() - started) * len(threads) > _QUICK_SECONDS * max(done, 1):
+                    start(self._workers)  # upstream takes its time: ask for more at once
+                if outcomes.empty():
                     self._stop.check()
                     yield None
-                    continue
-                if isinstance(outcome, BaseException):
-                    raise outcome
-                done += 1
-                yield outcome
+                while not outcomes.empty():
+                    outcome = outcomes.get()
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+                    done += 1
+                    yield outcome
         finally:
             ending.set()
             if done < len(tasks):
@@ -142,6 +165,17 @@ class Downloads:
             deadline = time.monotonic() + _ENDING_SECONDS
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _is_untouched(self, channel: str, subdir: str) -> bool:
+        """Whether no file of this subdir is on the volume yet, so that none need be looked for."""
+        return self._adoption is None and not any(
+            _has_entries(folder)
+            for folder in (
+                self._mirror.staging(channel, subdir),
+                self._mirror.artifacts(channel, subdir),
+                self._mirror.retired(channel, subdir),
+            )
+        )
 
     def _attempt(self, task: Task) -> Staged | Failed | Absent | BaseException:
         error: MirrorError | None = None
@@ -163,16 +197,11 @@ class Downloads:
         path = staged_path(
             self._mirror, task.channel, artifact.subdir, artifact.filename, artifact.digest
         )
-        taken = adopt.find(self._mirror, self._adoption, task.channel, artifact, path)
         part = Part(path, artifact, self._meter)
-        if part.begin() and part.position == artifact.size:
-            # Here already: staged by an earlier run, or found on the volume.
-            try:
-                sha256 = part.finish(url)
-                self._meter.received(part.position)
-                return Staged(task, sha256, part.position, taken or url)
-            except IntegrityError:
-                part.discard()  # never written to: it may be a served file's second name
+        if (task.channel, artifact.subdir) not in self._untouched:
+            here = self._find(task, url, path, part)
+            if here is not None:
+                return here
         if self._adoption is not None:
             return Absent(task)
         for attempt in (1, 2):
@@ -187,3 +216,27 @@ class Downloads:
                 if attempt == 2 or not resumed:
                     raise
         raise AssertionError("unreachable: the second attempt returns or raises")
+
+    def _find(self, task: Task, url: str, path: Path, part: Part) -> Staged | None:
+        """What is here already: staged by an earlier run, or found on the volume."""
+        artifact = task.artifact
+        taken = adopt.find(self._mirror, self._adoption, task.channel, artifact, path)
+        if not part.begin() or part.position != artifact.size:
+            return None
+        try:
+            sha256 = part.finish(url)
+        except IntegrityError:
+            part.discard()  # never written to: it may be a served file's second name
+            return None
+        self._meter.received(part.position)
+        return Staged(task, sha256, part.position, taken or url)
+
+
+def _has_entries(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(True for _ in entries)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise volume_error(error, "look at", folder) from error

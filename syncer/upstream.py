@@ -124,7 +124,7 @@ class ChannelUpstream:
             return
         make_directory(self._memory)
         # The digest in the document tells whether the body beside it is the one it speaks of.
-        replace(self._body(name), fetched.document.body)
+        replace(self._body(name), fetched.document.body, is_durable=False)
         documents.write(
             self._memory / f"{name}.json",
             {
@@ -133,6 +133,7 @@ class ChannelUpstream:
                 "etag": fetched.document.validators.etag,
                 "last_modified": fetched.document.validators.last_modified,
             },
+            is_durable=False,
         )
 
     def forget(self, name: str) -> None:

@@ -37,12 +37,12 @@ def read(path: Path) -> dict[str, Any] | None:
     return document
 
 
-def write(path: Path, document: dict[str, Any]) -> None:
-    """Write ``document``, whole or not at all.
+def write(path: Path, document: dict[str, Any], *, is_durable: bool = True) -> None:
+    """Write ``document``, whole or not at all; durably, unless it is only a cache.
 
     Raises:
         VolumeError: the state volume refused.
     """
     make_directory(path.parent)
     data = json.dumps({"schema": SCHEMA, **document}, indent=1, sort_keys=True) + "\n"
-    replace(path, data.encode())
+    replace(path, data.encode(), is_durable=is_durable)

@@ -103,8 +103,10 @@ def sync_filesystem(path: Path) -> None:
         raise volume_error(error, "sync", path) from error
 
 
-def replace(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write ``data`` under ``path``, whole or not at all, durably.
+def replace(path: Path, data: bytes, *, mode: int = 0o644, is_durable: bool = True) -> None:
+    """Write ``data`` under ``path``, whole or not at all.
+
+    Durably, unless it is only a cache: then a power loss may leave it empty or cut.
 
     A path has one writer at a time, by its lock: what an earlier one left when it was killed goes.
     """
@@ -118,13 +120,15 @@ def replace(path: Path, data: bytes, *, mode: int = 0o644) -> None:
                 stream.write(data)
                 stream.flush()
                 os.fchmod(descriptor, mode)  # after umask: nginx must be able to read it
-                os.fsync(descriptor)
+                if is_durable:
+                    os.fsync(descriptor)
             temporary.rename(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-    sync_directory(path.parent)
+    if is_durable:
+        sync_directory(path.parent)
 
 
 def rename(source: Path, target: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_dry_run_tells_what_would_stop_the_run(syncer: Syncer) -> None:
         (["--onec"], {}, ["usage:"]),
         (["verify!"], {}, ["usage:"]),
         (["--dry-run"], {}, ["--dry-run goes with --once"]),
-        (["status", "--once"], {}, ["exclude each other"]),
+        (["--once", "status"], {}, ["exclude each other"]),
         (["--once", "--wait", "long"], {}, ["--wait"]),
     ],
 )

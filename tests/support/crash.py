@@ -9,6 +9,8 @@ is the same operation in two runs when several threads work.
 Each run is a fork of one small process that has everything imported, so it costs milliseconds.
 """
 
+from __future__ import annotations
+
 import errno
 import json
 import os
@@ -19,7 +21,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
+
+if TYPE_CHECKING:
+    from syncer.run import Run
 
 Mode = Literal["kill", "exit", "raise", "EIO", "ENOSPC", "EROFS"]
 ERRORS = ("EIO", "ENOSPC", "EROFS")
@@ -63,9 +68,25 @@ class CrashRunner:
         now: float,
         point: int | None = None,
         mode: Mode = "kill",
+        verify: bool = False,
+        adopt: Path | None = None,
+        moves: bool = False,
     ) -> Ended:
-        """Sync once; stop at the announcement of this number, if it comes."""
-        order = {"environment": dict(environment), "now": now, "point": point, "mode": mode}
+        """Sync once; stop at the announcement of this number, if it comes.
+
+        Args:
+            verify: look at what is stored instead.
+            adopt: take over the files in this folder instead.
+        """
+        order = {
+            "environment": dict(environment),
+            "now": now,
+            "point": point,
+            "mode": mode,
+            "verify": verify,
+            "adopt": str(adopt) if adopt else None,
+            "moves": moves,
+        }
         assert self._process.stdin is not None and self._process.stdout is not None
         print(json.dumps(order), file=self._process.stdin, flush=True)
         answer = json.loads(self._process.stdout.readline())
@@ -76,12 +97,39 @@ class Crash(Exception):
     """The `raise` mode's exception."""
 
 
+def _work(order: dict[str, object], environment: dict[str, str], now: float) -> Run:
+    """What was asked for; of a look at what is stored, the repair."""
+    from syncer import settings, sync, verify
+    from syncer.adopt import Adoption
+    from syncer.run import Run
+    from volume.stop import Stop
+
+    chosen = settings.read(environment)
+    if order["verify"]:
+        found = verify.verify(
+            chosen,
+            verify.Scope(),
+            sync.Options(),
+            Stop(),
+            show_plan=lambda plans: None,
+            now=lambda: now,
+        )
+        return found.repair or Run(now, status="success")
+    folder = order["adopt"]
+    adoption = Adoption(Path(str(folder)), bool(order["moves"])) if folder else None
+    return sync.sync(
+        chosen,
+        sync.Options(adoption=adoption),
+        Stop(),
+        show_plan=lambda plans: None,
+        now=lambda: now,
+    )
+
+
 def _sync(order: dict[str, object], report: int) -> None:
     """One run, in a fork; each announcement is a line in ``report``, before it happens."""
-    from syncer import settings, sync
     from volume import faults
     from volume.errors import MirrorError
-    from volume.stop import Stop
 
     count = 0
     failed: list[str] = []
@@ -111,13 +159,7 @@ def _sync(order: dict[str, object], report: int) -> None:
     now = float(str(order["now"]))
     faults.install(plan)
     try:
-        run = sync.sync(
-            settings.read(environment),
-            sync.Options(),
-            Stop(),
-            show_plan=lambda plans: None,
-            now=lambda: now,
-        )
+        run = _work(order, environment, now)
     except Crash:
         os.write(report, b"= raised\n")
         return
@@ -130,7 +172,7 @@ def _sync(order: dict[str, object], report: int) -> None:
 
 def main() -> None:
     """Read orders, one JSON line each, and answer each with one line."""
-    import syncer.sync  # noqa: F401 - imported once, for all forks
+    import syncer.verify  # noqa: F401 - imported once, for all forks
 
     for line in sys.stdin:
         order = json.loads(line)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from syncer import settings as configuration
-from syncer import sync
+from syncer import sync, verify
 from syncer.plan import Totals
 from syncer.run import ChannelResult, Run
 from tests.support.simulator import ChannelSimulator
@@ -80,6 +80,25 @@ class Syncer:
         """Sync once, in this process, and look at the only channel."""
         (result,) = self.run(**settings).channels
         return result
+
+    def verify(
+        self,
+        *,
+        rolling: bool = False,
+        share: float = 1.0,
+        stop: Stop | None = None,
+        now: Callable[[], float] = time.time,
+        **environment: str,
+    ) -> verify.Report:
+        """Look at what is stored, in this process."""
+        return verify.verify(
+            configuration.read({**self.environment, **environment}),
+            verify.Scope(share, rolling),
+            sync.Options(),
+            stop or Stop(),
+            show_plan=lambda plans: None,
+            now=now,
+        )
 
     def command(self, *arguments: str, **environment: str) -> Answer:
         """Run the command line to its end."""
