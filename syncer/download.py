@@ -31,6 +31,7 @@ _TICK_SECONDS = 0.05
 # More workers than this only stand in each other's way while an artifact takes less time than that.
 _FEW_WORKERS = 4
 _QUICK_SECONDS = 0.01
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class Downloads:
             while done < len(tasks):
                 # Not woken for each: that would cost small artifacts a good part of their time.
                 finished.wait(_TICK_SECONDS)
-                if (time.monotonic() - started) * len(threads) > _QUICK_SECONDS * max(done, 1):
+                elapsed = time.monotonic() - started
+                if elapsed > _LOOK_SECONDS and elapsed * len(threads) > _QUICK_SECONDS * done:
                     start(self._workers)  # upstream takes its time: ask for more at once
                 if outcomes.empty():
                     self._stop.check()
