@@ -50,7 +50,8 @@ class Run:
     """One run of the syncer.
 
     ``last_success`` is the end of the last run without any failure, ``last_sync`` of the last one
-    that did its work, also if something was left out that upstream lists and does not deliver.
+    that did its work, also if something was left out that upstream lists and does not deliver;
+    ``failing_since`` is the start of the first run after that.
     """
 
     started: float
@@ -58,6 +59,7 @@ class Run:
     finished: float | None = None
     last_success: float | None = None
     last_sync: float | None = None
+    failing_since: float | None = None
     channels: list[ChannelResult] = field(default_factory=list)
     error: str | None = None
 
@@ -69,14 +71,19 @@ class Run:
             self.status = self.status if self.status == "stopped" else "failed"
         elif found <= {"success"}:
             self.status = "success"
-            self.last_success = self.last_sync = now
+            self.last_success = now
+            self._did_its_work(now)
         elif found == {"failed"}:
             self.status = "failed"
         else:
             self.status = "partial"
             if "failed" not in found:
-                self.last_sync = now
+                self._did_its_work(now)
         return EXIT_CODES[self.status]
+
+    def _did_its_work(self, now: float) -> None:
+        self.last_sync = now
+        self.failing_since = None
 
     def document(self) -> dict[str, Any]:
         """The run as plain data."""

@@ -139,8 +139,8 @@ def moment(seconds: float) -> str:
 def unhealthy(settings: Settings, now: float) -> str | None:
     """Why the syncer is not well, or None if it is.
 
-    Well means: the last sync that did its work is recent enough; one failed sync is no reason to
-    alarm. A mirror that was never synced is well until its first sync has failed.
+    Well means: the last sync that did its work is recent enough. One failed sync is no reason to
+    alarm, and neither is a first one: both show in ``status``, and in the log.
     """
     state = State(settings.state_dir)
     if not state.root.is_dir():
@@ -151,9 +151,10 @@ def unhealthy(settings: Settings, now: float) -> str | None:
         return str(error)
     if run is None or locks.is_held(state.sync_lock):
         return None
-    last = run["last_sync"]
-    if last is None and run["status"] == "failed":
-        return f"no sync has succeeded yet: {run['error'] or 'see syncer status'}"
-    if last is not None and now - last > settings.health_hours * 3600:
+    limit = settings.health_hours * 3600
+    last, failing_since = run["last_sync"], run["failing_since"]
+    if last is not None and now - last > limit:
         return f"the last good sync is of {moment(last)}, older than {settings.health_hours:g} h"
+    if last is None and failing_since is not None and now - failing_since > limit:
+        return f"no sync has succeeded since {moment(failing_since)}: see 'syncer status'"
     return None

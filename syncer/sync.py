@@ -111,10 +111,12 @@ def sync_channels(shared: Tools, channels: Iterable[str], options: Options) -> R
     state = shared.state
     previous = runs.read(state)
     before = previous or {}
+    started = shared.now()
     run = Run(
-        started=shared.now(),
+        started=started,
         last_success=before.get("last_success"),
         last_sync=before.get("last_sync"),
+        failing_since=before.get("failing_since") or started,
     )
     runs.write(state, run)
     try:

@@ -56,9 +56,12 @@ Index and publish (indexer, channel lock). Work exists when the ledger's serial 
     of the current generation's document. The next generation starts as a hard-linked copy of the
     current one, is filled, verified, fsynced; its document is written; then the link is swapped.
     A generation without a document is unfinished and is swept by the next run.
-Retire (syncer, channel lock, after a clean run only). The ledger moves the row from ``artifact``
+Retire (syncer, channel lock, after a run whose transfers all worked; what upstream lists and does
+    not deliver does not keep alive what it removed). The ledger moves the row from ``artifact``
     to ``retired`` and raises the serial; once the indexer has published without the record the
     file is linked into ``retired/`` and unlinked from ``channels/``. nginx looks in both.
+    Damaged bytes that ``syncer verify`` finds leave every served folder at once, the generations'
+    own links to them included, and go to ``quarantine/``.
 Expire (syncer, channel lock). A retired file is deleted when its grace period is over and every
     kept generation was built from a serial that no longer lists it.
 

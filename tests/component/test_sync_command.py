@@ -251,10 +251,15 @@ def test_health_looks_at_the_age_of_the_last_success(syncer: Syncer) -> None:
     assert (answer.code, "older than 50 h" in answer.out) == (1, True)
 
 
-def test_health_fails_when_no_sync_ever_succeeded(syncer: Syncer) -> None:
+def test_health_fails_when_no_sync_ever_succeeded_for_long(syncer: Syncer) -> None:
     syncer.upstream.script("*", faults.status(401, times=None))
     assert syncer.command("--once").code == 1
+    assert syncer.command("health").code == 0
+    path = syncer.volumes.state_dir / "sync-run.json"
+    run = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**run, "failing_since": run["failing_since"] - 51 * 3600}))
+    assert syncer.command("--once").code == 1  # it goes on from the first failure
     answer = syncer.command("health")
-    assert (answer.code, "no sync has succeeded yet" in answer.out) == (1, True)
+    assert (answer.code, "no sync has succeeded since" in answer.out) == (1, True)
     shutil.rmtree(syncer.volumes.state_dir)
     assert syncer.command("health").code == 1
