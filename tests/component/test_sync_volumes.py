@@ -95,6 +95,22 @@ def test_a_full_mirror_volume_says_so_and_loses_nothing(
     assert simulator.count("*.conda") <= 8 - len(committed)
 
 
+def test_a_volume_without_inodes_says_so_and_loses_nothing(
+    simulator: ChannelSimulator, tmp_path: Path, mounts: Path
+) -> None:
+    simulator.channel("conda-forge").publish(*(package(f"i{number}") for number in range(40)))
+    folder = mount(mounts / "mirror", "size=8m", "nr_inodes=40")
+    syncer = on(simulator, folder, tmp_path / "state")
+    answer = syncer.command("--once")
+    assert answer.code == 1
+    assert "the volume is full" in answer.out
+    assert "Traceback" not in answer.err
+    assert broken_promises(syncer.volumes) == []
+    remount(folder, "nr_inodes=1000")
+    assert syncer.run().status == "success"
+    assert len(syncer.volumes.committed()) == 40
+
+
 def test_a_full_state_volume_says_so_and_loses_nothing(
     simulator: ChannelSimulator, tmp_path: Path, mounts: Path
 ) -> None:

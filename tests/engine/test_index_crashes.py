@@ -1,5 +1,6 @@
 """A stop at any point of an index run: what is published stays whole, the next run converges."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from tests.support.committed import CommittedMirror
 from tests.support.indexed import LATER, IndexedMirror, check_artifacts, volumes
 from tests.support.packages import package
 from volume import faults, generations
+from volume.errors import MirrorError
 
 SUBDIR = "linux-64"
 CHANNEL = "conda-forge"
@@ -104,6 +106,48 @@ def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path) -> None:
             break
         point += 1
     assert point > 10
+
+
+def fails_at(point: int, action: Callable[[], object], code: int) -> str | None:
+    """Run with an error of the disk at the point-th mutation; return what was said, if it came."""
+    left = point
+
+    def plan(moment: str, _: str) -> None:
+        nonlocal left
+        if moment == "before":
+            left -= 1
+            if left == -1:
+                raise OSError(code, os.strerror(code))
+
+    faults.install(plan)
+    try:
+        action()
+    except MirrorError as error:
+        return str(error)
+    finally:
+        faults.install(None)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(errno.ENOSPC, "is full"), (errno.EIO, "reports an error")]
+)
+def test_a_disk_that_fails_an_index_run_is_named_and_the_old_index_stays(
+    conda_exe: Path, tmp_path: Path, code: int, said: str
+) -> None:
+    indexed = fresh(conda_exe, tmp_path)
+    prepare(indexed)
+    point = failed = 0
+    while True:
+        message = fails_at(point, lambda: indexed.index(later=LATER), code)
+        assert published(indexed) in (OLD, NEW), f"at point {point}"
+        if message is None:
+            break
+        assert said in message, f"at point {point}: {message}"
+        failed += 1
+        point += 3
+    assert published(indexed) == NEW
+    assert failed >= 3
 
 
 def test_every_point_of_a_rollback(conda_exe: Path, tmp_path: Path) -> None:
