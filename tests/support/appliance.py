@@ -5,30 +5,16 @@ Guaranteed: the programs run as processes of their own with only the settings gi
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from tests.support.answer import Answer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """What it printed for machines."""
-        return json.loads(self.out)
 
 
 @dataclass
@@ -41,11 +27,11 @@ class Appliance:
     conda_exe: Path
     settings: dict[str, str] = field(default_factory=dict)
 
-    def syncer(self, *arguments: str, **settings: str) -> Outcome:
+    def syncer(self, *arguments: str, **settings: str) -> Answer:
         """Run the syncer's command line to its end."""
         return self._run("syncer", arguments, settings)
 
-    def indexer(self, *arguments: str, **settings: str) -> Outcome:
+    def indexer(self, *arguments: str, **settings: str) -> Answer:
         """Run the indexer's command line to its end."""
         return self._run("indexer", arguments, settings)
 
@@ -71,7 +57,7 @@ class Appliance:
             **self.settings,
         }
 
-    def _run(self, program: str, arguments: tuple[str, ...], settings: dict[str, str]) -> Outcome:
+    def _run(self, program: str, arguments: tuple[str, ...], settings: dict[str, str]) -> Answer:
         done = subprocess.run(
             [sys.executable, "-m", program, *arguments],
             cwd=REPOSITORY,
@@ -81,4 +67,4 @@ class Appliance:
             timeout=SECONDS,
             check=False,
         )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return Answer(done.returncode, done.stdout, done.stderr)

@@ -5,7 +5,6 @@ both see only the settings given here, and neither needs more than loopback.
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -19,26 +18,13 @@ from syncer import settings as configuration
 from syncer import sync, verify
 from syncer.plan import Totals
 from syncer.run import ChannelResult, Run
+from tests.support.answer import Answer
 from tests.support.simulator import ChannelSimulator
 from tests.support.tree import Volumes
 from volume.stop import Stop
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """Standard output as JSON."""
-        return json.loads(self.out)
 
 
 @dataclass
