@@ -10,9 +10,10 @@ import pytest
 
 from syncer.__main__ import main
 from tests.support.another_mirror import FORGE, MAIN, downloads, fill, hashes, ours
+from tests.support.answer import Answer
 from tests.support.damage import flip
 from tests.support.packages import package
-from tests.support.sync_harness import Answer, Syncer
+from tests.support.sync_harness import Syncer
 from tests.support.tree import files, snapshot
 
 A, B, C, N = FORGE

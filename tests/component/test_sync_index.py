@@ -5,10 +5,11 @@ import zstandard
 
 from syncer.sync import Options
 from tests.support import faults
+from tests.support.answer import Answer
 from tests.support.channel import older
 from tests.support.faults import Fault
 from tests.support.packages import package
-from tests.support.sync_harness import Answer, Syncer
+from tests.support.sync_harness import Syncer
 from tests.support.tree import broken_promises, snapshot
 
 MANY = [package(f"p{number}") for number in range(12)]
