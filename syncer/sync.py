@@ -182,5 +182,6 @@ def preview(
                 raise
             found.extend(work.result.plan)
             problems.append(f"{channel}: {error}")
-    show_plan(found)
+    if found:
+        show_plan(found)
     return found, problems
