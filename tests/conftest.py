@@ -7,11 +7,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.clients import CONDA_CLIENT, conda_client
 from tests.support.nginx import Nginx, executable, serving
 from tests.support.simulator import ChannelSimulator
+
+# Enough to notice, few enough to wait for: `./test unit` is run while working.
+hypothesis.settings.register_profile("working", max_examples=40, deadline=None)
+hypothesis.settings.load_profile("working")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REALDATA = REPOSITORY.parent / "shared" / "realdata"

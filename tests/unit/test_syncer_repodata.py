@@ -209,13 +209,13 @@ def take_apart(data: bytes) -> None:
         refused.filename.encode()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(DOCUMENTS)
 def test_any_document_is_read_or_rejected(document: Any) -> None:
     take_apart(json.dumps(document).encode())
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(DOCUMENTS, st.data())
 def test_any_damage_is_survived(document: Any, data: st.DataObject) -> None:
     raw = bytearray(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
@@ -224,7 +224,7 @@ def test_any_damage_is_survived(document: Any, data: st.DataObject) -> None:
     take_apart(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_rejected(data: bytes) -> None:
     take_apart(data)
