@@ -13,7 +13,6 @@ from pathlib import Path
 
 from indexer import local
 from indexer.generation import Draft
-from indexer.listing import home_of
 from indexer.memory import LocalFile, LocalRecord, Memory
 from indexer.opening import Opener, link_local
 from indexer.work import Work
@@ -98,13 +97,16 @@ class Intake:
         """
         wanted: dict[tuple[str, str], Path] = {}
         for retired in ledger.retired():
-            if retired.home == "replaced" and retired.reason not in {"replaced", "damaged"}:
-                home = self.mirror.replaced(self.draft.channel, retired.subdir, retired.sha256)
-                if ledger.artifact(retired.subdir, retired.filename) is None:
-                    wanted[retired.subdir, retired.filename] = home / retired.filename
-        for artifact in ledger.in_replaced():
-            source = home_of(self.mirror, self.draft.channel, artifact)
-            wanted[artifact.subdir, artifact.filename] = source
+            if (
+                retired.home == "replaced"
+                and retired.reason not in {"replaced", "damaged"}
+                and ledger.artifact(retired.subdir, retired.filename) is None
+            ):
+                home = self.mirror.home(self.draft.channel, retired)
+                wanted[retired.subdir, retired.filename] = home
+        for subdir, filename, sha256 in ledger.replaced():
+            folder = self.mirror.replaced(self.draft.channel, subdir, sha256)
+            wanted[subdir, filename] = folder / filename
         for (subdir, filename), source in wanted.items():
             if (self.draft.folder / subdir).is_dir():
                 link_local(source, self.draft.folder / subdir / filename)

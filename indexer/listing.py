@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from indexer.memory import Memory
 from volume.generations import Published
-from volume.layout import Mirror
-from volume.ledger import Artifact, Ledger
+from volume.ledger import Ledger
 
 SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}
 
@@ -61,10 +59,3 @@ class Listing:
 def section_of(filename: str) -> str:
     """The section of repodata.json that lists an artifact of this name."""
     return SECTIONS[".conda" if filename.endswith(".conda") else ".tar.bz2"]
-
-
-def home_of(mirror: Mirror, channel: str, artifact: Artifact) -> Path:
-    """Where a committed artifact's bytes are."""
-    if artifact.home == "replaced":
-        return mirror.replaced(channel, artifact.subdir, artifact.sha256) / artifact.filename
-    return mirror.artifacts(channel, artifact.subdir) / artifact.filename

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from indexer import package
-from indexer.listing import home_of
 from indexer.memory import Memory
 from volume.layout import Mirror
 from volume.ledger import Ledger
@@ -37,7 +36,7 @@ def read_missing(mirror: Mirror, channel: str, ledger: Ledger, memory: Memory, s
             stop.check()
             done = memory.has_run_exports(artifact.sha256 for artifact in batch)
             todo = {
-                artifact.sha256: home_of(mirror, channel, artifact)
+                artifact.sha256: mirror.home(channel, artifact)
                 for artifact in batch
                 if artifact.sha256 not in done
             }

@@ -8,7 +8,6 @@ is removed from the other mirror has the very bytes that are committed here.
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncer.repodata import Wanted
-from volume.files import link, operation, unlink, volume_error
+from volume.files import hash_file, link, operation, unlink, volume_error
 from volume.layout import MIRROR_FOLDERS, Mirror
 
 _LOG = logging.getLogger(__name__)
@@ -111,10 +110,9 @@ def _has_bytes(path: Path, ours: Path, sha256: str) -> bool:
     try:
         if ours.exists() and path.samefile(ours):
             return True
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
     except OSError as error:
         raise volume_error(error, "read", path) from error
+    return hash_file(path) == sha256
 
 
 def _has_size(path: str, size: int | None) -> bool:

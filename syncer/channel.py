@@ -35,6 +35,7 @@ from volume.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
 _DAY = 86400.0
+_LONGEST_WAIT = 6 * 3600.0
 
 
 class ChannelSync:
@@ -120,13 +121,7 @@ class ChannelSync:
         return generations.published(self._tools.mirror, self._tools.state, self._channel)
 
     def _locked(self) -> locks.Held:
-        return locks.Held(
-            self._tools.state.channel_lock(self._channel),
-            role="syncer",
-            wait_seconds=6 * 3600.0,
-            on_wait=lambda holder: _LOG.info("%s: waiting for %s", self._channel, holder),
-            sleep=self._tools.stop.sleep,
-        )
+        return hold_channel(self._tools, self._channel)
 
     def _warn(self, warning: str) -> None:
         if warning not in self.result.warnings:
@@ -268,6 +263,17 @@ class ChannelSync:
             grace_seconds=tools.settings.retire_days * _DAY,
         )
         self.result.expired = expired.artifacts
+
+
+def hold_channel(tools: Tools, channel: str) -> locks.Held:
+    """The channel's lock, for a ``with`` block; an index run of hours is waited for."""
+    return locks.Held(
+        tools.state.channel_lock(channel),
+        role="syncer",
+        wait_seconds=_LONGEST_WAIT,
+        on_wait=lambda holder: _LOG.info("%s: waiting for %s", channel, holder),
+        sleep=tools.stop.sleep,
+    )
 
 
 def open_ledger(tools: Tools, channel: str) -> LedgerWriter:

@@ -10,7 +10,6 @@ Callers hold the channel lock.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -19,13 +18,13 @@ from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import Wanted
 from volume.errors import VolumeError
 from volume.files import (
+    hash_file,
     make_directory,
     remove_empty,
     rename,
     sync_directory,
     sync_filesystem,
     unlink,
-    volume_error,
 )
 from volume.layout import Mirror
 from volume.ledger import Artifact, Home
@@ -121,14 +120,11 @@ class Committer:
             return "channels"
         return "channels" if hash_file(path) == item.sha256 else "replaced"
 
-    def _target(self, row: Artifact) -> Path:
-        return self._mirror.home(self._channel, row.subdir, row.filename, row.sha256, row.home)
-
     def _place(self, rows: Sequence[Artifact]) -> None:
         folders: set[Path] = set()
         retired = self._ledger.retired_names()
         for row in rows:
-            target = self._target(row)
+            target = self._mirror.home(self._channel, row)
             if target.parent not in folders:
                 make_directory(target.parent)
                 folders.add(target.parent)
@@ -164,16 +160,3 @@ class Committer:
                 for path in sorted(folder.iterdir()):
                     unlink(path)
                 remove_empty(folder)
-
-
-def hash_file(path: Path) -> str:
-    """A file's sha256.
-
-    Raises:
-        VolumeError: it can't be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise volume_error(error, "read", path) from error

@@ -68,7 +68,7 @@ class Retirement:
         """
         condemned = [row for row in self._ledger.retired() if row.reason == "damaged"]
         for retired in condemned:
-            path = self._path(retired)
+            path = self._mirror.home(self._channel, retired)
             folder = self._mirror.quarantine(self._channel, retired.subdir)
             quarantined = folder / f"{retired.filename}.{retired.sha256[:16]}"
             if path.exists():
@@ -103,7 +103,7 @@ class Retirement:
             leaves = retired.home == "channels" and retired.reason != "replaced"
             if not leaves or retired.serial > published.serial:
                 continue
-            source = self._path(retired)
+            source = self._mirror.home(self._channel, retired)
             target = self._mirror.retired(self._channel, retired.subdir) / retired.filename
             # Two names for a moment: a client finds it in one place or the other at any time.
             if source.exists():
@@ -128,7 +128,7 @@ class Retirement:
         for retired in self._ledger.retired():
             if oldest is None or retired.serial > oldest or now - retired.left < grace_seconds:
                 continue
-            unlink(self._path(retired))
+            unlink(self._mirror.home(self._channel, retired))
             gone.append(retired)
         if gone:
             with self._ledger.transaction("expire"):
@@ -165,8 +165,3 @@ class Retirement:
                 for entry in sorted(folder.iterdir()):
                     if (subdir, entry.name) not in used:
                         remove_tree(entry)
-
-    def _path(self, retired: Retired) -> Path:
-        return self._mirror.home(
-            self._channel, retired.subdir, retired.filename, retired.sha256, retired.home
-        )

@@ -54,7 +54,6 @@ class Supplement:
         Raises:
             VolumeError: the state volume refused.
         """
-        names = set()
         with self._ledger.transaction("supplement"):
             changed = False
             for subdir, sections in self._carried.items():

@@ -109,8 +109,7 @@ def sync(
 def sync_channels(shared: Tools, channels: Iterable[str], options: Options) -> Run:
     """Sync these channels, inside a session, and write the run document."""
     state = shared.state
-    previous = runs.read(state)
-    before = previous or {}
+    before = runs.read(state) or {}
     started = shared.now()
     run = Run(
         started=started,

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from syncer import sync
-from syncer.channel import ChannelSync, open_ledger
-from syncer.commit import hash_file
+from syncer.channel import ChannelSync, hold_channel, open_ledger
 from syncer.errors import GuardError
 from syncer.ledger_writer import LedgerWriter
 from syncer.plan import Totals
@@ -27,8 +26,8 @@ from syncer.retire import Retirement
 from syncer.run import EXIT_CODES, Run
 from syncer.settings import Settings
 from syncer.tools import Tools
-from volume import locks
 from volume.errors import InterruptedRunError, VolumeError
+from volume.files import hash_file
 from volume.ledger import Ledger, Placed, Retired
 from volume.sizes import amount
 from volume.stop import Stop
@@ -202,10 +201,7 @@ def _look(
     try:
         for placed in chosen:
             shared.stop.check()
-            path = shared.mirror.home(
-                channel, placed.subdir, placed.filename, placed.sha256, placed.home
-            )
-            problem = _problem(placed, path)
+            problem = _problem(placed, shared.mirror.home(channel, placed))
             if problem is None:
                 right.append(placed)
             size += placed.size
@@ -249,15 +245,7 @@ def _problem(placed: Placed, path: Path) -> str | None:
 
 
 def _quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
-    with (
-        open_ledger(shared, channel) as ledger,
-        locks.Held(
-            shared.state.channel_lock(channel),
-            role="verify",
-            wait_seconds=6 * 3600.0,
-            sleep=shared.stop.sleep,
-        ),
-    ):
+    with open_ledger(shared, channel) as ledger, hold_channel(shared, channel):
         retirement = Retirement(shared.mirror, channel, ledger)
         retirement.condemn(damaged, now=shared.now())
         retirement.quarantine()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from volume.names import check_channel
 
@@ -26,6 +27,19 @@ def slug(channel: str) -> str:
 def channel_of(channel_slug: str) -> str:
     """The channel that ``slug`` made this of."""
     return channel_slug.replace("~", "/")
+
+
+class Placed(Protocol):
+    """What every row of the ledger says of its bytes: which they are, and where."""
+
+    @property
+    def subdir(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def home(self) -> str: ...
 
 
 @functools.lru_cache(maxsize=4096)
@@ -56,12 +70,12 @@ class Mirror:
     def staging(self, channel: str, subdir: str) -> Path:
         return _folder(self.root, "staging", channel, subdir)
 
-    def home(self, channel: str, subdir: str, filename: str, sha256: str, home: str) -> Path:
-        """Where bytes are that the ledger knows by their home."""
-        if home == "replaced":
-            return self.replaced(channel, subdir, sha256) / filename
-        folder = self.retired if home == "retired" else self.artifacts
-        return folder(channel, subdir) / filename
+    def home(self, channel: str, placed: Placed) -> Path:
+        """Where bytes are that the ledger has a row of."""
+        if placed.home == "replaced":
+            return self.replaced(channel, placed.subdir, placed.sha256) / placed.filename
+        folder = self.retired if placed.home == "retired" else self.artifacts
+        return folder(channel, placed.subdir) / placed.filename
 
     def quarantine(self, channel: str, subdir: str) -> Path:
         return _folder(self.root, "quarantine", channel, subdir)

@@ -183,6 +183,11 @@ class Ledger:
         return ledger
 
     def check_schema(self) -> None:
+        """Refuse what another version wrote.
+
+        Raises:
+            StateError: it did.
+        """
         schema = self.note("schema")
         if schema != SCHEMA:
             raise StateError(
@@ -317,13 +322,6 @@ class Ledger:
         )
         return (Artifact(*row) for row in rows)
 
-    def in_replaced(self) -> list[Artifact]:
-        """Committed artifacts whose bytes are in ``replaced/``."""
-        rows = self._connection.execute(
-            f"SELECT {COLUMNS} FROM artifact WHERE home = 'replaced' ORDER BY subdir, filename"  # noqa: S608
-        )
-        return [Artifact(*row) for row in rows]
-
     def channeldata(self) -> dict[str, str]:
         """Upstream's channeldata as JSON texts, by package name."""
         return dict(self._connection.execute("SELECT name, data FROM channeldata").fetchall())
@@ -354,6 +352,12 @@ CURE = (
 
 
 def connect(path: Path) -> sqlite3.Connection:
+    """Open the file as both sides use it: WAL, every commit durable.
+
+    Raises:
+        VolumeError: the state volume refuses.
+        StateError: it is no database.
+    """
     try:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")

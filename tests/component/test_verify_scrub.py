@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from syncer import verify
-from syncer.commit import hash_file
 from tests.support.damage import flip
 from tests.support.packages import Package, package
 from tests.support.sync_harness import Syncer, answer_of, wait_until
 from tests.support.tree import broken_promises, publish, snapshot
 from volume import locks
 from volume.errors import InterruptedRunError
+from volume.files import hash_file
 from volume.stop import Stop
 
 DAY = 86_400.0

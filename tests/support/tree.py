@@ -91,11 +91,11 @@ def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 
     folder.mkdir(parents=True)
     with volumes.ledger(channel) as ledger:
         serial = ledger.serial
-        for row in ledger.in_replaced():
-            link = folder / row.subdir / row.filename
+        for subdir, filename, digest in ledger.replaced():
+            link = folder / subdir / filename
             link.parent.mkdir(exist_ok=True)
-            source = volumes.mirror_dir / "replaced" / channel / row.subdir / row.sha256
-            os.link(source / row.filename, link)
+            source = volumes.mirror_dir / "replaced" / channel / subdir / digest
+            os.link(source / filename, link)
     listing = volumes.committed(channel)
     (folder / "listing.json").write_text(json.dumps(listing))
     generation = Generation(
