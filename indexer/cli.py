@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from indexer import commands
 from indexer import settings as configuration
 from indexer.index import Volumes
 from indexer.loop import Heartbeat, Loop
+from indexer.metrics import Metrics
 from indexer.settings import Settings
 from volume import log
 from volume.errors import MirrorError
@@ -123,8 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MirrorError as error:
         if options.json:
             print(json.dumps({"status": "failed", "error": log.redact(str(error))}))
-        for line in str(error).splitlines():
-            print(f"indexer: {log.redact(line)}", file=sys.stderr)
+        log.complain("indexer", str(error), os.environ.get("LOG_FORMAT", ""))
         return error.exit_code
 
 
@@ -135,8 +134,8 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     if options.command == "health":
         return commands.health(state, time.time())
     is_loop = not options.once and not options.command
-    beat = Heartbeat(state.index_heartbeat).beat if is_loop else lambda: None
-    stop = Stop(beat)
+    collected = Metrics(mirror, state)
+    stop = Stop(_beat(Heartbeat(state.index_heartbeat), collected) if is_loop else lambda: None)
     volumes = Volumes(mirror, state, settings, stop)
     if options.command in {"generations", "status"}:
         show = commands.generations if options.command == "generations" else commands.status
@@ -151,4 +150,14 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     stop.install()
     if is_loop:
         return Loop(volumes).run()
-    return commands.once(volumes, options)
+    code = commands.once(volumes, options)
+    collected.write()
+    return code
+
+
+def _beat(heartbeat: Heartbeat, collected: Metrics) -> Callable[[], None]:
+    def beat() -> None:
+        heartbeat.beat()
+        collected.refresh()
+
+    return beat

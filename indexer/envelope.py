@@ -15,6 +15,8 @@ from indexer.errors import EngineError
 
 _OURS = frozenset({"repodata_version", "packages", "packages.conda"})
 _ADDRESSES = frozenset({"base_url", "shards_base_url", "subdir"})
+JOINT = b'},"packages.conda":{'
+
 _EXTENSIONS = {"conda": ".conda", "tar.bz2": ".tar.bz2"}
 
 
@@ -54,6 +56,25 @@ def _listed_revision(v3: dict[str, Any], listed: Collection[str]) -> dict[str, A
         for kind, extension in _EXTENSIONS.items()
         if isinstance(v3.get(kind, {}), dict)
     }
+
+
+def cut(around: dict[str, Any], chosen: Collection[str]) -> dict[str, Any]:
+    """The part of an envelope that a document of these filenames alone has."""
+    part = {key: around[key] for key in ("info", "repodata_version", "removed")}
+    if "signatures" in around:
+        signatures = around["signatures"]
+        part["signatures"] = {key: signatures[key] for key in signatures if key in chosen}
+    return part
+
+
+def frame(wanted: dict[str, Any]) -> tuple[bytes, bytes]:
+    """What stands before the first record and after the last one; between the sections: ``JOINT``.
+
+    Keys are in order, as ``info`` and ``packages`` come before all others that upstreams write.
+    """
+    head = f'{{"info":{compact(wanted["info"])},"packages":{{'
+    rest = {key: value for key, value in wanted.items() if key != "info"}
+    return head.encode(), (f"}},{compact(rest)[1:]}" if rest else "}}").encode()
 
 
 def put_around(engine_output: bytes, subdir: str, wanted: dict[str, Any]) -> bytes:

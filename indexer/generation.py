@@ -82,9 +82,12 @@ def link_published(draft: Draft, relative: str) -> bool:
 
 def is_published(draft: Draft, relative: str) -> bool:
     """Whether the draft's file is the published one."""
-    if draft.base is None or not (draft.base / relative).exists():
+    if draft.base is None:
         return False
-    return (draft.base / relative).samefile(draft.folder / relative)
+    try:
+        return (draft.base / relative).samefile(draft.folder / relative)
+    except FileNotFoundError:
+        return False
 
 
 def clear_index(draft: Draft) -> None:

@@ -13,16 +13,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from indexer import complete, generation, hold, local, run_exports, seed, shards, work
+from indexer import generation, hold, local, shards, work
 from indexer.engine import Engine
-from indexer.errors import PARTIAL, VerificationError
+from indexer.errors import PARTIAL
+from indexer.fill import OWN, Fill, Filled, writes_itself
 from indexer.generation import Draft
 from indexer.intake import Intake
 from indexer.listing import Listing
 from indexer.memory import LocalFile, Memory
-from indexer.opening import Opener, link_local
+from indexer.opening import Opener
 from indexer.settings import Settings
-from indexer.verify import Check, verify
+from indexer.stages import Stages
 from indexer.work import Work
 from volume import files, generations, locks
 from volume.generations import Generation, LeftOut
@@ -48,13 +49,17 @@ class Volumes:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one channel. ``generation`` is the newest; ``is_new`` if it was made now."""
+    """What became of one channel. ``generation`` is the newest; ``is_new`` if it was made now.
+
+    ``stages`` are the parts of the work with their seconds, in order.
+    """
 
     channel: str
     generation: Generation | None
     is_new: bool
     pending: tuple[LocalFile, ...]
     seconds: float
+    stages: tuple[tuple[str, float], ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -99,14 +104,16 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
     seconds = time.monotonic() - started
     is_new = found.newest is None or made.number != found.newest.number
     log.info(
-        "%s: generation %d %s in %.1f s: %d artifacts",
+        "%s: generation %d %s in %.1f s (%s): %d artifacts",
         channel,
         made.number,
         "published" if is_new else "stays, nothing changed for clients,",
         seconds,
+        run.stages,
         sum(published.records for published in made.subdirs.values()),
     )
-    return Outcome(channel, made, is_new, (*found.look.pending, *run.undecided), seconds)
+    pending = (*found.look.pending, *run.undecided)
+    return Outcome(channel, made, is_new, pending, seconds, run.stages.seconds)
 
 
 @contextlib.contextmanager
@@ -146,24 +153,28 @@ class _Run:
             volumes.settings.conda_exe, volumes.stop, self._root / "engine.log", lock
         )
         self.undecided: list[LocalFile] = []
+        self.stages = Stages()
 
     def make(self) -> Generation:
-        version = self._engine.version()
         subdirs = sorted(
             {"noarch", *self._found.look.subdirs, *(self._ledger.subdirs() if self._ledger else ())}
         )
         listing = Listing(self._channel, self._ledger, self._memory, tuple(subdirs))
         draft = generation.start(self._mirror, self._state, self._channel, listing.subdirs)
+        own = writes_itself(self._settings.index_engine, listing)
+        # Our own writer needs no engine, but for opening people's packages.
+        engine = "" if own and not self._found.look.changed else self._engine.version()
         try:
-            self._take_in(draft)
-            self._fill(draft, listing)
+            with self.stages.measured("intake"):
+                self._take_in(draft)
+            filled = self._fill(draft, listing, own=own)
             document = Generation(
                 number=draft.number,
                 serial=self._found.serial,
                 local=local.fingerprint(self._memory.local_files()),
                 snapshot="",
                 created=self._now,
-                engine=f"conda-index {version}",
+                engine=OWN if own else f"conda-index {engine}",
                 subdirs=listing.published(),
                 left_out=self._left_out(),
             )
@@ -171,15 +182,17 @@ class _Run:
             newest = self._found.newest
             if newest and self._is_base(draft, newest) and generation.is_same(draft):
                 return self._confirm(draft, newest, document)
-            self._note_left_shards(draft, listing)
-            published = generation.publish(self._mirror, self._state, draft, document)
+            with self.stages.measured("publication"):
+                self._note_left_shards(draft, listing, filled)
+                published = generation.publish(self._mirror, self._state, draft, document)
         except BaseException:
             if generations.read(self._state, self._channel, draft.number) is None:
                 files.remove_tree(draft.folder)
             raise
         hold.release(self._state, self._channel)
-        keep = self._settings.keep_generations
-        generation.prune(self._mirror, self._state, self._channel, keep)
+        with self.stages.measured("pruning"):
+            keep = self._settings.keep_generations
+            generation.prune(self._mirror, self._state, self._channel, keep)
         return published
 
     def _take_in(self, draft: Draft) -> None:
@@ -203,71 +216,32 @@ class _Run:
         generations.write(self._state, self._channel, confirmed)
         return confirmed
 
-    # -- the index itself ------------------------------------------------------------------------
-
-    def _fill(self, draft: Draft, listing: Listing) -> None:
-        if self._ledger is not None:
-            read = run_exports.read_missing(
-                self._mirror, self._channel, self._ledger, self._memory, self._stop
-            )
-            if read:
-                log.info("%s: run_exports read from %d packages", self._channel, read)
-        try:
-            self._fill_once(draft, listing)
-        except (seed.StaleCacheError, VerificationError) as error:
-            # The cache is all that we can have got wrong and can make anew.
-            log.warning("%s: the engine's cache is made anew (%s)", self._channel, error)
-            files.remove_tree(self._root)
-            generation.clear_index(draft)
-            self._fill_once(draft, listing)
-
-    def _fill_once(self, draft: Draft, listing: Listing) -> None:
-        self._link_shards(draft, listing)
-        self._seed(listing)
-        self._stop.check()
-        self._engine.index(self._root, draft.folder, listing.subdirs, self._channel)
-        complete.complete(draft, listing, self._stop)
+    def _fill(self, draft: Draft, listing: Listing, *, own: bool) -> Filled:
         newest = self._found.newest
         # Artifacts that were committed before were seen by the verification of that time.
         is_continued = newest and draft.base and not self._found.is_rebuilt
-        serial = newest.serial if newest and is_continued else 0
-        verify(Check(self._mirror, draft, listing, serial), self._stop)
+        fill = Fill(
+            mirror=self._mirror,
+            draft=draft,
+            listing=listing,
+            root=self._root,
+            engine=None if own else self._engine,
+            serial=newest.serial if newest and is_continued else 0,
+            oldest_shard=self._now - self._settings.keep_shards_days * _DAY,
+            now=self._now,
+            stop=self._stop,
+            stages=self.stages,
+        )
+        return fill.fill()
 
-    def _seed(self, listing: Listing) -> None:
-        missing = [
-            subdir for subdir in listing.subdirs if not seed.cache_path(self._root, subdir).exists()
-        ]
-        if missing:
-            files.make_directory(self._root)
-            self._engine.create_caches(self._root, missing)
-        source = seed.Source(self._ledger.path if self._ledger else None, self._memory.path)
-        for subdir in listing.subdirs:
-            seed.seed(seed.cache_path(self._root, subdir), subdir, source)
-
-    # -- shards ----------------------------------------------------------------------------------
-
-    def _link_shards(self, draft: Draft, listing: Listing) -> None:
-        """Keep what is published reachable; the engine writes a shard only where there is none."""
-        if draft.base is None:
-            return
-        oldest = self._now - self._settings.keep_shards_days * _DAY
-        for subdir in listing.subdirs:
-            left = self._memory.left_shards(subdir)
-            for name in shards.names(draft.base / subdir):
-                if left.get(name, self._now) >= oldest:
-                    link_local(draft.base / subdir / name, draft.folder / subdir / name)
-
-    def _note_left_shards(self, draft: Draft, listing: Listing) -> None:
+    def _note_left_shards(self, draft: Draft, listing: Listing, filled: Filled) -> None:
         with self._memory.transaction():
             for subdir in listing.subdirs:
-                folder = draft.folder / subdir
-                index = shards.read_index(folder)
-                referenced = {digest + shards.SUFFIX for digest in index.shards.values()}
                 before = self._memory.left_shards(subdir)
-                left = {
-                    name: before.get(name, self._now) for name in shards.names(folder) - referenced
-                }
-                self._memory.set_left_shards(subdir, left)
+                left = shards.names(draft.folder / subdir) - filled.referenced[subdir]
+                self._memory.set_left_shards(
+                    subdir, {name: before.get(name, self._now) for name in left}
+                )
 
     def _left_out(self) -> tuple[LeftOut, ...]:
         return tuple(

@@ -29,6 +29,12 @@ class Settings(Common):
         "Seconds between two looks for new commits and for files that were added by hand.",
         section="Index",
     )  # fmt: skip
+    index_engine: str = setting(
+        "INDEX_ENGINE", "auto", define.one_of("auto", "conda-index", "own"),
+        "What writes the index of a channel: conda-index itself, our own writer, which writes the"
+        " same and is faster, or auto: conda-index for channels of less than 10,000 packages.",
+        section="Index",
+    )  # fmt: skip
     conda_exe: str = setting(
         "CONDA_EXE", "conda", define.text,
         "The conda that has conda-index installed, when run without containers.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import zstandard
 INDEX = "repodata_shards.msgpack.zst"
 SUFFIX = ".msgpack.zst"
 
+_VERSION = 1
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _SHARD = re.compile(r"[0-9a-f]{64}\.msgpack\.zst")
 
 
@@ -81,6 +84,41 @@ def read(folder: Path, digest: str, *, check_hash: bool) -> dict[str, Any]:
         return _decode(data)
     except (OSError, ValueError) as error:
         raise MalformedShardError(f"shard {digest[:12]} can't be read: {error}") from error
+
+
+def pack(records: Iterable[tuple[str, dict[str, Any], dict[str, Any]]]) -> tuple[str, bytes]:
+    """Make the shard of one name; return its sha256 in hex and its bytes.
+
+    Args:
+        records: filename, record and run_exports of each artifact, in the order of the filenames.
+    """
+    shard: dict[str, dict[str, Any]] = {"packages": {}, "packages.conda": {}}
+    for filename, record, run_exports in records:
+        section = "packages.conda" if filename.endswith(".conda") else "packages"
+        shard[section][filename] = _packed({**record, "run_exports": run_exports})
+    data = _encode(shard)
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def pack_index(subdir: str, shards: dict[str, str], created_at: str) -> bytes:
+    """Make the index of a subdir's shards; their addresses are relative to it."""
+    info = {"base_url": "", "shards_base_url": "", "created_at": created_at, "subdir": subdir}
+    digests = {name: bytes.fromhex(digest) for name, digest in shards.items()}
+    return _encode({"version": _VERSION, "info": info, "shards": digests})
+
+
+def _packed(record: dict[str, Any]) -> dict[str, Any]:
+    """Hashes in binary (CEP 16)."""
+    for key in ("sha256", "md5"):
+        if isinstance(value := record.get(key), str) and _HEX.fullmatch(value):
+            record[key] = bytes.fromhex(value)
+    return record
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    # Higher levels gain nothing on documents this small.
+    packed: bytes = msgpack.packb(document)
+    return zstandard.ZstdCompressor(level=3).compress(packed)
 
 
 def plain(record: dict[str, Any]) -> dict[str, Any]:

@@ -2,47 +2,34 @@
 
 Guaranteed of a generation that passes: every record equals the committed one, field by field, in
 ``repodata.json``, in the shards and in ``current_repodata.json`` (a subset, where there is one);
-compressed variants decode to the same bytes; every shard that is new has the hash in its name; no
-address leads away from this mirror; every artifact that is new since the published generation is
-there with its size.
+run_exports are those that are known; compressed variants decode to the same bytes; every shard that
+is new has the hash in its name; no address leads away from this mirror; every artifact that is new
+since the published generation is there with its size.
 Known differences of the shards, and no others: hashes are binary, ``run_exports`` is added
 (CEP 21).
+Its cost follows the change where what is unchanged is proven: a record by its text (``walk``), a
+shard by being the published file itself, made of rows with the same fingerprint.
 Not guaranteed: the artifacts' bytes, which the syncer verified when it staged them.
 """
 
 from __future__ import annotations
 
-import bz2
+import contextlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
-from indexer import generation, shards
-from indexer.complete import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, VARIANTS
-from indexer.errors import VerificationError
-from indexer.generation import Draft
-from indexer.listing import Listing, Record, section_of
-from volume.layout import Mirror
+from indexer.check import Check, Names, difference
+from indexer.complete import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS
+from indexer.known_names import Fingerprint
+from indexer.listing import Record, section_of
+from indexer.verify_shards import verify_shards
+from indexer.verify_variants import verify_variants
+from indexer.walk import Walk
 from volume.stop import Stop
 
-_BLOCK = 1 << 20
-_NAMED = 3  # names quoted in a message
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What is verified against what; artifacts committed up to ``serial`` were seen before."""
-
-    mirror: Mirror
-    draft: Draft
-    listing: Listing
-    serial: int
-
-    def fail(self, subdir: str, fact: str) -> VerificationError:
-        return VerificationError(self.draft.channel, subdir, fact)
+_CHECK_EVERY = 5000  # rows between two looks at whether to stop
 
 
 def verify(check: Check, stop: Stop) -> None:
@@ -53,30 +40,60 @@ def verify(check: Check, stop: Stop) -> None:
     """
     for subdir in check.listing.subdirs:
         stop.check()
-        _verify_repodata(check, subdir)
+        names = _verify_documents(check, subdir, stop)
         stop.check()
-        _verify_shards(check, subdir)
+        verify_shards(check, subdir, names, stop)
         stop.check()
-        _verify_run_exports(check, subdir)
-        _verify_variants(check, subdir)
+        if (check.draft.folder / subdir / CURRENT).exists():
+            _verify_current(check, subdir)
         _verify_artifacts(check, subdir)
+    verify_variants(check, stop)
     if not (check.draft.folder / CHANNELDATA).is_file():
         raise check.fail("noarch", f"{CHANNELDATA} is missing")
 
 
-def _load(check: Check, subdir: str, name: str) -> dict[str, Any]:
+def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
+    """``repodata.json`` and ``run_exports.json``, in one pass over what is committed."""
+    folder = check.draft.folder / subdir
+    filenames: dict[str, list[str]] = {}
+    fingerprints: dict[str, Fingerprint] = {}
+    with (
+        _walking(check, subdir, folder / REPODATA) as repodata,
+        _walking(check, subdir, folder / RUN_EXPORTS) as exports,
+    ):
+        for count, row in enumerate(check.rows.scan(subdir)):
+            if count % _CHECK_EVERY == 0:
+                stop.check()
+            repodata.step(row.filename, row.record)
+            exports.step(row.filename, f'{{"run_exports":{row.run_exports}}}')
+            if row.name not in filenames:
+                filenames[row.name] = []
+                fingerprints[row.name] = Fingerprint()
+            filenames[row.name].append(row.filename)
+            fingerprints[row.name].add(row)
+        if repodata.has_arrived:
+            check.addresses(subdir, REPODATA, repodata.head.get("info"))
+        else:
+            _verify_repodata(check, subdir)
+        if not exports.has_arrived:
+            _verify_run_exports(check, subdir)
+    return Names(filenames, {name: one.digest() for name, one in fingerprints.items()})
+
+
+@contextlib.contextmanager
+def _walking(check: Check, subdir: str, path: Path) -> Iterator[Walk]:
     try:
-        document = json.loads((check.draft.folder / subdir / name).read_bytes())
+        walk = Walk(path, lambda found, expected: bool(found == expected))
     except (OSError, ValueError) as error:
-        raise check.fail(subdir, f"{name} can't be read: {error}") from error
-    if not isinstance(document, dict):
-        raise check.fail(subdir, f"{name} is not an object")
-    return document
+        raise check.fail(subdir, f"{path.name} can't be read: {error}") from error
+    with walk:
+        yield walk
 
 
 def _verify_repodata(check: Check, subdir: str) -> None:
-    repodata = _load(check, subdir, REPODATA)
-    _verify_addresses(check, subdir, REPODATA, repodata.get("info", {}))
+    """The same by decoding everything: for a document in another form, and to find the words."""
+    repodata = check.load(subdir, REPODATA)
+    check.addresses(subdir, REPODATA, repodata.get("info", {}))
     sections: dict[str, dict[str, Record]] = {
         name: repodata[name] for name in ("packages", "packages.conda")
     }
@@ -87,131 +104,36 @@ def _verify_repodata(check: Check, subdir: str) -> None:
         if found is None:
             missing.append(filename)
         elif found != expected:
-            raise check.fail(subdir, f"{REPODATA}: {_difference(filename, expected, found)}")
+            raise check.fail(subdir, f"{REPODATA}: {difference(filename, expected, found)}")
         extra.discard(filename)
-    _verify_sets(check, subdir, REPODATA, missing, sorted(extra))
-    if (check.draft.folder / subdir / CURRENT).exists():
-        _verify_current(check, subdir, sections)
-
-
-def _verify_current(check: Check, subdir: str, sections: dict[str, dict[str, Record]]) -> None:
-    current = _load(check, subdir, CURRENT)
-    _verify_addresses(check, subdir, CURRENT, current.get("info", {}))
-    for name, records in sections.items():
-        for filename, record in current[name].items():
-            if records.get(filename) != record:
-                raise check.fail(subdir, f"{CURRENT} has another record of {filename}")
-
-
-def _verify_sets(
-    check: Check, subdir: str, where: str, missing: list[str], extra: list[str]
-) -> None:
-    for fact, filenames in (("lacks", missing), ("lists without reason", extra)):
-        if filenames:
-            shown = ", ".join(sorted(filenames)[:_NAMED])
-            raise check.fail(subdir, f"{where} {fact} {len(filenames)} artifacts, such as {shown}")
-
-
-def _difference(filename: str, expected: Record, found: Record) -> str:
-    fields = sorted(
-        key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
-    )
-    return f"the record of {filename} differs from the committed one in {', '.join(fields)}"
-
-
-def _verify_addresses(check: Check, subdir: str, where: str, info: dict[str, Any]) -> None:
-    if info.get("subdir") != subdir:
-        raise check.fail(subdir, f"{where} says that it is of subdir {info.get('subdir')!r}")
-    for key in ("base_url", "shards_base_url"):
-        value = info.get(key, "")
-        if not isinstance(value, str) or "://" in value or value.startswith("/"):
-            raise check.fail(subdir, f"{where} leads clients elsewhere: {key} is {value!r}")
-
-
-def _verify_shards(check: Check, subdir: str) -> None:
-    folder = check.draft.folder / subdir
-    old = set() if check.draft.base is None else shards.names(check.draft.base / subdir)
-    try:
-        index = shards.read_index(folder)
-        _verify_addresses(check, subdir, shards.INDEX, index.info)
-        found: dict[str, Record] = {}
-        for name, digest in index.shards.items():
-            # What is published was verified when it was new.
-            is_new = f"{digest}{shards.SUFFIX}" not in old
-            shard = shards.read(folder, digest, check_hash=is_new)
-            for section in ("packages", "packages.conda"):
-                for filename, record in shard.get(section, {}).items():
-                    if record.get("name") != name or section != section_of(filename):
-                        raise check.fail(subdir, f"the shard of {name} lists {filename}")
-                    found[filename] = shards.plain(record)
-    except shards.MalformedShardError as error:
-        raise check.fail(subdir, str(error)) from error
-    missing: list[str] = []
-    for filename, expected in check.listing.decoded(subdir):
-        record = found.pop(filename, None)
-        if record is None:
-            missing.append(filename)
-        elif record != _in_lower_case(expected):
-            raise check.fail(subdir, f"shards: {_difference(filename, expected, record)}")
-    _verify_sets(check, subdir, shards.INDEX, missing, list(found))
-
-
-def _in_lower_case(record: Record) -> Record:
-    """As a record comes back from a shard: hashes in lower case, run_exports aside."""
-    plain = {key: value for key, value in record.items() if key != "run_exports"}
-    for key in ("sha256", "md5"):
-        if isinstance(plain.get(key), str):
-            plain[key] = plain[key].lower()
-    return plain
+    check.sets(subdir, REPODATA, missing, extra)
 
 
 def _verify_run_exports(check: Check, subdir: str) -> None:
-    document = _load(check, subdir, RUN_EXPORTS)
-    given = document["packages"].keys() | document["packages.conda"].keys()
-    listed = {filename for filename, _ in check.listing.records(subdir)}
-    _verify_sets(check, subdir, RUN_EXPORTS, sorted(listed - given), sorted(given - listed))
+    document = check.load(subdir, RUN_EXPORTS)
+    given: dict[str, Any] = {**document["packages"], **document["packages.conda"]}
+    missing: list[str] = []
+    for row in check.rows.scan(subdir):
+        if row.filename not in given:
+            missing.append(row.filename)
+        elif given.pop(row.filename) != {"run_exports": json.loads(row.run_exports) or {}}:
+            raise check.fail(subdir, f"{RUN_EXPORTS} has others of {row.filename} than are known")
+    check.sets(subdir, RUN_EXPORTS, missing, given)
 
 
-def _verify_variants(check: Check, subdir: str) -> None:
-    for name, endings in VARIANTS.items():
-        relative = f"{subdir}/{name}"
-        if not (check.draft.folder / relative).exists():
-            continue  # whether it may be absent was decided above
-        for ending in endings:
-            is_published = all(
-                generation.is_published(check.draft, path) for path in (relative, relative + ending)
-            )
-            if not is_published:
-                plain, packed = (
-                    check.draft.folder / path for path in (relative, relative + ending)
-                )
-                _verify_variant(check, subdir, plain, packed)
-
-
-def _verify_variant(check: Check, subdir: str, plain: Path, packed: Path) -> None:
-    try:
-        with plain.open("rb") as expected, packed.open("rb") as raw:
-            reader = (
-                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=False)
-                if packed.suffix == ".zst"
-                else bz2.BZ2File(raw)
-            )
-            with reader:
-                while block := expected.read(_BLOCK):
-                    if _read_fully(reader, len(block)) != block:
-                        raise check.fail(subdir, f"{packed.name} differs from {plain.name}")
-                if reader.read(1):
-                    raise check.fail(subdir, f"{packed.name} is longer than {plain.name}")
-    except (OSError, EOFError, zstandard.ZstdError) as error:
-        raise check.fail(subdir, f"{packed.name} can't be read: {error}") from error
-
-
-def _read_fully(reader: Any, size: int) -> bytes:
-    parts: list[bytes] = []
-    while size > 0 and (part := reader.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+def _verify_current(check: Check, subdir: str) -> None:
+    current = check.load(subdir, CURRENT)
+    check.addresses(subdir, CURRENT, current.get("info", {}))
+    for section in ("packages", "packages.conda"):
+        found = current[section]
+        rows = {row.filename: row for row in check.rows.get(subdir, found)}
+        for filename, record in found.items():
+            if (
+                filename not in rows
+                or section != section_of(filename)
+                or json.loads(rows[filename].record) != record
+            ):
+                raise check.fail(subdir, f"{CURRENT} has another record of {filename}")
 
 
 def _verify_artifacts(check: Check, subdir: str) -> None:

@@ -15,19 +15,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from syncer import history, report, sync
-from syncer import settings as configuration
+from syncer import configuration, history, jitter, report, sync
+from syncer import settings as configured
 from syncer import status as state_of
 from syncer import verify as verification
 from syncer.adopt import Adoption, is_own
 from syncer.arguments import parse
+from syncer.errors import GuardError
+from syncer.notify import notices
 from syncer.plan import Totals
-from syncer.run import EXIT_CODES
+from syncer.run import EXIT_CODES, Run
+from syncer.selection.matchspec import check_spec
 from syncer.settings import Settings
 from syncer.survey import free_space
 from volume import log
-from volume import settings as define
-from volume.errors import ConfigError, MirrorError, VolumeError
+from volume.errors import (
+    ConfigError,
+    InterruptedRunError,
+    LockBusyError,
+    MirrorError,
+    VolumeError,
+)
 from volume.layout import Mirror
 from volume.stop import Stop
 
@@ -37,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o022)  # nginx, another user, reads what we write
     options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        settings = configuration.read(os.environ)
+        settings = configured.read(os.environ)
         log.configure(settings.log_level, settings.log_format)
         if options.once or options.command == "adopt":
             return _once(settings, options)
@@ -51,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _config(settings, options.json)
         if options.command == "health":
             return _health(settings)
+        if options.command == "notify":
+            return _notify(settings, options.json)
+        if options.command == "doctor":
+            return _doctor(settings, options.json)
         from syncer import schedule  # 25 ms that a sync does not pay
 
         return schedule.run(settings)
@@ -62,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _complain(error: MirrorError, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"status": "failed", "error": log.redact(str(error))}))
-    for line in str(error).splitlines():
-        print(f"syncer: {log.redact(line)}", file=sys.stderr)
+    log.complain("syncer", str(error), os.environ.get("LOG_FORMAT", ""))
 
 
 def _stop_on_signals() -> Stop:
@@ -87,7 +98,20 @@ def _chosen(settings: Settings, options: argparse.Namespace) -> sync.Options:
         accept_new_mirror=options.accept_new_mirror,
         bars=sys.stderr.isatty() and not options.json,
         adoption=_adoption(settings, options.folder, moves=options.move),
+        approved=tuple(options.approve),
+        is_strict=options.strict,
+        explain=_checked(options.explain),
     )
+
+
+def _checked(asked: str | None) -> str:
+    """What --explain is asked about."""
+    if not asked:
+        return ""
+    try:
+        return check_spec(asked)
+    except ValueError as error:
+        raise ConfigError([f"--explain {error}"]) from error
 
 
 def _adoption(settings: Settings, folder: Path | None, *, moves: bool) -> Adoption | None:
@@ -104,30 +128,58 @@ def _adoption(settings: Settings, folder: Path | None, *, moves: bool) -> Adopti
 
 def _once(settings: Settings, options: argparse.Namespace) -> int:
     stop = _stop_on_signals()
+    if options.offset:
+        jitter.wait(settings, stop)
     show_plan = _plan_printer(settings, quiet=options.json)
     if options.dry_run:
-        found, problems = sync.preview(
-            settings, _chosen(settings, options), stop, show_plan=show_plan
-        )
-        if options.json:
-            plans = [asdict(plan) for plan in found]
-            print(json.dumps({"plan": plans, "problems": problems, "free": _free(settings)}))
-        for problem in problems:
-            print(f"syncer: {problem}", file=sys.stderr)
-        return 1 if problems else 0
-    run = sync.sync(settings, _chosen(settings, options), stop, show_plan=show_plan)
+        from syncer.preview import preview
+
+        found = preview(settings, _chosen(settings, options), stop)
+        print(json.dumps(found.document()) if options.json else found.text(), flush=True)
+        for problem in found.problems:
+            log.complain("syncer", problem, settings.log_format)
+        return 1 if found.problems else 0
+    run = _sync_and_tell(settings, _chosen(settings, options), stop, show_plan)
     print(json.dumps(run.document()) if options.json else report.outcome(run), flush=True)
     return EXIT_CODES[run.status]
 
 
+def _sync_and_tell(
+    settings: Settings,
+    chosen: sync.Options,
+    stop: Stop,
+    show_plan: Callable[[Sequence[Totals]], None],
+) -> Run:
+    if chosen.adoption is not None:
+        return sync.sync(settings, chosen, stop, show_plan=show_plan)
+    is_first = state_of.last_sync(settings) is None
+    try:
+        run = sync.sync(settings, chosen, stop, show_plan=show_plan)
+    except (LockBusyError, InterruptedRunError):
+        raise
+    except MirrorError as error:
+        notices.refused(settings, error, time.time())
+        raise
+    notices.synced(settings, run.document(), time.time(), is_first=is_first)
+    return run
+
+
 def _verify(settings: Settings, options: argparse.Namespace) -> int:
-    found = verification.verify(
-        settings,
-        verification.Scope(share=options.sample, is_rolling=options.rolling),
-        _chosen(settings, options),
-        _stop_on_signals(),
-        show_plan=_plan_printer(settings, quiet=options.json),
-    )
+    try:
+        found = verification.verify(
+            settings,
+            verification.Scope(share=options.sample, is_rolling=options.rolling),
+            _chosen(settings, options),
+            _stop_on_signals(),
+            show_plan=_plan_printer(settings, quiet=options.json),
+        )
+    except GuardError as error:
+        notices.damaged(settings, [str(error)], time.time(), is_repaired=False)
+        raise
+    if found.damaged:
+        is_repaired = found.repair is not None and found.repair.status == "success"
+        problems = [verification.describe_damage(damage) for damage in found.damaged]
+        notices.damaged(settings, problems, time.time(), is_repaired=is_repaired)
     if options.json:
         print(json.dumps(asdict(found)))
     else:
@@ -158,12 +210,7 @@ def _status(settings: Settings, as_json: bool) -> int:
 
 
 def _config(settings: Settings, as_json: bool) -> int:
-    values = {name: log.redact(value) for name, value in define.effective(settings).items()}
-    if as_json:
-        print(json.dumps(values))
-    else:
-        for name, value in values.items():
-            print(f"{name}={value}")
+    print(json.dumps(configuration.shown(settings)) if as_json else configuration.text(settings))
     return 0
 
 
@@ -171,6 +218,28 @@ def _health(settings: Settings) -> int:
     reason = state_of.unhealthy(settings, time.time())
     print(reason or "ok")
     return 1 if reason else 0
+
+
+def _notify(settings: Settings, as_json: bool) -> int:
+    results = notices.test(settings, time.time())
+    if not results:
+        raise ConfigError(["no notice can be sent: set NOTIFY_URL or NOTIFY_COMMAND"])
+    if as_json:
+        print(json.dumps([{"hook": name, "error": problem} for name, problem in results]))
+    for name, problem in () if as_json else results:
+        print(f"{name}: {problem or 'delivered'}")
+    return 1 if any(problem for _, problem in results) else 0
+
+
+def _doctor(settings: Settings, as_json: bool) -> int:
+    from syncer.doctor import examination  # as with the schedule: others do not pay for it
+
+    findings = examination.examine(settings)
+    if as_json:
+        print(json.dumps(examination.document(findings)))
+    else:
+        print(examination.describe(findings))
+    return examination.exit_code(findings)
 
 
 if __name__ == "__main__":

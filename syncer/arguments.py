@@ -16,8 +16,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command and options.once:
         parser.error("--once and a command exclude each other")
-    if options.dry_run and not options.once:
-        parser.error("--dry-run goes with --once")
+    for name in ("dry_run", "strict", "approve"):
+        if getattr(options, name) and not options.once:
+            parser.error(f"--{name.replace('_', '-')} goes with --once")
+    if options.explain and not options.dry_run:
+        parser.error("--explain goes with --once --dry-run")
     return options
 
 
@@ -31,6 +34,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--once", action="store_true", help="sync now; the exit code is the result")
     parser.add_argument(
         "--dry-run", action="store_true", help="with --once: show what a sync would do, and stop"
+    )
+    parser.add_argument(
+        "--explain",
+        metavar="NAME",
+        help="with --dry-run: say of each artifact that this matches why it is (not) wanted",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="with --once: a spec that matches nothing is an error"
+    )
+    parser.add_argument(
+        "--approve",
+        action="append",
+        default=[],
+        metavar="MATCHSPEC",
+        help="with --once: let these in now, whatever COOLDOWN_DAYS says",
     )
     parser.add_argument(
         "--allow-wipe",
@@ -47,17 +65,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_wait(parser, default=0.0)
     _add_json(parser, default=False)
     parser.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--offset", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(folder=None, move=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, text in (
         ("status", "what the mirror holds, and how the last sync went"),
         ("config", "the settings in force"),
         ("health", "whether all is well; for Docker"),
+        ("doctor", "check network, disk, upstreams and what clients see; changes nothing"),
     ):
         _add_json(commands.add_parser(name, help=text, description=text))
     _add_verify(commands)
     _add_adopt(commands)
     _add_history(commands)
+    _add_notify(commands)
     return parser
 
 
@@ -115,6 +136,15 @@ def _add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--since", type=_moment, default=0.0, metavar="DATE", help="for example 2026-11-22"
+    )
+    _add_json(parser)
+
+
+def _add_notify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "send a notice by NOTIFY_URL and NOTIFY_COMMAND"
+    parser = commands.add_parser("notify", help=text, description=text)
+    parser.add_argument(
+        "--test", action="store_true", required=True, help="a test notice, to see that it arrives"
     )
     _add_json(parser)
 

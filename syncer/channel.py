@@ -14,23 +14,22 @@ from collections.abc import Sequence
 from syncer.adopt import let_go
 from syncer.batch import Batch
 from syncer.commit import Committer
-from syncer.download import Absent, Downloads, Failed, Staged, Task
-from syncer.errors import (
-    HttpStatusError,
-    IntegrityError,
-)
+from syncer.download import Failed, Staged, Task
+from syncer.errors import GuardError, is_upstreams_own
+from syncer.failure import kind_of
 from syncer.ledger_writer import LedgerWriter
-from syncer.plan import Totals, download_size
-from syncer.progress import Progress
+from syncer.locked import LockedArtifacts, missing, stays
+from syncer.plan import Totals
 from syncer.repodata import Wanted
 from syncer.retire import Retirement
 from syncer.run import ChannelResult
+from syncer.selection.choice import Selected
+from syncer.selection.explain import Explanation, explain
+from syncer.staging import Staging
 from syncer.supplement import Supplement
-from syncer.survey import Fetches, Survey, Surveyor
+from syncer.survey import Survey, Surveyor
 from syncer.tools import Tools
-from syncer.upstream import ChannelUpstream
 from volume import generations, locks
-from volume.errors import InterruptedRunError
 from volume.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
@@ -45,11 +44,14 @@ class ChannelSync:
         self._tools = tools
         self._channel = channel
         self._allow_wipe = allow_wipe
-        self._upstream = ChannelUpstream(
-            tools.fetcher, tools.settings.channel_url(channel), tools.state.upstream(channel)
-        )
-        self._surveyor = Surveyor(channel, self._upstream, tools.settings, tools.mirror, self._warn)
         self.result = ChannelResult(channel)
+        self._offer = tools.offers.of(channel)
+        self._upstream = self._offer.upstream
+        self._seen: Survey | None = None
+        self._staging = Staging(tools, channel, self._warn)
+        self._surveyor = Surveyor(
+            self._offer, tools.choices, tools.settings, tools.mirror, self._warn
+        )
 
     def preview(self) -> list[Totals]:
         """What a run would do; nothing is changed.
@@ -60,10 +62,18 @@ class ChannelSync:
         """
         ledger = Ledger.read(self._tools.state.ledger(self._channel))
         with ledger or contextlib.nullcontext():
-            survey = self._surveyor.survey(ledger, self._surveyor.fetch())
+            self._offer.listen(self._warn)
+            survey = self._seen = self._survey(ledger)
         self.result.plan = survey.totals
         self._check(survey)
         return self.result.plan
+
+    def explain(self, asked: str) -> list[Explanation]:
+        """Why what a name or MatchSpec matches is wanted or not, after a ``preview``."""
+        if self._seen is None:
+            return []
+        selected = Selected(self._seen.choices, ())
+        return [explain(asked, self._channel, self._seen.indexes, selected)]
 
     def run(self) -> ChannelResult:
         """Sync the channel.
@@ -79,18 +89,36 @@ class ChannelSync:
             committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
             retirement = Retirement(tools.mirror, self._channel, ledger)
             with self._locked():
-                self._recover(committer, retirement)
-            fetched = self._surveyor.fetch()
-            if ledger.note("settled") == self._surveyor.inputs(fetched):
+                self._recover(ledger, committer, retirement)
+            self._offer.listen(self._warn)
+            if self._is_settled(ledger):
                 self.result.unchanged = True
             else:
-                self._change(ledger, committer, retirement, fetched)
+                self._change(ledger, committer, retirement)
             with self._locked():
                 if self.result.unchanged:  # upstream took back what a stopped run was fetching
-                    committer.clear_staging(fetched)
+                    committer.clear_staging(self._offer.fetched)
                 self._tidy(ledger, retirement)
             self.result.committed_serial = ledger.serial
+        tools.choices.release(self._channel)
         return self.result
+
+    def _is_settled(self, ledger: Ledger) -> bool:
+        """Whether a clean run has dealt with just this, and no cooldown has ended since."""
+        if ledger.note("settled") != self._surveyor.inputs():
+            return False
+        due = float(ledger.note("due") or 0)
+        return not due or self._tools.now() < due
+
+    def _survey(self, ledger: Ledger | None) -> Survey:
+        survey = self._surveyor.survey(ledger)
+        for note in (*self._tools.choices.notes(self._channel), *survey.notes):
+            self._warn(note)
+        if survey.notes and self._tools.is_strict:
+            raise GuardError(
+                f"--strict: {len(survey.notes)} warnings, see above; nothing was changed"
+            )
+        return survey
 
     def tidy(self) -> None:
         """Finish what an interrupted run left, and delete what is due; upstream is not asked.
@@ -101,18 +129,23 @@ class ChannelSync:
         tools = self._tools
         with self._open() as ledger, self._locked():
             retirement = Retirement(tools.mirror, self._channel, ledger)
-            self._recover(Committer(tools.mirror, self._channel, ledger, now=tools.now), retirement)
+            committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
+            self._recover(ledger, committer, retirement)
             self._tidy(ledger, retirement)
 
     def _open(self) -> LedgerWriter:
         return open_ledger(self._tools, self._channel)
 
-    def _recover(self, committer: Committer, retirement: Retirement) -> None:
+    def _locked_artifacts(self, ledger: LedgerWriter) -> LockedArtifacts:
+        return LockedArtifacts(self._tools.mirror, self._channel, ledger, now=self._tools.now)
+
+    def _recover(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
         if recovered := committer.finish():
             _LOG.info(
                 "%s: finished a commit of %d artifacts that was interrupted",
                 self._channel, recovered,
             )  # fmt: skip
+        self._locked_artifacts(ledger).finish()
         retirement.quarantine()
         # A file that was half moved must be where its row says before its name is wanted again.
         retirement.move(self._published())
@@ -126,36 +159,39 @@ class ChannelSync:
     def _warn(self, warning: str) -> None:
         if warning not in self.result.warnings:
             self.result.warnings.append(warning)
-            _LOG.warning("%s: %s", self._channel, warning)
+            if self._tools.writes:  # a dry run shows them itself
+                _LOG.warning("%s: %s", self._channel, warning)
 
     def _check(self, survey: Survey) -> None:
         if self._tools.adoption is None:  # else nothing retires, and a link takes no space
             self._surveyor.check(survey, allow_wipe=self._allow_wipe)
+            self._tools.canaries.refuse(self._channel, survey)
 
-    def _change(
-        self, ledger: LedgerWriter, committer: Committer, retirement: Retirement, fetched: Fetches
-    ) -> None:
-        survey = self._surveyor.survey(ledger, fetched)
+    def _change(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
+        survey = self._survey(ledger)
         self.result.plan = survey.totals
         self._tools.show_plan(self.result.plan)
         batch = Batch(self._tools.settings)
         failures = self._carry_out(survey, committer, batch)
-        if failures and self._surveyor.has_moved(survey):
+        if failures and self._surveyor.look_again():
             _LOG.info("%s: upstream changed meanwhile; looking again", self._channel)
             self._commit(committer, batch)
-            survey = self._surveyor.survey(ledger, self._surveyor.fetch())
+            survey = self._survey(ledger)
             failures = self._carry_out(survey, committer, batch)
         if self._tools.adoption is not None:
             self._commit(committer, batch)
             return  # a part of a sync: the next whole one does the rest
+        locked, missed = self._stage_locked(survey, ledger)
+        failures += missed
         self._report(survey, failures)
         supplement = Supplement(self._upstream, ledger, self._warn)
         supplement.fetch(survey)
         # One hold of the lock for all of it: the indexer makes one generation of one sync.
         with self._locked():
             self._commit_locked(committer, batch)
+            self._locked_artifacts(ledger).place(locked)
             supplement.commit()
-            if all(_is_upstreams_own(failed) for failed in failures):
+            if all(is_upstreams_own(failed.error) for failed in failures):
                 self.result.retired = retirement.retire(
                     [(plan.subdir, name) for plan in survey.plans for name in plan.retired],
                     now=self._tools.now(),
@@ -164,12 +200,15 @@ class ChannelSync:
             if not failures:
                 committer.clear_staging(survey.fetched)
                 with ledger.transaction("settle run"):
-                    ledger.set_note("settled", self._surveyor.inputs(survey.fetched))
+                    ledger.set_note("settled", self._surveyor.inputs())
+                    ledger.set_note("due", str(survey.due))
 
     def _report(self, survey: Survey, failures: Sequence[Failed]) -> None:
         for failed in failures:
             artifact = failed.task.artifact
-            self.result.fail(artifact.filename, artifact.subdir, str(failed.error))
+            self.result.fail(
+                artifact.filename, artifact.subdir, str(failed.error), kind_of(failed.error)
+            )
         for plan in survey.plans:
             for refused in plan.refused:
                 self.result.fail(refused.filename, plan.subdir, refused.reason)
@@ -183,56 +222,36 @@ class ChannelSync:
         self._surveyor.remember(survey)
         batch.hotfixes.extend(artifact for plan in survey.plans for artifact in plan.hotfixed)
         tasks = [
-            Task(self._channel, artifact, (self._url(survey, artifact),))
+            Task(self._channel, artifact, self._urls(survey, artifact))
             for plan in survey.plans
             for artifact in plan.downloads
         ]
         return self._stage(tasks, committer, batch) if tasks else []
 
-    def _url(self, survey: Survey, artifact: Wanted) -> str:
-        base_url = survey.indexes[artifact.subdir].base_url
-        return self._upstream.artifact_url(artifact.subdir, artifact.filename, base_url)
+    def _urls(self, survey: Survey, artifact: Wanted) -> tuple[str, ...]:
+        fetched = survey.fetched[artifact.subdir]
+        if fetched is None:
+            return ()
+        index = survey.indexes[artifact.subdir]
+        return self._upstream.artifact_urls(fetched, index, artifact.filename)
 
     def _stage(self, tasks: Sequence[Task], committer: Committer, batch: Batch) -> list[Failed]:
-        progress = Progress(
-            self._channel,
-            artifacts=len(tasks),
-            size=download_size(task.artifact for task in tasks),
-            bars=self._tools.bars,
-        )
-        failures: list[Failed] = []
-        absent = 0
-        with progress:
-            downloads = Downloads(
-                self._tools.transfers,
-                self._tools.mirror,
-                self._tools.stop,
-                workers=self._tools.settings.connections,
-                meter=progress,
-                adoption=self._tools.adoption,
-            )
-            try:
-                for outcome in downloads.run(tasks):
-                    if isinstance(outcome, Staged):
-                        batch.add(outcome)
-                    elif isinstance(outcome, Absent):
-                        absent += 1
-                    elif isinstance(outcome, Failed):
-                        failures.append(outcome)
-                        _LOG.warning("%s: %s", self._channel, outcome.error)
-                    if outcome is not None:
-                        progress.finished()
-                    progress.show()
-                    if batch.is_due:
-                        self._commit(committer, batch)
-            except InterruptedRunError:
+        def checkpoint(stopping: bool) -> None:
+            if stopping or batch.is_due:
                 self._commit(committer, batch)
-                raise
-        if absent:
-            self._warn(
-                f"{absent:,} artifacts are not there, or not intact: the next sync gets them"
-            )
-        return failures
+
+        return self._staging.stage(tasks, batch.add, checkpoint)
+
+    def _stage_locked(self, survey: Survey, ledger: Ledger) -> tuple[list[Staged], list[Failed]]:
+        """What lock files name and the index does not list."""
+        standing = self._tools.choices.standing(self._channel)
+        wanted, problems = missing(self._tools.mirror, self._channel, ledger, standing.unlisted)
+        for problem in (*standing.problems, *problems):
+            self._warn(problem)
+        tasks = [Task(self._channel, one, self._urls(survey, one)) for one in wanted]
+        staged: list[Staged] = []
+        failures = self._staging.stage(tasks, staged.append) if tasks else []
+        return staged, failures
 
     def _commit(self, committer: Committer, batch: Batch) -> None:
         # While the run is being stopped this does not wait: what is staged is found by the next.
@@ -261,6 +280,7 @@ class ChannelSync:
             generations.kept(tools.state, self._channel),
             now=tools.now(),
             grace_seconds=tools.settings.retire_days * _DAY,
+            stays=stays(tools.choices.locked(self._channel)),
         )
         self.result.expired = expired.artifacts
 
@@ -283,12 +303,7 @@ def open_ledger(tools: Tools, channel: str) -> LedgerWriter:
         VolumeError, StateError: it can't be used.
     """
     return LedgerWriter.create(
-        tools.state.ledger(channel), run=tools.run, policy=tools.settings.selection.fingerprint
+        tools.state.ledger(channel),
+        run=tools.run,
+        policy=tools.settings.policy(channel).fingerprint,
     )
-
-
-def _is_upstreams_own(failed: Failed) -> bool:
-    """Whether upstream itself is inconsistent: that must not keep removed artifacts alive."""
-    error = failed.error
-    gone = isinstance(error, HttpStatusError) and error.status in {403, 404, 410}
-    return gone or isinstance(error, IntegrityError)

@@ -1,8 +1,8 @@
 """Downloads: artifacts into staging, verified while they stream.
 
 Guaranteed: what ``Downloads`` reports as staged has upstream's size and hash. An interrupted
-download goes on where it stopped, in this run or the next. Nothing here is durable yet and nothing
-is served; ``commit`` does that.
+download goes on where it stopped, in this run or the next, also at another upstream. Nothing here
+is durable yet and nothing is served; ``commit`` does that.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncer import adopt
+from syncer import folder as local
 from syncer.adopt import Adoption
-from syncer.errors import IntegrityError
+from syncer.errors import IntegrityError, ManyUpstreamsError, UpstreamError
 from syncer.part import Meter, Part
+from syncer.reachability import Reachability
 from syncer.repodata import Wanted
 from syncer.transfer import Transfers
-from volume.errors import MirrorError, VolumeError
+from syncer.upstream.location import is_folder
+from volume.errors import MirrorError
 from volume.files import make_directory, volume_error
 from volume.layout import Mirror
 from volume.stop import Stop
@@ -45,12 +48,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A verified artifact in staging; ``source`` is where it came from."""
+    """A verified artifact in staging; ``source`` is where it came from.
+
+    ``failures`` are the URLs that were tried before that one, and what was wrong with each.
+    """
 
     task: Task
     sha256: str
     size: int
     source: str
+    failures: tuple[tuple[str, UpstreamError], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Downloads:
         workers: int,
         meter: Meter,
         adoption: Adoption | None = None,
+        reachability: Reachability | None = None,
     ) -> None:
         """With ``adoption`` nothing is downloaded: what is not found there is ``Absent``."""
         self._transfers = transfers
@@ -96,6 +104,7 @@ class Downloads:
         self._workers = workers
         self._meter = meter
         self._adoption = adoption
+        self._reachability = reachability or Reachability()
         self._untouched: set[tuple[str, str]] = set()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Staged | Failed | Absent | None]:
@@ -180,55 +189,76 @@ class Downloads:
         )
 
     def _attempt(self, task: Task) -> Staged | Failed | Absent | BaseException:
-        error: MirrorError | None = None
-        for url in task.urls:
-            try:
-                return self._stage(task, url)
-            except VolumeError as fatal:
-                return fatal
-            except MirrorError as found:
-                if found.exit_code == 130:  # stopped, not failed
-                    return found
-                error = found
-            except Exception as bug:  # noqa: BLE001 - a worker must report, never die silently
-                return bug
-        return Failed(task, error or IntegrityError(f"{task.artifact.filename} has no upstream"))
+        try:
+            return self._stage(task)
+        except UpstreamError as error:
+            return Failed(task, error)
+        except Exception as fatal:  # noqa: BLE001 - a worker must report, never die silently
+            return fatal
 
-    def _stage(self, task: Task, url: str) -> Staged | Absent:
+    def _stage(self, task: Task) -> Staged | Absent:
         artifact = task.artifact
         path = staged_path(
             self._mirror, task.channel, artifact.subdir, artifact.filename, artifact.digest
         )
         part = Part(path, artifact, self._meter)
         if (task.channel, artifact.subdir) not in self._untouched:
-            here = self._find(task, url, path, part)
+            here = self._find(task, task.urls[0] if task.urls else "", path, part)
             if here is not None:
                 return here
         if self._adoption is not None:
             return Absent(task)
+        failures: list[tuple[str, UpstreamError]] = []
+        for url in self._reachability.order(task.urls):
+            try:
+                sha256 = self._receive(url, part)
+            except UpstreamError as error:
+                # What is here already is not lost: the next upstream goes on behind it.
+                failures.append((url, error))
+            else:
+                return Staged(task, sha256, part.position, url, tuple(failures))
+        if not failures:
+            raise IntegrityError(f"{artifact.filename} has no upstream")
+        errors = [error for _, error in failures]
+        raise errors[0] if len(errors) == 1 else ManyUpstreamsError(errors)
+
+    def _receive(self, url: str, part: Part) -> str:
+        """Receive the rest of a part from one upstream; return the sha256 of the whole."""
         for attempt in (1, 2):
-            resumed = part.position > 0
+            before = part.position
             try:
                 with part:
-                    self._transfers.receive(url, part)
-                return Staged(task, part.finish(url), part.position, url)
+                    if is_folder(url):
+                        local.receive(url, part, self._stop)
+                    else:
+                        self._transfers.receive(url, part)
+                sha256 = part.finish(url)
             except IntegrityError:
                 part.discard()
-                # A part of an earlier run may hold other bytes: once more from the beginning.
-                if attempt == 2 or not resumed:
+                # The beginning may be of an earlier run, or of another upstream, and hold other
+                # bytes: once more, all of it from here.
+                if attempt == 2 or not before:
                     raise
+            except UpstreamError as error:
+                self._reachability.note(url, error, brought_bytes=part.position != before)
+                raise
+            else:
+                self._reachability.answered(url)
+                return sha256
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     def _find(self, task: Task, url: str, path: Path, part: Part) -> Staged | None:
         """What is here already: staged by an earlier run, or found on the volume."""
         artifact = task.artifact
         taken = adopt.find(self._mirror, self._adoption, task.channel, artifact, path)
-        if not part.begin() or part.position != artifact.size:
+        if not part.begin() or part.position != (artifact.size or part.position):
             return None
         try:
             sha256 = part.finish(url)
         except IntegrityError:
-            part.discard()  # never written to: it may be a served file's second name
+            if artifact.size is not None:
+                part.discard()  # never written to: it may be a served file's second name
+            # Without a size (and so without a link to it) this may be a part; the hash will tell.
             return None
         self._meter.received(part.position)
         return Staged(task, sha256, part.position, taken or url)

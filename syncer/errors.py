@@ -4,14 +4,21 @@ MirrorError
 +-- UpstreamError            an upstream does not answer as it should
 |   +-- HttpStatusError      it answered with a status that can't be used
 |   +-- TransferError        the connection failed or was cut
+|   +-- HostStoppedError     it wants no more requests, and gets none in this run
+|   +-- MissingError         a folder that is an upstream does not have the file
+|   +-- ManyUpstreamsError   none of several upstreams could be used
 |   +-- IntegrityError       the bytes are not the promised ones
 |   +-- IndexRejectedError   its index can't be trusted
+|   +-- ListingRejectedError its listing of installers can't be trusted
 +-- GuardError               the run would do more damage than is allowed
 +-- NoSpaceError             the plan does not fit
++-- NoSolutionError          an environment that is to be solved has no solution
 +-- InterruptedRunError      130, somebody stopped the run
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from volume.errors import MirrorError
 
@@ -23,17 +30,37 @@ class UpstreamError(MirrorError):
 class HttpStatusError(UpstreamError):
     """An upstream answered with a status that can't be used."""
 
-    def __init__(self, url: str, status: int) -> None:
-        super().__init__(url, status)
+    def __init__(self, url: str, status: int, advice: str = "") -> None:
+        super().__init__(url, status, advice)
         self.url = url
         self.status = status
+        self.advice = advice
 
     def __str__(self) -> str:
-        return f"{self.url} answered {self.status}"
+        return f"{self.url} answered {self.status}" + (f": {self.advice}" if self.advice else "")
 
 
 class TransferError(UpstreamError):
     """The connection failed, was cut, or was too slow."""
+
+
+class HostStoppedError(UpstreamError):
+    """A host had enough of us: it is not asked again in this run."""
+
+
+class MissingError(UpstreamError):
+    """An upstream does not have the file: a folder without it, a web page in its place."""
+
+
+class ManyUpstreamsError(UpstreamError):
+    """None of several upstreams could be used, each for a reason of its own."""
+
+    def __init__(self, errors: Sequence[MirrorError]) -> None:
+        super().__init__(tuple(errors))
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "; ".join(dict.fromkeys(map(str, self.errors)))
 
 
 class IntegrityError(UpstreamError):
@@ -44,9 +71,36 @@ class IndexRejectedError(UpstreamError):
     """An upstream index is truncated, malformed or older than the one that we have."""
 
 
+class ListingRejectedError(UpstreamError):
+    """A listing of installers is cut, malformed, something else, or older than the one we know."""
+
+
 class GuardError(MirrorError):
     """The run would retire more than the wipe guard allows."""
 
 
+class NoSolutionError(MirrorError):
+    """An environment that is to be solved has no solution in what is permitted."""
+
+
 class NoSpaceError(MirrorError):
     """The plan does not fit on the volume."""
+
+
+_ABSENT = frozenset({403, 404, 410})
+
+
+def says_absent(error: BaseException) -> bool:
+    """Whether an upstream answered that it does not have what was asked for."""
+    if isinstance(error, ManyUpstreamsError):
+        return all(map(says_absent, error.errors))
+    if isinstance(error, HttpStatusError):
+        return error.status in _ABSENT and not error.advice  # else it refused our credentials
+    return isinstance(error, MissingError)
+
+
+def is_upstreams_own(error: BaseException) -> bool:
+    """Whether upstream itself is inconsistent: its index names what it does not deliver."""
+    if isinstance(error, ManyUpstreamsError):
+        return all(map(is_upstreams_own, error.errors))
+    return says_absent(error) or isinstance(error, IntegrityError)

@@ -206,6 +206,30 @@ class LedgerWriter(Ledger):
             (home, retired.subdir, retired.filename, retired.sha256),
         )
 
+    def enter_retired(self, retired: Retired, *, source: str) -> None:
+        """Note bytes that are kept downloadable without ever having been in the index."""
+        self._remember(
+            "SELECT ?, ?, ?, ?, ?, ?, ?",
+            (
+                retired.left, retired.reason, retired.subdir, retired.filename, retired.sha256,
+                retired.size, source,
+            ),
+        )  # fmt: skip
+        self._connection.execute(
+            f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608
+            (
+                retired.subdir, retired.filename, retired.sha256, retired.size, retired.home,
+                retired.serial, retired.left, retired.reason,
+            ),
+        )  # fmt: skip
+
+    def renew_retired(self, retired: Retired, left: float) -> None:
+        """Let the grace period of retired bytes begin again."""
+        self._connection.execute(
+            "UPDATE retired SET left = ? WHERE subdir = ? AND filename = ? AND sha256 = ?",
+            (left, retired.subdir, retired.filename, retired.sha256),
+        )
+
     def set_home(self, subdir: str, filename: str, home: Home) -> None:
         """Note where a committed artifact's bytes are now; what is published stays the same."""
         self._connection.execute(

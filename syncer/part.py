@@ -59,8 +59,7 @@ class Part:
         except OSError as error:
             raise volume_error(error, "read", self._path) from error
         size = self._artifact.size
-        if size is None or self.position > size:
-            # Without a size nobody can tell a whole part from a cut one.
+        if size is not None and self.position > size:
             self.discard()
         return self.position
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from syncer.repodata import Index, Refused, Wanted, wanted
-from syncer.selection import Selection
+from syncer.selection.choice import Choice
+from syncer.selection.reason import Reason
+from syncer.selection.record import facts
 from volume.ledger import Known
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of artifacts, and their bytes."""
+
+    count: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SubdirPlan:
     """What changes in one subdir. Sizes are in bytes.
 
-    ``hotfixed`` artifacts keep their bytes and change their record only.
+    ``hotfixed`` artifacts keep their bytes and change their record only. ``kept_anyway`` are not
+    selected any more, but the policy's ``keep`` says that they stay. ``held`` are in their
+    cooldown, ``denied`` are on the deny list.
     """
 
     subdir: str
@@ -27,6 +40,9 @@ class SubdirPlan:
     kept_size: int
     refused: tuple[Refused, ...]
     offered: int
+    kept_anyway: tuple[str, ...] = ()
+    held: Amount = Amount()
+    denied: Amount = Amount()
 
     @property
     def downloads(self) -> tuple[Wanted, ...]:
@@ -41,16 +57,26 @@ class SubdirPlan:
         return not (self.new or self.replaced or self.hotfixed or self.retired)
 
 
-def plan_subdir(index: Index, selection: Selection, known: Mapping[str, Known]) -> SubdirPlan:
-    """Compare what upstream lists and we want with what is committed."""
+def plan_subdir(
+    index: Index,
+    known: Mapping[str, Known],
+    *,
+    choice: Choice | None = None,
+) -> SubdirPlan:
+    """Compare what upstream lists and we want with what is committed.
+
+    Args:
+        choice: what is selected; None selects all that is listed.
+    """
     new: list[Wanted] = []
     replaced: list[Wanted] = []
     hotfixed: list[Wanted] = []
     refused = list(index.refused)
     desired: set[str] = set()
     kept = kept_size = 0
+    held: Mapping[str, float] = choice.held if choice is not None else {}
     for entry in index.entries:
-        if not selection.wants(entry.name.name):
+        if choice is not None and entry.filename not in choice.wanted:
             continue
         present = known.get(entry.filename)
         if present is not None and present.digest == entry.digest:
@@ -61,7 +87,8 @@ def plan_subdir(index: Index, selection: Selection, known: Mapping[str, Known]) 
         artifact = wanted(entry, index.subdir)
         if isinstance(artifact, Refused):
             refused.append(artifact)
-            # A record that turned bad does not take the good one down that we have.
+        if isinstance(artifact, Refused) or _waits(artifact, present, held):
+            # A record that turned bad, or bytes that have to wait, do not take down what is here.
             if present is not None:
                 desired.add(entry.filename)
                 kept += 1
@@ -76,7 +103,11 @@ def plan_subdir(index: Index, selection: Selection, known: Mapping[str, Known]) 
             kept_size += present.size
         else:
             replaced.append(artifact)
-    retired = tuple(sorted(known.keys() - desired))
+    left = sorted(known.keys() - desired)
+    kept_anyway = tuple(name for name in left if choice is not None and name in choice.wanted)
+    kept += len(kept_anyway)
+    kept_size += sum(known[filename].size for filename in kept_anyway)
+    retired = tuple(sorted(set(left).difference(kept_anyway)))
     return SubdirPlan(
         subdir=index.subdir,
         new=tuple(new),
@@ -88,7 +119,25 @@ def plan_subdir(index: Index, selection: Selection, known: Mapping[str, Known]) 
         kept_size=kept_size,
         refused=tuple(refused),
         offered=len(index.entries),
+        kept_anyway=kept_anyway,
+        held=_amount(index, lambda filename: filename in held and filename not in known),
+        denied=_amount(index, partial(_is_denied, choice)) if choice is not None else Amount(),
     )
+
+
+def _is_denied(choice: Choice, filename: str) -> bool:
+    out = choice.left_out.get(filename)
+    return out is not None and out.reason is Reason.DENIED
+
+
+def _amount(index: Index, applies: Callable[[str], bool]) -> Amount:
+    sizes = [facts(entry).size or 0 for entry in index.entries if applies(entry.filename)]
+    return Amount(len(sizes), sum(sizes))
+
+
+def _waits(artifact: Wanted, present: Known | None, held: Container[str]) -> bool:
+    """Whether new bytes under a known name have to wait; a mere hotfix does not."""
+    return present is not None and artifact.filename in held and not _same_bytes(artifact, present)
 
 
 def _same_bytes(artifact: Wanted, present: Known) -> bool:
@@ -122,6 +171,11 @@ class Totals:
     retired: int
     retired_size: int
     refused: int
+    kept_anyway: int = 0
+    held: int = 0
+    held_size: int = 0
+    denied: int = 0
+    denied_size: int = 0
 
 
 def totals(channel: str, plan: SubdirPlan) -> Totals:
@@ -140,4 +194,9 @@ def totals(channel: str, plan: SubdirPlan) -> Totals:
         retired=len(plan.retired),
         retired_size=plan.retired_size,
         refused=len(plan.refused),
+        kept_anyway=len(plan.kept_anyway),
+        held=plan.held.count,
+        held_size=plan.held.size,
+        denied=plan.denied.count,
+        denied_size=plan.denied.size,
     )

@@ -1,4 +1,7 @@
-"""Progress of a long download: bars on a terminal, a line every 30 s elsewhere."""
+"""Progress of a long download: bars on a terminal, a line every 30 s elsewhere.
+
+Reported as ``Facts`` too, every 10 s: the run document has them for the landing page.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from syncer.report import duration
+from volume.durations import duration
 from volume.sizes import amount
 
 if TYPE_CHECKING:
@@ -18,6 +22,22 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LINE_SECONDS = 30.0
+_REPORT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How far a download is: artifacts ended and in all, bytes received and in all, bytes/s."""
+
+    artifacts: int
+    artifacts_total: int
+    received: int
+    size: int
+    rate: float
+
+
+Report = Callable[[Facts | None], None]
+"""Told how far it is, and None at the end."""
 
 
 class Progress:
@@ -30,16 +50,20 @@ class Progress:
         artifacts: int,
         size: int,
         bars: bool,
+        report: Report = lambda facts: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._label = label
         self._artifacts = artifacts
         self._size = size
+        self._report = report
         self._clock = clock
         self._guard = threading.Lock()
         self._received = 0
         self._done = 0
-        self._started = self._shown = clock()
+        self._started = self._shown = self._reported = clock()
+        self._rate: float | None = None
+        self._received_before = 0
         self._bars: rich.progress.Progress | None = None
         self._task: rich.progress.TaskID | None = None
         if bars:
@@ -59,6 +83,7 @@ class Progress:
     ) -> None:
         if self._bars:
             self._bars.stop()
+        self._report(None)
 
     def received(self, size: int) -> None:
         """``size`` more bytes are here. Called by the workers."""
@@ -71,6 +96,8 @@ class Progress:
 
     def show(self) -> None:
         """Show where we are, if it is time."""
+        if self._clock() - self._reported >= _REPORT_SECONDS:
+            self._report(self._facts())
         if self._bars and self._task is not None:
             self._bars.update(
                 self._task,
@@ -80,6 +107,14 @@ class Progress:
         elif self._clock() - self._shown >= _LINE_SECONDS:
             self._shown = self._clock()
             _LOG.info("%s", self.line())
+
+    def _facts(self) -> Facts:
+        """Where we are; the rate is of the last half minute or so."""
+        now = self._clock()
+        rate = (self._received - self._received_before) / max(now - self._reported, 1e-6)
+        self._rate = rate if self._rate is None else (2 * self._rate + rate) / 3
+        self._reported, self._received_before = now, self._received
+        return Facts(self._done, self._artifacts, self._received, self._size, round(self._rate, 1))
 
     def line(self) -> str:
         """Where we are, in one line."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from syncer.errors import IndexRejectedError
 from volume.errors import NameRefusedError
+from volume.ledger import DOCUMENT
 from volume.names import ArtifactName, parse_artifact
 
 # The record sections, by the artifacts' extension.
@@ -50,13 +51,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One subdir's repodata. ``base_url`` is where its artifacts are, if elsewhere (CEP 15)."""
+    """One subdir's repodata. ``base_url`` is where its artifacts are, if elsewhere (CEP 15).
+
+    ``run_exports`` are those that came along with the records (CEP 21), as JSON texts by filename.
+    """
 
     subdir: str
     entries: tuple[Entry, ...]
     refused: tuple[Refused, ...]
     carried: dict[str, str]
     base_url: str | None
+    run_exports: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,12 @@ def _shown(filename: str) -> str:
 
 def _carried(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> dict[str, str]:
     """What else upstream says, by key; an ``info`` key becomes ``info.<key>``."""
-    kept = {key: bytes(raw).decode() for key, raw in document.items() if key != "repodata_version"}
+    kept = {
+        key: bytes(raw).decode()
+        for key, raw in document.items()
+        # What the ledger keeps documents under can't be a section's name too.
+        if key != "repodata_version" and not key.startswith((DOCUMENT, "info."))
+    }
     for key, raw in info.items():
         # These two are ours to say: where we serve it, and which subdir it is.
         if key not in {"base_url", "subdir"}:
@@ -173,6 +183,11 @@ def _check_values(value: object, depth: int = 0) -> None:
         raise ValueError("it holds a number beyond 64 bits")
 
 
+def _named(entry: Entry) -> tuple[str, str, str]:
+    """What the filename says; selection goes by it, so the record must not say otherwise."""
+    return entry.name.name, entry.name.version, entry.name.build
+
+
 def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
     """Decode what a download of this entry needs, or say why it is left out."""
     try:
@@ -181,6 +196,12 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
         _check_values(msgspec.json.decode(entry.raw))
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         return Refused(entry.filename, f"its record is malformed: {error}")
+    if (fields.name, fields.version, fields.build) != _named(entry):
+        return Refused(
+            entry.filename,
+            f"its record is of {fields.name[:80]!r} {fields.version[:80]!r} {fields.build[:80]!r}:"
+            " not what its filename says",
+        )
     if fields.size is not None and not 0 < fields.size < LARGEST:
         return Refused(entry.filename, f"its record gives an impossible size: {fields.size}")
     hashes = {"sha256": fields.sha256, "md5": fields.md5}

@@ -11,7 +11,7 @@ Guaranteed: each step may be stopped anywhere and done again. Callers hold the c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from volume.files import link, make_directory, remove_tree, rename, sync_directo
 from volume.generations import Generation
 from volume.layout import Mirror
 from volume.ledger import Placed, Retired
+
+_RENEWAL = 86_400.0  # seconds: no need to write it down at each run
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +119,29 @@ class Retirement:
                 for retired in moved:
                     self._ledger.set_retired_home(retired, "retired")
 
-    def expire(self, kept: Iterable[Generation], *, now: float, grace_seconds: float) -> Expired:
+    def expire(
+        self,
+        kept: Iterable[Generation],
+        *,
+        now: float,
+        grace_seconds: float,
+        stays: Callable[[Retired], bool] = lambda retired: False,
+    ) -> Expired:
         """Delete what has been out of every kept generation for the grace period.
+
+        Args:
+            stays: what is not deleted however old it is, as somebody still needs it; its grace
+                period begins when nobody does any more, to the day.
 
         Raises:
             VolumeError: a volume refused.
         """
         oldest = min((generation.serial for generation in kept), default=None)
         gone = []
+        self._renew([one for one in self._ledger.retired() if stays(one)], now=now)
         for retired in self._ledger.retired():
+            if stays(retired):
+                continue
             if oldest is None or retired.serial > oldest or now - retired.left < grace_seconds:
                 continue
             unlink(self._mirror.home(self._channel, retired))
@@ -137,6 +153,13 @@ class Retirement:
         self._settle()
         self._sweep_replaced()
         return Expired(len(gone), sum(retired.size for retired in gone))
+
+    def _renew(self, staying: Iterable[Retired], *, now: float) -> None:
+        due = [retired for retired in staying if now - retired.left >= _RENEWAL]
+        if due:
+            with self._ledger.transaction("renew retired"):
+                for retired in due:
+                    self._ledger.renew_retired(retired, now)
 
     def _settle(self) -> None:
         """Give replaced content its proper name once the old content is gone."""

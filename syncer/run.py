@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from syncer.failure import REFUSED
+from syncer.hosts import HostTotals
 from syncer.plan import Totals
+from syncer.progress import Facts
 from volume import documents
 from volume.layout import State
 
@@ -21,7 +24,7 @@ _MOST_FAILURES = 100  # listed by name; the count is always complete
 
 @dataclass(slots=True)
 class ChannelResult:
-    """What a run did to one channel."""
+    """What a run did to one channel, or one kind of installers (``archive``, ...)."""
 
     channel: str
     status: str = "success"
@@ -33,16 +36,23 @@ class ChannelResult:
     expired: int = 0
     failures: list[dict[str, str]] = field(default_factory=list)
     failed: int = 0
+    failure_kinds: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     unchanged: bool = False
+    progress: Facts | None = None
 
-    def fail(self, filename: str, subdir: str, reason: str) -> None:
-        """Note an artifact that is left out."""
+    def fail(self, filename: str, subdir: str, reason: str, kind: str = REFUSED) -> None:
+        """Note an artifact that is left out; ``kind`` is a word of ``failure``."""
         self.failed += 1
+        self.count(kind)
         self.status = "partial" if self.status == "success" else self.status
         if len(self.failures) < _MOST_FAILURES:
             self.failures.append({"subdir": subdir, "filename": filename, "reason": reason})
+
+    def count(self, kind: str) -> None:
+        """Count a failure of a kind."""
+        self.failure_kinds[kind] = self.failure_kinds.get(kind, 0) + 1
 
 
 @dataclass(slots=True)
@@ -51,7 +61,9 @@ class Run:
 
     ``last_success`` is the end of the last run without any failure, ``last_sync`` of the last one
     that did its work, also if something was left out that upstream lists and does not deliver;
-    ``failing_since`` is the start of the first run after that.
+    ``failing_since`` is the start of the first run after that. ``health_hours`` is how old the last
+    sync may be, for those who don't know the settings. A kind of installers has a
+    result like a channel's, under its name. ``canaries`` are those that can't be installed.
     """
 
     started: float
@@ -60,13 +72,17 @@ class Run:
     last_success: float | None = None
     last_sync: float | None = None
     failing_since: float | None = None
+    health_hours: float | None = None
     channels: list[ChannelResult] = field(default_factory=list)
+    installers: list[ChannelResult] = field(default_factory=list)
+    hosts: list[HostTotals] = field(default_factory=list)
+    canaries: list[dict[str, str]] = field(default_factory=list)
     error: str | None = None
 
     def conclude(self, now: float) -> int:
         """Settle the status from the channels' and return the exit code."""
         self.finished = now
-        found = {result.status for result in self.channels}
+        found = {result.status for result in (*self.channels, *self.installers)}
         if self.error is not None:
             self.status = self.status if self.status == "stopped" else "failed"
         elif found <= {"success"}:

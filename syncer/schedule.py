@@ -16,8 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from syncer import environment
 from syncer import run as runs
 from syncer.settings import Settings
+from syncer.supercronic import free_port
+from syncer.watch import Watch
 from volume.errors import ConfigError, MirrorError, StateError
 from volume.layout import State
 
@@ -29,9 +32,11 @@ def run(settings: Settings) -> int:
     """Run the schedule until SIGTERM; return the exit code.
 
     Raises:
-        ConfigError: supercronic does not understand SYNC_SCHEDULE.
+        ConfigError: supercronic does not understand SYNC_SCHEDULE, or secrets, a proxy or the CA
+            bundle can't be used.
         MirrorError: supercronic is missing or ended by itself.
     """
+    environment.read(settings.secrets_dir)  # said now, and not in the night
     supercronic = shutil.which("supercronic")
     if supercronic is None:
         raise MirrorError(
@@ -57,11 +62,23 @@ def run(settings: Settings) -> int:
 
 def _crontab(settings: Settings) -> str:
     program = f"{sys.executable} -m syncer"
-    lines = [f"{settings.schedule} {program} --once --scheduled"]
+    lines = [f"{settings.schedule} {program} {_once(settings)} --offset"]
     if settings.scrub_days:
         # After a sync that is still running, never instead of one.
-        lines.append(f"{settings.scrub_schedule} {program} verify --rolling --wait --scheduled")
+        lines.append(
+            f"{settings.scrub_schedule} {program} verify --rolling --wait --scheduled"
+            f"{_machine_words(settings)}"
+        )
     return "\n".join(lines) + "\n"
+
+
+def _once(settings: Settings) -> str:
+    return f"--once --scheduled{_machine_words(settings)}"
+
+
+def _machine_words(settings: Settings) -> str:
+    """Who wants the log in JSON gets the outcome in it too."""
+    return " --json" if settings.log_format == "json" else ""
 
 
 def _last(output: str) -> str:
@@ -78,11 +95,17 @@ def _supervise(settings: Settings, supercronic: str, crontab: Path) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    children = [subprocess.Popen([supercronic, "-passthrough-logs", "-no-reap", str(crontab)])]
+    port = free_port()
+    options = ["-passthrough-logs", "-no-reap", "-prometheus-listen-address", f"127.0.0.1:{port}"]
+    if settings.log_format == "json":
+        options.append("-json")
+    children = [subprocess.Popen([supercronic, *options, str(crontab)])]
+    Watch(settings, port).start()
     _LOG.info("syncing on the schedule %r", settings.schedule)
     if settings.sync_at_start and _needs_sync(settings):
         _LOG.info("syncing now: the last sync is not a success")
-        children.append(subprocess.Popen([sys.executable, "-m", "syncer", "--once", "--scheduled"]))
+        command = [sys.executable, "-m", "syncer", *_once(settings).split()]
+        children.append(subprocess.Popen(command))
     while not stopping:
         if children[0].poll() is not None:
             raise MirrorError(

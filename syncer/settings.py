@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
-from syncer import __version__
-from syncer.selection import Selection, check_pattern
+from syncer import __version__, credentials, mirror_toml, rate, terms
+from syncer.address import Address, check_url, parse
+from syncer.installers.settings import InstallerSettings
+from syncer.notify.settings import NotifySettings
+from syncer.policy import ChannelPolicy, Environment, Policy, environments_of
 from volume import settings as define
 from volume.errors import ConfigError
 from volume.settings import Common, setting
 
-DEFAULT_CHANNELS = "conda-forge"
+DEFAULT_CHANNEL = "conda-forge"
 
 # Command-line tools that need nothing beyond each other, and the libraries below them: all their
 # versions together are a few GB.
@@ -22,19 +26,10 @@ DEFAULT_INCLUDE = (
     " ripgrep shellcheck tzdata xz zlib zstd"
 )
 
-# The host whose terms ask for a paid licence of whoever mirrors it.
-_LICENSED_HOST = "repo.anaconda.com"
 
-
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError("write a URL that begins with http:// or https://")
-    return value.rstrip("/")
-
-
-def _patterns(value: str) -> tuple[str, ...]:
-    return tuple(check_pattern(word) for word in define.words(value))
+def _channel(word: str) -> str:
+    parse(word, ())
+    return word
 
 
 def _schedule(value: str) -> str:
@@ -44,29 +39,24 @@ def _schedule(value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(Common):
-    """Everything that can be set. Sizes are in bytes."""
+class Settings(Policy, InstallerSettings, NotifySettings, Common):
+    """Everything that can be set. Sizes are in bytes.
+
+    The fields of ``Policy`` are what ``.env`` says for all channels; ``policies`` has what holds
+    for each one.
+    """
 
     channels: tuple[str, ...] = setting(
-        "CHANNELS", DEFAULT_CHANNELS, define.channels,
-        "Channels to mirror, separated by blanks, for example: conda-forge bioconda pkgs/main.",
+        "CHANNELS", "", define.Words(_channel),
+        "Channels to mirror, separated by blanks: conda-forge bioconda pkgs/main; NAME=URL for one"
+        " that has its own address: team=https://artifacts.example.com/conda/team. Empty means"
+        " those of mirror.toml, and conda-forge when there are none.",
         section="What to mirror",
     )  # fmt: skip
-    subdirs: tuple[str, ...] = setting(
-        "SUBDIRS", "linux-64", define.subdirs,
-        "Subdirs to mirror, for example: linux-64 win-64 osx-arm64; noarch always comes along.",
-        section="What to mirror",
-    )  # fmt: skip
-    include: tuple[str, ...] = setting(
-        "INCLUDE", "", _patterns,
-        "Package names to mirror, * is a wildcard; empty means everything when CHANNELS is set,"
-        " and a small selection of command-line tools when it is not.",
-        section="What to mirror",
-    )  # fmt: skip
-    exclude: tuple[str, ...] = setting(
-        "EXCLUDE", "", _patterns,
-        "Package names to leave out, * is a wildcard; wins over INCLUDE.",
-        section="What to mirror",
+    config_dir: Path = setting(
+        "CONFIG_DIR", "/etc/conda-mirror", define.path,
+        "The folder with mirror.toml and the files that it names; Compose mounts ./config there.",
+        section="Without containers",
     )  # fmt: skip
     anaconda_terms_accepted: bool = setting(
         "ANACONDA_TERMS_ACCEPTED", "no", define.yes_or_no,
@@ -74,24 +64,37 @@ class Settings(Common):
         " (pkgs/*); its host is never contacted without it.",
         section="What to mirror",
     )  # fmt: skip
-    cloud_url: str = setting(
-        "CONDA_CLOUD_URL", "https://conda.anaconda.org", _url,
-        "Where community channels come from; a nearby mirror's address does too.",
+    secrets_dir: Path = setting(
+        "SECRETS_DIR", str(credentials.DEFAULT_FOLDER), define.path,
+        "The folder with the upstreams' secrets, one file for each host: docs/upstreams.md; Compose"
+        " mounts UPSTREAM_SECRETS there.",
+        section="Without containers",
+    )  # fmt: skip
+    cloud_urls: tuple[str, ...] = setting(
+        "CONDA_CLOUD_URL", "https://conda.anaconda.org", define.Words(check_url, str.split),
+        "Where community channels come from: one address, or several, best first, that stand in"
+        " for each other.",
         section="Upstream", aliases=("CONDA_COULD_URL",),
     )  # fmt: skip
-    repo_url: str = setting(
-        "CONDA_REPO_URL", "https://repo.anaconda.com", _url,
-        "Where the channels pkgs/* come from.",
+    repo_urls: tuple[str, ...] = setting(
+        "CONDA_REPO_URL", "https://repo.anaconda.com", define.Words(check_url, str.split),
+        "Where the channels pkgs/* and the installers come from: one address, or several.",
         section="Upstream",
     )  # fmt: skip
     connections: int = setting(
         "SYNC_CONNECTIONS", "8", define.whole_number(1, 16),
-        "Connections to upstream at a time, 1 to 16.",
+        "Connections to each upstream host at a time, 1 to 16.",
         section="Upstream",
     )  # fmt: skip
     tries: int = setting(
         "SYNC_TRIES", "5", define.whole_number(1, 20),
         "Tries for each request before it counts as failed; only what can heal is tried again.",
+        section="Upstream",
+    )  # fmt: skip
+    rate_limit: rate.RateLimit = setting(
+        "SYNC_RATE_LIMIT", "unlimited", rate.parse,
+        "Bytes per second for all transfers together, such as 10MB, and windows of the day in TZ's"
+        " time with another rate: 2MB 22:00-06:00 unlimited.",
         section="Upstream",
     )  # fmt: skip
     read_timeout: float = setting(
@@ -107,6 +110,12 @@ class Settings(Common):
     schedule: str = setting(
         "SYNC_SCHEDULE", "17 3 * * *", _schedule,
         "When to sync, in cron's five fields, in the time zone of TZ; not at minute 0, please.",
+        section="When",
+    )  # fmt: skip
+    jitter_minutes: float = setting(
+        "SYNC_JITTER_MINUTES", "20", define.number(0, 1440),
+        "A scheduled sync begins up to so many minutes later: each mirror at an offset of its own,"
+        " the same every day; 0 begins on the minute.",
         section="When",
     )  # fmt: skip
     sync_at_start: bool = setting(
@@ -139,11 +148,6 @@ class Settings(Common):
         "Bytes per second that looking at artifacts may read; 0 is as fast as possible.",
         section="Limits",
     )  # fmt: skip
-    wipe_guard_percent: float = setting(
-        "WIPE_GUARD_PERCENT", "20", define.number(0, 100),
-        "Refuse a run that would retire more than this share of a channel's artifacts or bytes.",
-        section="Limits",
-    )  # fmt: skip
     retire_days: float = setting(
         "RETIRE_DAYS", "14", define.number(0, 3650),
         "Days that an artifact stays downloadable after it left the index.",
@@ -160,10 +164,17 @@ class Settings(Common):
         section="Limits",
     )  # fmt: skip
 
+    policies: Mapping[str, ChannelPolicy] = field(default_factory=dict)
+    environments: tuple[Environment, ...] = ()
+
+    def policy(self, channel: str) -> ChannelPolicy:
+        """What to mirror of a channel."""
+        return self.policies[channel]
+
     @property
-    def selection(self) -> Selection:
-        """What to mirror of each channel."""
-        return Selection(self.include, self.exclude)
+    def repo_url(self) -> str:
+        """The first choice for ``pkgs/*`` and installers."""
+        return self.repo_urls[0]
 
     @property
     def user_agent(self) -> str:
@@ -171,38 +182,84 @@ class Settings(Common):
         contact = f" (+{self.contact})" if self.contact else ""
         return f"conda-lan-mirror/{__version__}{contact}"
 
-    def channel_url(self, channel: str) -> str:
-        """Where a channel comes from."""
-        base = self.repo_url if channel.startswith("pkgs/") else self.cloud_url
-        return f"{base}/{channel}"
+    def installer_urls(self, kind: str) -> tuple[str, ...]:
+        """The folders that a kind of installers comes from, best first."""
+        if kind == "miniforge":
+            return self.miniforge_urls
+        return tuple(f"{base}/{kind}" for base in self.repo_urls)
+
+    def channel_urls(self, channel: str) -> tuple[str, ...]:
+        """Where a channel comes from, best first."""
+        if own := self.policies[channel].upstreams:
+            return own
+        bases = self.repo_urls if channel.startswith("pkgs/") else self.cloud_urls
+        return tuple(f"{base}/{channel}" for base in bases)
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """Read the settings.
+    """Read the settings: the environment, then ``mirror.toml`` if there is one.
 
     Raises:
         ConfigError: with every problem found.
     """
-    environment = dict(environment)
-    if not environment.get("CHANNELS", "").strip() and not environment.get("INCLUDE", "").strip():
-        environment["INCLUDE"] = DEFAULT_INCLUDE
     settings = define.read(Settings, environment, others=DEPLOYMENT)
-    problems = _terms(settings)
+    written = mirror_toml.read(settings.config_dir, settings)
+    settings = replace(settings, **written.defaults)
+    problems = list(written.problems)
+    addresses = _addresses(settings, problems)
+    names = [address.channel for address in addresses]
+    channels = tuple(dict.fromkeys([*names, *written.channels]))
+    if not channels:
+        channels = (DEFAULT_CHANNEL,)
+        if not (settings.include or settings.specs or settings.spec_files):
+            include = define.words(DEFAULT_INCLUDE)
+            settings = replace(settings, include=include)
+    policies = {
+        channel: _policy(settings, written.channels.get(channel, {})) for channel in channels
+    }
+    for address in addresses:
+        if address.url and not policies[address.channel].upstreams:
+            own = replace(policies[address.channel], upstreams=(address.url,))
+            policies[address.channel] = own
+    settings = replace(
+        settings,
+        channels=channels,
+        policies=policies,
+        environments=environments_of(settings, policies, written.environments),
+    )
+    problems += _unknown_channels(settings)
+    problems += terms.problems(settings)
     if problems:
         raise ConfigError(problems)
     return settings
 
 
-def _terms(settings: Settings) -> list[str]:
-    """Anaconda's own channels are not contacted without a person's word."""
-    if settings.anaconda_terms_accepted:
-        return []
+def _policy(settings: Settings, own: Mapping[str, Any]) -> ChannelPolicy:
+    """A channel's policy: what holds for all channels, and its own words over it."""
+    values = {name: getattr(settings, name) for name in Policy.__dataclass_fields__}
+    return ChannelPolicy(**{**values, **own})
+
+
+def _addresses(settings: Settings, problems: list[str]) -> list[Address]:
+    found: dict[str, Address] = {}
+    bases = [*settings.cloud_urls, *settings.repo_urls]
+    for word in settings.channels:
+        address = parse(word, bases)
+        if found.setdefault(address.channel, address) != address:
+            problems.append(
+                f"CHANNELS: {found[address.channel]} and {address} would both be called"
+                f" {address.channel!r}; name one of them: NAME=URL"
+            )
+    return list(found.values())
+
+
+def _unknown_channels(settings: Settings) -> list[str]:
     return [
-        f"CHANNELS={channel}: Anaconda states that mirroring its channels always needs a paid"
-        " licence, for anybody. Set ANACONDA_TERMS_ACCEPTED=yes if you have one; conda-forge"
-        " has most of the same packages and needs none"
-        for channel in settings.channels
-        if urlsplit(settings.channel_url(channel)).hostname == _LICENSED_HOST
+        f"mirror.toml: environment {environment.name}: {channel} is not mirrored; add it to"
+        ' CHANNELS or as [channels."..."]'
+        for environment in settings.environments
+        for channel in environment.channels
+        if channel not in settings.policies
     ]
 
 
@@ -212,5 +269,6 @@ DEPLOYMENT = (
     "CONDA_BASE", "BASE_IMAGE", "IMAGE_PREFIX", "VERSION", "MIRROR_BIND", "MIRROR_DATA",
     "PUID", "PGID", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
     "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "BUILD_CA_BUNDLE",
-    "COMPOSE_PROJECT_NAME", "REVISION",
+    "COMPOSE_PROJECT_NAME", "REVISION", "UPSTREAM_SECRETS", "COMPOSE_FILE", "TLS_BIND", "TLS_DIR",
+    "TLS_REDIRECT",
 )  # fmt: skip

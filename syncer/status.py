@@ -6,14 +6,15 @@ Reads only, and never waits for a lock.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from syncer import run as runs
-from syncer.report import duration
 from syncer.settings import Settings
-from volume import generations, locks
+from volume import generations, installers, locks
+from volume.durations import duration
 from volume.errors import StateError
 from volume.layout import Mirror, State
 from volume.ledger import Ledger
@@ -34,12 +35,22 @@ class ChannelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallersStatus:
+    """One kind of installers; ``size`` is in bytes."""
+
+    kind: str
+    installers: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The whole mirror."""
 
     running: str | None
     run: dict[str, Any] | None
     channels: tuple[ChannelStatus, ...]
+    installers: tuple[InstallersStatus, ...]
     free: int | None
 
     def document(self) -> dict[str, Any]:
@@ -60,8 +71,14 @@ def status(settings: Settings) -> Status:
         running=locks.describe_holder(state.sync_lock) if held else None,
         run=dict(run) if run else None,
         channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
+        installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
     )
+
+
+def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
+    present = installers.read(mirror, kind).values()
+    return InstallersStatus(kind, len(present), sum(one.size for one in present))
 
 
 def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
@@ -104,6 +121,9 @@ def describe(found: Status) -> str:
                 f"  out of the index, kept for now: {channel.retired:,} artifacts,"
                 f" {amount(channel.retired_size)}"
             )
+    lines.extend(
+        f"{one.kind}: {one.installers:,} installers, {amount(one.size)}" for one in found.installers
+    )
     if found.free is not None:
         lines.append(f"Free on the mirror volume: {amount(found.free)}")
     return "\n".join(lines)
@@ -123,12 +143,39 @@ def _describe_run(found: Status) -> str:
     text += f" (took {duration(finished - started)})"
     if found.run["error"]:
         text += f"\n  {found.run['error']}"
-    for result in found.run["channels"]:
+    for result in (*found.run["channels"], *found.run.get("installers", ())):
         if result["error"]:
             text += f"\n  {result['channel']}: {result['error']}"
         elif result["failed"]:
             text += f"\n  {result['channel']}: {result['failed']:,} artifacts left out"
+    for one in found.run.get("canaries", []):
+        text += f"\n  {one['name']} can't be installed on {one['subdir']} from this mirror"
+    for host in found.run.get("hosts", ()):
+        text += f"\n  {_describe_host(host)}"
     return text
+
+
+def _describe_host(host: Mapping[str, Any]) -> str:
+    """One line on what a host was asked for, and whether it wants no more."""
+    words = [f"{host['requests']:,} requests", amount(host["received"])]
+    for key, meaning in (
+        ("unchanged", "unchanged (304)"),
+        ("retries", "tried again"),
+        ("slow_downs", "told to slow down (429)"),
+    ):
+        if host[key]:
+            words.append(f"{host[key]:,} {meaning}")
+    text = f"{host['host']}: {', '.join(words)}"
+    return f"{text}; stopped: {host['stopped']}" if host["stopped"] else text
+
+
+def last_sync(settings: Settings) -> float | None:
+    """When a sync last did its work; None also where that can't be read."""
+    try:
+        run = runs.read(State(settings.state_dir))
+    except StateError:
+        return None
+    return run["last_sync"] if run else None
 
 
 def moment(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What an upstream publishes beside its records: run_exports, channeldata, other sections.
+"""What an upstream publishes beside its records: run_exports, channeldata, notices, others.
 
 Fetched only when an index changed, and optional: a channel without them is a channel. Kept for
 what is committed only.
@@ -6,7 +6,7 @@ what is committed only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,7 +14,13 @@ from syncer.errors import UpstreamError
 from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import SECTIONS
 from syncer.survey import Survey
-from syncer.upstream import ChannelUpstream, Fetched
+from syncer.upstream.channel import ChannelUpstream
+from syncer.upstream.fetched import Fetched
+from volume.ledger import DOCUMENT, ROOT
+
+# Documents that clients and people may read as they are: of a subdir, and of the channel (CEP 6).
+_OF_SUBDIR = ("patch_instructions.json",)
+_OF_CHANNEL = ("notices.json",)
 
 _Document = dict[str, msgspec.Raw]
 _decode = msgspec.json.Decoder(_Document).decode
@@ -42,11 +48,14 @@ class Supplement:
                 self._carried[plan.subdir] = {}
                 self._run_exports[plan.subdir] = {}
                 continue
-            self._carried[index.subdir] = index.carried
+            self._carried[index.subdir] = index.carried | self._documents(index.subdir, _OF_SUBDIR)
             run_exports = self._document(index.subdir, "run_exports.json", _run_exports)
+            if run_exports is None and index.run_exports:
+                run_exports = index.run_exports
             if run_exports is not None:
                 self._run_exports[index.subdir] = run_exports
-        self._channeldata = self._document("", "channeldata.json", _channeldata)
+        self._carried[ROOT] = self._documents(ROOT, _OF_CHANNEL)
+        self._channeldata = self._document(ROOT, "channeldata.json", _channeldata)
 
     def commit(self) -> None:
         """Take over what was fetched, as far as it belongs to committed artifacts.
@@ -70,6 +79,33 @@ class Supplement:
                 self._ledger.raise_serial()
         for fetched, name in self._fetched:
             self._upstream.remember(fetched, name)
+
+    def _documents(self, subdir: str, filenames: Sequence[str]) -> dict[str, str]:
+        """Documents as they are, by their key in the ledger; one that can't be had stays."""
+        before = self._ledger.carried(subdir)
+        kept: dict[str, str] = {}
+        for filename in filenames:
+            key = DOCUMENT + filename
+            path = f"{subdir}/{filename}" if subdir else filename
+            try:
+                text = self._text(path)
+            except (UpstreamError, ValueError, RecursionError) as error:
+                self._warn(f"{path} can't be used, going on without a new one: {error}")
+                text = before.get(key)
+            if text is not None:
+                kept[key] = text
+        return kept
+
+    def _text(self, path: str) -> str | None:
+        """A JSON object as upstream wrote it, or None if it has none."""
+        name = path.replace("/", ".")
+        fetched = self._upstream.fetch_optional(path, name)
+        if fetched is None:
+            return None
+        content = bytes(self._upstream.content(fetched, name))
+        _decode(content)
+        self._fetched.append((fetched, name))
+        return content.decode()
 
     def _document(
         self, subdir: str, filename: str, understand: Callable[[_Document], dict[str, str]]

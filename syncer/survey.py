@@ -6,24 +6,23 @@ is done about them.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from syncer.choices import Choices
 from syncer.download import staged_path
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.guard import check_space, check_wipe
+from syncer.offer import Fetches, Offer
 from syncer.plan import SubdirPlan, Totals, plan_subdir, totals
-from syncer.repodata import Index, Wanted, empty, parse
+from syncer.repodata import Index, Wanted, empty
+from syncer.selection.choice import Choice
 from syncer.settings import Settings
-from syncer.upstream import ChannelUpstream, Fetched
 from volume.files import volume_error
 from volume.layout import Mirror
-from volume.ledger import Ledger
-
-Fetches = dict[str, Fetched | None]
+from volume.ledger import Known, Ledger
 
 
 @dataclass(slots=True)
@@ -34,6 +33,14 @@ class Survey:
     fetched: Fetches
     indexes: dict[str, Index] = field(default_factory=dict)
     plans: list[SubdirPlan] = field(default_factory=list)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def due(self) -> float:
+        """When the first cooldown ends, in seconds since the epoch; 0 if nothing is held."""
+        moments = [moment for choice in self.choices.values() for moment in choice.held.values()]
+        return min(moments, default=0.0)
 
     @property
     def totals(self) -> list[Totals]:
@@ -46,73 +53,70 @@ class Surveyor:
 
     def __init__(
         self,
-        channel: str,
-        upstream: ChannelUpstream,
+        offer: Offer,
+        choices: Choices,
         settings: Settings,
         mirror: Mirror,
         warn: Callable[[str], None],
     ) -> None:
-        self._channel = channel
-        self._upstream = upstream
+        self._channel = offer.channel
+        self._offer = offer
+        self._choices = choices
         self._settings = settings
+        self._policy = settings.policy(offer.channel)
         self._mirror = mirror
         self._warn = warn
 
-    def fetch(self) -> Fetches:
-        """Ask upstream for its indexes; unchanged ones are not sent.
+    def inputs(self) -> str:
+        """Changes when the outcome of a clean run may, but for the passing of time.
 
         Raises:
-            UpstreamError: one can't be had, or there is none at all.
+            UpstreamError: an index can't be had, or there is none at all.
         """
-        fetched = {subdir: self._upstream.fetch_index(subdir) for subdir in self._settings.subdirs}
-        if not any(fetched.values()):
-            raise IndexRejectedError(
-                f"{self._upstream.shown} has none of {', '.join(fetched)}: no repodata.json there."
-                f" Is {self._channel!r} spelt right, and is it a channel of this upstream?"
-            )
-        return fetched
+        return f"{self._offer.digest} {self._choices.fingerprint(self._channel)}"
 
-    def inputs(self, fetched: Fetches) -> str:
-        """Changes when the outcome of a clean run may."""
-        parts = [f"{subdir}={found and found.digest}" for subdir, found in sorted(fetched.items())]
-        parts.append(self._settings.selection.fingerprint)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    def look_again(self) -> bool:
+        """Ask upstream once more; return whether it published since.
 
-    def has_moved(self, survey: Survey) -> bool:
-        """Whether upstream published since; then a missing artifact is no fault of its own."""
+        Then a missing artifact is no fault of its own.
+        """
+        before = self._offer.digest
+        self._offer.renew()
         try:
-            return self.inputs(self.fetch()) != self.inputs(survey.fetched)
+            return self._offer.digest != before
         except UpstreamError:
             return False
 
-    def survey(self, ledger: Ledger | None, fetched: Fetches) -> Survey:
+    def survey(self, ledger: Ledger | None) -> Survey:
         """Compare the indexes with what is committed.
 
         Raises:
-            UpstreamError: one can't be trusted.
+            UpstreamError: one can't be had or trusted.
+            NoSolutionError: an environment that is to be solved has no solution.
         """
-        survey = Survey(self._channel, fetched)
-        selection = self._settings.selection
-        for subdir, found in fetched.items():
-            known = ledger.known(subdir) if ledger else {}
+        survey = Survey(self._channel, self._offer.fetched)
+        present: dict[str, dict[str, Known]] = {}
+        for subdir, found in survey.fetched.items():
+            present[subdir] = ledger.known(subdir) if ledger else {}
+            if found is None and present[subdir]:
+                raise IndexRejectedError(
+                    f"{self._offer.upstream.shown}/{subdir} is gone, and"
+                    f" {len(present[subdir]):,} artifacts of it are mirrored: they stay as they"
+                    f" are. If it is gone for good, take {subdir} out of SUBDIRS"
+                )
             if found is None:
-                if known:
-                    raise IndexRejectedError(
-                        f"{self._upstream.shown}/{subdir} is gone, and {len(known):,} artifacts of"
-                        " it are mirrored: they stay as they are. If it is gone for good, take"
-                        f" {subdir} out of SUBDIRS"
-                    )
                 self._warn(f"upstream has no {subdir}: nothing to mirror there")
-                survey.indexes[subdir] = empty(subdir)
-            else:
-                content = self._upstream.content(found, f"{subdir}.index")
-                survey.indexes[subdir] = parse(content, subdir)
-                del content
-            survey.plans.append(plan_subdir(survey.indexes[subdir], selection, known))
+        survey.indexes.update(self._offer.indexes)
+        selected = self._choices.choose(self._channel, present)
+        survey.notes = selected.warnings
+        survey.choices = selected.choices
+        for subdir, index in survey.indexes.items():
+            choice = selected.choices[subdir]
+            survey.plans.append(plan_subdir(index, present[subdir], choice=choice))
         for subdir in ledger.subdirs() if ledger else []:
-            if subdir not in fetched and ledger:
+            if subdir not in survey.fetched and ledger:
                 # SUBDIRS was narrowed: everything in it leaves, as the wipe guard allows.
-                survey.plans.append(plan_subdir(empty(subdir), selection, ledger.known(subdir)))
+                survey.plans.append(plan_subdir(empty(subdir), ledger.known(subdir)))
         return survey
 
     def remember(self, survey: Survey) -> None:
@@ -123,7 +127,7 @@ class Surveyor:
         """
         for subdir, found in survey.fetched.items():
             if found is not None:
-                self._upstream.remember(found, f"{subdir}.index")
+                self._offer.upstream.remember(found, f"{subdir}.index")
 
     def check(self, survey: Survey, *, allow_wipe: bool) -> None:
         """Ask the guards.
@@ -133,7 +137,7 @@ class Surveyor:
             VolumeError: the mirror volume can't be looked at.
         """
         if not allow_wipe:
-            check_wipe(self._channel, survey.plans, self._settings.wipe_guard_percent)
+            check_wipe(self._channel, survey.plans, self._policy.wipe_guard_percent)
         free = free_space(self._mirror)
         needed = sum(plan.download_size for plan in survey.plans)
         if needed + self._settings.min_free > free:

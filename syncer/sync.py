@@ -9,21 +9,33 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
+from syncer import environment
 from syncer import run as runs
 from syncer.adopt import Adoption
+from syncer.canaries import Canaries
 from syncer.channel import ChannelSync
-from syncer.environment import Environment
+from syncer.choices import Choices
+from syncer.failure import kind_of
 from syncer.fetch import Fetcher
+from syncer.hosts import Hosts
+from syncer.installers.work import InstallersSync
+from syncer.offer import Offers
 from syncer.plan import Totals
+from syncer.progress import Facts
+from syncer.reachability import Reachability
+from syncer.recorder import Recorder
 from syncer.retry import Limits
 from syncer.run import Run
 from syncer.settings import Settings
+from syncer.throttle import throttle
 from syncer.tools import Tools
 from syncer.transfer import Transfers
+from syncer.upstream.reader import Reader
 from volume import identity, locks
 from volume.errors import InterruptedRunError, MirrorError, VolumeError
 from volume.layout import Mirror, State
@@ -41,22 +53,57 @@ class Options:
     accept_new_mirror: bool = False
     bars: bool = False
     adoption: Adoption | None = None
+    approved: Collection[str] = ()
+    is_strict: bool = False
+    explain: str = ""
 
 
-def tools(settings: Settings, stop: Stop, show_plan: Callable[[Sequence[Totals]], None]) -> Tools:
-    """What every channel of a run shares."""
-    environment = Environment()
+def tools(
+    settings: Settings,
+    options: Options,
+    stop: Stop,
+    *,
+    show_plan: Callable[[Sequence[Totals]], None],
+    now: Callable[[], float] = time.time,
+    writes: bool = True,
+) -> Tools:
+    """What every channel of a run shares.
+
+    Args:
+        writes: whether what is learned of upstream is kept; a dry run changes nothing.
+
+    Raises:
+        ConfigError: secrets, a proxy, the CA bundle or a spec file can't be used.
+    """
+    network = environment.read(settings.secrets_dir)
+    hosts, limiter = Hosts(), throttle(settings.rate_limit, stop)
     limits = Limits(
         read_timeout=settings.read_timeout, tries=settings.tries, user_agent=settings.user_agent
     )
+    state, reachability = State(settings.state_dir), Reachability()
+    fetcher = Fetcher(limits, stop, network, hosts=hosts, throttle=limiter)
+    transfers = Transfers(
+        limits, stop, network, hosts=hosts, throttle=limiter, make_room=fetcher.rest
+    )
+    reader = Reader(fetcher, transfers, stop, reachability, workers=settings.connections)
+    offers = Offers(settings, state, reader, reads_all=bool(options.explain))
+    choices = Choices(settings, state, offers, approved=options.approved, now=now, writes=writes)
     return Tools(
         settings=settings,
         mirror=Mirror(settings.mirror_dir),
-        state=State(settings.state_dir),
-        fetcher=Fetcher(limits, stop, environment),
-        transfers=Transfers(limits, stop, environment),
+        state=state,
+        fetcher=fetcher,
+        transfers=transfers,
         stop=stop,
         show_plan=show_plan,
+        offers=offers,
+        choices=choices,
+        canaries=Canaries(settings, state, choices.demands),
+        is_strict=options.is_strict,
+        writes=writes,
+        hosts=hosts,
+        reachability=reachability,
+        now=now,
         run=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -69,6 +116,7 @@ def session(
     *,
     role: str,
     show_plan: Callable[[Sequence[Totals]], None],
+    now: Callable[[], float] = time.time,
 ) -> Iterator[Tools]:
     """The volumes, claimed, and nobody else at work on them.
 
@@ -77,7 +125,7 @@ def session(
         LockBusyError: another sync runs.
         VolumeError, StateError: a volume can't be used at all.
     """
-    shared = tools(settings, stop, show_plan)
+    shared = tools(settings, options, stop, show_plan=show_plan, now=now)
     identity.claim(shared.mirror, shared.state, accept_new_mirror=options.accept_new_mirror)
     with locks.Held(
         shared.state.sync_lock,
@@ -102,12 +150,18 @@ def sync(
     Raises:
         MirrorError: as ``session`` does; what goes wrong later is in the run.
     """
-    with session(settings, options, stop, role="sync", show_plan=show_plan) as shared:
-        return sync_channels(replace(shared, now=now), settings.channels, options)
+    with session(settings, options, stop, role="sync", show_plan=show_plan, now=now) as shared:
+        kinds = () if options.adoption else settings.installers
+        return sync_channels(shared, settings.channels, options, kinds)
 
 
-def sync_channels(shared: Tools, channels: Iterable[str], options: Options) -> Run:
-    """Sync these channels, inside a session, and write the run document."""
+def sync_channels(
+    shared: Tools, channels: Iterable[str], options: Options, installers: Iterable[str] = ()
+) -> Run:
+    """Sync these channels, then these kinds of installers, and write the run document.
+
+    To be called inside a session.
+    """
     state = shared.state
     before = runs.read(state) or {}
     started = shared.now()
@@ -116,71 +170,84 @@ def sync_channels(shared: Tools, channels: Iterable[str], options: Options) -> R
         last_success=before.get("last_success"),
         last_sync=before.get("last_sync"),
         failing_since=before.get("failing_since") or started,
+        health_hours=shared.settings.health_hours,
     )
-    runs.write(state, run)
+    recorder = Recorder(state, health_seconds=shared.settings.health_hours * 3600)
+
+    def save() -> None:
+        run.hosts = shared.hosts.totals()
+        document = run.document()
+        runs.write(state, run)
+        recorder.note_run(document)
+
+    def report(progress: Facts | None) -> None:
+        (*run.channels, *run.installers)[-1].progress = progress
+        if progress is not None:
+            save()
+
+    shared = replace(shared, checkpoint=save, report=report)
+    save()
     try:
         for channel in channels:
             _sync_channel(run, shared, channel, options)
+        for kind in installers:
+            _sync_installers(run, shared, kind, options)
+        _look_at_canaries(run, shared, before)
     except InterruptedRunError as error:
         run.status, run.error = "stopped", str(error)
     except VolumeError as error:
         run.error = str(error)
     run.conclude(shared.now())
-    _write_last(state, run)
+    _save_last(run, save)
     return run
 
 
 def _sync_channel(run: Run, shared: Tools, channel: str, options: Options) -> None:
-    with_progress = replace(
-        shared,
-        checkpoint=lambda: runs.write(shared.state, run),
-        bars=options.bars,
-        adoption=options.adoption,
-    )
+    with_progress = replace(shared, bars=options.bars, adoption=options.adoption)
     work = ChannelSync(with_progress, channel, allow_wipe=channel in options.allow_wipe)
     run.channels.append(work.result)
+    _carry_out(work)
+
+
+def _look_at_canaries(run: Run, shared: Tools, before: Mapping[str, Any]) -> None:
+    """Note which environments can't be installed; if nothing changed that is as it was."""
+    if all(result.unchanged for result in run.channels):
+        run.canaries = list(before.get("canaries", []))
+        return
+    for failure in shared.canaries.check():
+        run.canaries.append({"name": failure.name, "subdir": failure.subdir, "why": failure.why})
+        _LOG.warning("%s", failure)
+
+
+def _sync_installers(run: Run, shared: Tools, kind: str, options: Options) -> None:
+    with_progress = replace(shared, bars=options.bars)
+    work = InstallersSync(with_progress, kind, allow_wipe=kind in options.allow_wipe)
+    run.installers.append(work.result)
+    _carry_out(work)
+
+
+def _carry_out(work: ChannelSync | InstallersSync) -> None:
+    result = work.result
     try:
         work.run()
     except (InterruptedRunError, VolumeError) as error:
-        work.result.status = "failed"
-        work.result.error = str(error)
+        result.status = "failed"
+        result.error = str(error)
+        if isinstance(error, VolumeError):
+            result.count(kind_of(error))
         raise
     except MirrorError as error:
-        work.result.status = "failed"
-        work.result.error = str(error)
-        _LOG.error("%s: %s", channel, error)
+        result.status = "failed"
+        result.error = str(error)
+        result.count(kind_of(error))
+        _LOG.error("%s: %s", result.channel, error)
 
 
-def _write_last(state: State, run: Run) -> None:
+def _save_last(run: Run, save: Callable[[], None]) -> None:
     """Write the final document; a full disk must not hide why the run failed."""
     try:
-        runs.write(state, run)
+        save()
     except VolumeError as error:
         if run.error is None:
             raise
         _LOG.error("%s", error)
-
-
-def preview(
-    settings: Settings,
-    options: Options,
-    stop: Stop,
-    *,
-    show_plan: Callable[[Sequence[Totals]], None],
-) -> tuple[list[Totals], list[str]]:
-    """What a run would do, and what would keep it from doing it; nothing is changed."""
-    shared = tools(settings, stop, lambda found: None)
-    found: list[Totals] = []
-    problems: list[str] = []
-    for channel in settings.channels:
-        work = ChannelSync(shared, channel, allow_wipe=channel in options.allow_wipe)
-        try:
-            found.extend(work.preview())
-        except MirrorError as error:
-            if isinstance(error, InterruptedRunError):
-                raise
-            found.extend(work.result.plan)
-            problems.append(f"{channel}: {error}")
-    if found:
-        show_plan(found)
-    return found, problems

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from syncer.adopt import Adoption
+from syncer.canaries import Canaries
+from syncer.choices import Choices
 from syncer.fetch import Fetcher
+from syncer.hosts import Hosts
+from syncer.offer import Offers
 from syncer.plan import Totals
+from syncer.progress import Report
+from syncer.reachability import Reachability
 from syncer.settings import Settings
 from syncer.transfer import Transfers
 from volume.layout import Mirror, State
@@ -17,7 +23,11 @@ from volume.stop import Stop
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The tools of one run. With ``adoption`` it takes over files and downloads nothing."""
+    """The tools of one run.
+
+    With ``adoption`` it takes over files and downloads nothing; a run that does not write is a dry
+    one.
+    """
 
     settings: Settings
     mirror: Mirror
@@ -26,7 +36,15 @@ class Tools:
     transfers: Transfers
     stop: Stop
     show_plan: Callable[[Sequence[Totals]], None]
+    offers: Offers
+    choices: Choices
+    canaries: Canaries
+    is_strict: bool = False
+    writes: bool = True
+    hosts: Hosts = field(default_factory=Hosts)
+    reachability: Reachability = field(default_factory=Reachability)
     checkpoint: Callable[[], None] = lambda: None
+    report: Report = lambda facts: None
     bars: bool = False
     adoption: Adoption | None = None
     now: Callable[[], float] = time.time

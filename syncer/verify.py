@@ -15,12 +15,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from syncer import run as runs
 from syncer import sync
 from syncer.channel import ChannelSync, hold_channel, open_ledger
 from syncer.errors import GuardError
+from syncer.installers import scrub
+from syncer.installers.scrub import Looked
 from syncer.ledger_writer import LedgerWriter
 from syncer.plan import Totals
 from syncer.progress import Progress
+from syncer.recorder import Recorder
 from syncer.report import outcome
 from syncer.retire import Retirement
 from syncer.run import EXIT_CODES, Run
@@ -97,18 +101,30 @@ def verify(
         GuardError: so much is damaged that the disk must be; nothing was changed.
         MirrorError: as ``sync.session`` does.
     """
-    with sync.session(settings, options, stop, role="verify", show_plan=show_plan) as session:
-        shared = replace(session, now=now, bars=options.bars)
+    with sync.session(
+        settings, options, stop, role="verify", show_plan=show_plan, now=now
+    ) as session:
+        shared = replace(session, bars=options.bars)
         channels = [name for name in settings.channels if shared.state.ledger(name).exists()]
         found = {channel: _look_through(shared, channel, scope) for channel in channels}
-        for channel in channels:
-            _check(channel, found[channel], settings.wipe_guard_percent)
+        looked = {
+            kind: scrub.look_through(shared, kind, share=scope.share, is_rolling=scope.is_rolling)
+            for kind in settings.installers
+        }
+        for channel, one in found.items():
+            _check(channel, len(one.damaged), one.looked_at, settings.wipe_guard_percent)
+        for kind, installers in looked.items():
+            _check(kind, len(installers.damaged), installers.looked_at, settings.wipe_guard_percent)
         damaged = [channel for channel in channels if found[channel].damaged]
         for channel in damaged:
             _quarantine(shared, channel, found[channel].damaged)
-        report = _report(found)
-        if damaged:
-            report.repair = sync.sync_channels(shared, damaged, options)
+        kinds = [kind for kind in looked if looked[kind].damaged]
+        for kind in kinds:
+            scrub.quarantine(shared, kind, looked[kind].damaged)
+        report = _report(found, looked)
+        if damaged or kinds:
+            report.repair = sync.sync_channels(shared, damaged, options, kinds)
+        _record(shared, report)
     return report
 
 
@@ -133,25 +149,41 @@ def _look_through(shared: Tools, channel: str, scope: Scope) -> _Found:
     return found
 
 
-def _check(channel: str, found: _Found, most_percent: float) -> None:
-    count = len(found.damaged)
-    if count <= _FEW or 100 * count / found.looked_at <= most_percent:
+def _record(shared: Tools, report: Report) -> None:
+    recorder = Recorder(shared.state, health_seconds=shared.settings.health_hours * 3600)
+    recorder.note_verification(
+        runs.read(shared.state),
+        now=shared.now(),
+        looked_at=report.looked_at,
+        size=report.size,
+        damaged=(damage.channel for damage in report.damaged),
+    )
+
+
+def _check(name: str, count: int, looked_at: int, most_percent: float) -> None:
+    if count <= _FEW or 100 * count / looked_at <= most_percent:
         return
     raise GuardError(
-        f"{channel}: {count:,} of {found.looked_at:,} artifacts that were looked at are damaged or"
-        f" missing ({100 * count / found.looked_at:.0f} %): is the right disk mounted, and is it"
+        f"{name}: {count:,} of {looked_at:,} artifacts that were looked at are damaged or"
+        f" missing ({100 * count / looked_at:.0f} %): is the right disk mounted, and is it"
         " well? Nothing was changed"
     )
 
 
-def _report(found: Mapping[str, _Found]) -> Report:
+def _report(found: Mapping[str, _Found], looked: Mapping[str, Looked]) -> Report:
+    every: list[_Found | Looked] = [*found.values(), *looked.values()]
     return Report(
-        looked_at=sum(one.looked_at for one in found.values()),
-        size=sum(one.size for one in found.values()),
+        looked_at=sum(one.looked_at for one in every),
+        size=sum(one.size for one in every),
         damaged=[
             Damage(channel, placed.subdir, placed.filename, problem)
             for channel, one in found.items()
             for placed, problem in one.damaged.items()
+        ]
+        + [
+            Damage(kind, "installers", filename, problem)
+            for kind, one in looked.items()
+            for filename, problem in one.damaged.items()
         ],
     )
 
@@ -251,12 +283,14 @@ def _quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
         retirement.quarantine()
 
 
+def describe_damage(damage: Damage) -> str:
+    """One find, for people."""
+    return f"{damage.channel}/{damage.subdir}/{damage.filename} {damage.problem}"
+
+
 def describe(found: Report) -> str:
     """What was found, for people."""
-    lines = [
-        f"{damage.channel}/{damage.subdir}/{damage.filename} {damage.problem}"
-        for damage in found.damaged
-    ]
+    lines = [describe_damage(damage) for damage in found.damaged]
     if found.repair is not None:
         lines.append(outcome(found.repair))
     lines.append(

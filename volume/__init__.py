@@ -17,7 +17,10 @@ On the mirror volume (big; may be a bind mount or NFS)::
     index/<channel>/gen-000042/     one complete output of the indexer
     index/<channel>/current         symbolic link, swapped by rename: this is publication
     index/<channel>/snapshots/<time>  symbolic links to the kept generations
-    installers/  site/              installers; landing page and documents for machines
+    staging/installers/<kind>/      installers in flight; kind is archive, miniconda or miniforge
+    installers/<kind>/gen-000007/   all installers of a kind, .files.json, SHA256SUMS and a page
+    installers/<kind>/current       symbolic link, swapped by rename
+    site/                           landing page, its search data and documents for machines
 
 On the state volume (small; a local filesystem)::
 
@@ -29,8 +32,12 @@ On the state volume (small; a local filesystem)::
     channels/<slug>/engine/         the indexer's own: conda-index caches
     channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
     channels/<slug>/hold.json       written by the indexer only: a rollback that is in force
+    installers/<kind>.json          written by the syncer only: the listing as last seen, a cache
     index-heartbeat                 touched by the indexer while it runs
     sync-run.json, index-run.json   the last run of each program, written by it alone
+    sync-metrics.json               written by whoever holds sync.lock, for /metrics
+    schedule-metrics.json           written by the process that runs the schedule, for /metrics
+    notices.json                    written under notices.lock: what people were told
 
 Invariants, at every instant, also after SIGKILL, power loss or a full disk:
 
@@ -64,6 +71,10 @@ Retire (syncer, channel lock, after a run whose transfers all worked; what upstr
     own links to them included, and go to ``quarantine/``.
 Expire (syncer, channel lock). A retired file is deleted when its grace period is over and every
     kept generation was built from a serial that no longer lists it.
+
+Installers (syncer, ``sync.lock``) have no index of conda's and no ledger: each kind is published
+    whole. The next generation is made of hard links, gets its listings, is fsynced; then the link
+    is swapped, and the old generation is removed. Nobody else writes there.
 
 Locks are flock(2) on permanent files: ``sync.lock`` for a whole sync run, then
 ``channel-<slug>.lock``; always in this order; the indexer never takes the first. Readers never

@@ -18,6 +18,9 @@ MIRROR_FOLDERS = (
 )  # fmt: skip
 STATE_FOLDERS = ("locks", "channels")
 
+# In the place of a channel's name, where installers share a folder with artifacts.
+INSTALLERS = "installers"
+
 
 def slug(channel: str) -> str:
     """One path segment for a channel. ``~`` can't be in a channel name, so this is reversible."""
@@ -95,9 +98,29 @@ class Mirror:
     def snapshots(self, channel: str) -> Path:
         return self.index(channel) / "snapshots"
 
+    def installers(self, kind: str) -> Path:
+        return self.root / "installers" / kind
+
+    def installer_generation(self, kind: str, number: int) -> Path:
+        return self.installers(kind) / f"gen-{number:06d}"
+
+    def current_installers(self, kind: str) -> Path:
+        return self.installers(kind) / "current"
+
+    def installer_staging(self, kind: str) -> Path:
+        # No channel can be named so (volume.names), so this is nobody else's folder.
+        return self.staging(INSTALLERS, kind)
+
+    def installer_quarantine(self, kind: str) -> Path:
+        return self.quarantine(INSTALLERS, kind)
+
     @property
     def site(self) -> Path:
         return self.root / "site"
+
+    def search(self, channel: str) -> Path:
+        """The landing page's search data of one channel."""
+        return self.site / "search" / slug(channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +150,10 @@ class State:
         return self.root / "locks" / "index.lock"
 
     @property
+    def site_lock(self) -> Path:
+        return self.root / "locks" / "site.lock"
+
+    @property
     def sync_run(self) -> Path:
         return self.root / "sync-run.json"
 
@@ -135,17 +162,46 @@ class State:
         return self.root / "index-run.json"
 
     @property
+    def sync_metrics(self) -> Path:
+        return self.root / "sync-metrics.json"
+
+    @property
+    def schedule_metrics(self) -> Path:
+        return self.root / "schedule-metrics.json"
+
+    @property
+    def notices(self) -> Path:
+        """What people were told, so that they are not told again."""
+        return self.root / "notices.json"
+
+    @property
+    def notices_lock(self) -> Path:
+        return self.root / "locks" / "notices.lock"
+
+    @property
     def channels(self) -> Path:
         return self.root / "channels"
 
     def channel(self, channel: str) -> Path:
         return self.channels / slug(channel)
 
+    def installers(self, kind: str) -> Path:
+        """What the syncer remembers of the listing of one kind of installers."""
+        return self.root / "installers" / f"{kind}.json"
+
     def ledger(self, channel: str) -> Path:
         return self.channel(channel) / "ledger.db"
 
     def upstream(self, channel: str) -> Path:
         return self.channel(channel) / "upstream"
+
+    def upstream_index(self, channel: str, subdir: str) -> Path:
+        """What the syncer remembers of upstream's index of one subdir."""
+        return self.upstream(channel) / f"{subdir}.index.json"
+
+    def listed(self, channel: str) -> Path:
+        """Since when upstream lists what it lists; for cooldowns."""
+        return self.channel(channel) / "listed.db"
 
     def generations(self, channel: str) -> Path:
         return self.channel(channel) / "generations"

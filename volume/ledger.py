@@ -10,7 +10,8 @@ Tables (the indexer may attach the file and read them in SQL):
   ``serial`` is the commit that last changed the row.
 - ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
-- ``carried``: what else upstream's repodata holds (``removed``, ``signatures``, ``info.*``, ...).
+- ``carried``: what else upstream's repodata holds (``removed``, ``signatures``, ``info.*``, ...),
+  and documents beside it: ``document.<filename>``, those of the channel itself in subdir ''.
 - ``run_exports``, ``channeldata``: upstream's, for what is committed (CEP 12, CEP 38).
 - ``history``: what entered or left, when, from where and by which run; append-only.
 - ``meta``: ``schema``, ``serial``, and the syncer's own notes.
@@ -30,6 +31,8 @@ from typing import Literal, Self
 from volume.errors import StateError, VolumeError
 
 SCHEMA = 1
+ROOT = ""  # in place of a subdir: what belongs to the channel as a whole
+DOCUMENT = "document."  # before a filename, in ``carried``: no key of a repodata.json
 Home = Literal["channels", "replaced", "retired"]
 
 TABLES = """
@@ -281,7 +284,8 @@ class Ledger:
     def subdirs(self) -> list[str]:
         """Subdirs that upstream offers or that hold artifacts."""
         rows = self._connection.execute(
-            "SELECT subdir FROM artifact UNION SELECT subdir FROM carried ORDER BY 1"
+            "SELECT subdir FROM artifact UNION SELECT subdir FROM carried"
+            " WHERE subdir != '' ORDER BY 1"
         )
         return [row[0] for row in rows]
 
@@ -293,7 +297,10 @@ class Ledger:
         return {row[0]: (row[1], row[2]) for row in rows}
 
     def carried(self, subdir: str) -> dict[str, str]:
-        """Upstream's other sections as JSON texts; an ``info`` key is named ``info.<key>``."""
+        """Upstream's other sections as JSON texts; an ``info`` key is named ``info.<key>``.
+
+        Documents beside the repodata are in it too: ``DOCUMENT`` and the filename.
+        """
         rows = self._connection.execute(
             "SELECT key, value FROM carried WHERE subdir = ?", (subdir,)
         )
@@ -335,6 +342,28 @@ class Ledger:
             (pattern, since),
         )
         return (Event(*row) for row in rows)
+
+    def first_event(self) -> float | None:
+        """When the channel's history begins, in seconds since the epoch."""
+        row = self._connection.execute("SELECT moment FROM history ORDER BY rowid LIMIT 1")
+        found = row.fetchone()
+        return found[0] if found else None
+
+    def growth(self, since: float) -> int:
+        """Bytes that came in since a moment, less those that were deleted."""
+        row = self._connection.execute(
+            "SELECT sum(CASE event WHEN 'entered' THEN size WHEN 'expired' THEN -size ELSE 0 END)"
+            " FROM history WHERE moment >= ?",
+            (since,),
+        )
+        return row.fetchone()[0] or 0
+
+    def record(self, subdir: str, filename: str) -> str | None:
+        """The committed record of an artifact, as upstream sent it."""
+        row = self._connection.execute(
+            "SELECT record FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
+        ).fetchone()
+        return row[0] if row else None
 
     def placed(self) -> Iterator[Placed]:
         """All bytes that the mirror vouches for, those verified longest ago first."""

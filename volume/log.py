@@ -1,7 +1,9 @@
 """Log lines on standard error: for people, or as JSON objects for machines.
 
 Guaranteed: one line per event, and no credential: what looks like ``user:password@`` or a conda
-token in a URL is masked, whoever wrote the message.
+token in a URL is masked, and so is every secret that was registered, wherever it stands and also
+percent-encoded, whoever wrote the message.
+Not guaranteed: a secret of less than four characters that stands outside of a URL.
 """
 
 from __future__ import annotations
@@ -11,13 +13,39 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+from types import TracebackType
+from urllib.parse import quote, quote_plus
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@|(?<=/t/)[^/\s]+")
 
 
+_SHORTEST = 4  # characters; to mask less would mask words
+# Longest first, so that no secret hides the rest of a longer one.
+_registered: tuple[str, ...] = ()
+
+
+def register(*secrets: str) -> None:
+    """Mask these from now on, in every message."""
+    global _registered  # noqa: PLW0603 - the log is one for the whole process
+    found = set(_registered)
+    for secret in secrets:
+        if len(secret) >= _SHORTEST:
+            found |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    if len(found) > len(_registered):
+        _registered = tuple(sorted(found, key=lambda spelling: (-len(spelling), spelling)))
+
+
+def holds_secret(message: str) -> bool:
+    """Whether a registered secret stands in a text, in any of its spellings."""
+    return any(secret in message for secret in _registered)
+
+
 def redact(message: str) -> str:
-    """Mask credentials in URLs: ``user:password@`` and conda's ``/t/<token>/``."""
-    return _CREDENTIALS.sub(lambda match: "***@" if match[0].endswith("@") else "***", message)
+    """Mask every registered secret and credentials in URLs: ``user:password@``, ``/t/<token>/``."""
+    message = _CREDENTIALS.sub(lambda match: "***@" if match[0].endswith("@") else "***", message)
+    for secret in _registered:
+        message = message.replace(secret, "***")
+    return message
 
 
 class _Text(logging.Formatter):
@@ -40,10 +68,29 @@ class _Json(logging.Formatter):
         )
 
 
+def complain(program: str, message: str, style: str) -> None:
+    """Say on standard error why a program ends, also before its log is configured."""
+    if style.strip().lower() == "json":
+        record = logging.LogRecord(program, logging.ERROR, "", 0, message, None, None)
+        print(_Json().format(record), file=sys.stderr)
+        return
+    for line in message.splitlines():
+        print(f"{program}: {redact(line)}", file=sys.stderr)
+
+
+def _log_crash(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """A mistake of ours, as one line too."""
+    logging.getLogger("volume").critical("crashed: %s", error, exc_info=(kind, error, traceback))
+
+
 def configure(level: str, style: str) -> None:
     """Log to standard error; ``style`` is ``text`` or ``json``."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text())
+    if style == "json":
+        sys.excepthook = _log_crash
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Names that may become paths: channels, subdirs, artifacts (CEP 26, CEP 35).
+"""Names that may become paths: channels, subdirs, artifacts (CEP 26, CEP 35), installers.
 
 Everything that comes from an upstream or from a person passes here before it is joined to a path,
 so an upstream can't write outside its folder. Nothing is normalised: a name is right or refused.
@@ -40,13 +40,19 @@ SUBDIRS = frozenset(
 )
 
 # A channel's first segment must not look like a fixed path of the web server or of a client.
-RESERVED_CHANNELS = frozenset({"archive", "miniconda", "snapshots", "cloud", "site"})
+RESERVED_CHANNELS = frozenset(
+    {"archive", "miniconda", "miniforge", "installers", "snapshots", "cloud", "site"}
+)
+
+# What installers are: a shell script, a Windows program, a macOS package.
+INSTALLER_EXTENSIONS = (".sh", ".exe", ".pkg")
 
 _CHANNEL_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LONGEST_CHANNEL = 200  # its slug becomes one path segment, with a few letters around it
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}")  # old channels have upper case
 _VERSION = re.compile(r"[a-zA-Z0-9_.+!~*]{1,128}")
 _BUILD = re.compile(r"[a-zA-Z0-9_.+]{1,128}")
+_INSTALLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 _LONGEST = 211  # CEP 26: name-version-build plus extension; also below every NAME_MAX
 
 
@@ -82,6 +88,20 @@ def parse_artifact(filename: str) -> ArtifactName:
         f"artifact name {filename[:200]!r} is not name-version-build with"
         f" {' or '.join(EXTENSIONS)} (CEP 26); it is left out"
     )
+
+
+def check_installer_name(filename: str) -> str:
+    """Return ``filename`` if an installer may be called so: ``Miniforge3-Linux-x86_64.sh``.
+
+    Raises:
+        NameRefusedError: it is not one plain path segment, or has no installer's ending.
+    """
+    if not _INSTALLER.fullmatch(filename) or not filename.endswith(INSTALLER_EXTENSIONS):
+        raise NameRefusedError(
+            f"installer name {filename[:200]!r} is not made of letters, digits, '.', '_', '+' and"
+            f" '-' with {', '.join(INSTALLER_EXTENSIONS)} at its end; it is left out"
+        )
+    return filename
 
 
 def check_channel(channel: str) -> str:

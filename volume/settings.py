@@ -8,15 +8,16 @@ an error that suggests the nearest one: a typo must not silently mean the defaul
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from volume.errors import ConfigError, NameRefusedError
-from volume.names import check_channel, check_subdir
+from volume.names import check_subdir
 
 T = TypeVar("T")
 
@@ -44,12 +45,21 @@ def setting(
 ) -> Any:
     """A field of a settings dataclass."""
     definition = Definition(name, default, parse, description, section, aliases)
-    return dataclasses.field(metadata={"definition": definition})
+    return dataclasses.field(default=parse(default), metadata={"definition": definition})
 
 
 def definitions(settings: type) -> list[Definition]:
     """The settings that a dataclass defines, in its order."""
-    return [field.metadata["definition"] for field in dataclasses.fields(settings)]
+    return [definition for _, definition in _defined(settings)]
+
+
+def _defined(settings: Any) -> list[tuple[str, Definition]]:
+    """The fields that are settings; others hold what is made of them."""
+    return [
+        (field.name, field.metadata["definition"])
+        for field in dataclasses.fields(settings)
+        if "definition" in field.metadata
+    ]
 
 
 def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[str] = ()) -> T:
@@ -64,8 +74,7 @@ def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[
     values: dict[str, Any] = {}
     problems: list[str] = []
     ours: set[str] = set()
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
-        definition: Definition = field.metadata["definition"]
+    for name_of_field, definition in _defined(settings):
         names = (definition.name, *definition.aliases)
         ours.update(names)
         given = [name for name in names if environment.get(name, "").strip()]
@@ -74,7 +83,7 @@ def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[
             problems.append(f"{' and '.join(given)} mean the same setting and differ; keep one")
             continue
         try:
-            values[field.name] = definition.parse(text)
+            values[name_of_field] = definition.parse(text)
         except (ValueError, NameRefusedError) as error:
             problems.append(f"{given[0] if given else definition.name}={text!r}: {error}")
     problems.extend(_misspelt(environment.keys() - set(others), ours))
@@ -92,14 +101,72 @@ def _misspelt(names: set[str], ours: set[str]) -> list[str]:
     return problems
 
 
+def read_table(
+    settings: type, table: Mapping[str, Any], where: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Read a TOML table whose keys are the settings' names in small letters.
+
+    Args:
+        where: the table's name, for messages.
+
+    Returns:
+        The values by field name, and every problem found. A key that is no setting is one.
+    """
+    known = {found[1].name.lower(): found for found in _defined(settings)}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, value in table.items():
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            hint = (
+                f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(known))}"
+            )
+            problems.append(f"{where}: {key} is not a setting here; {hint}")
+            continue
+        name, definition = known[key]
+        try:
+            values[name] = _parse_value(definition, value)
+        except (ValueError, NameRefusedError) as error:
+            problems.append(f"{where}: {key} = {value!r}: {error}")
+    return values, problems
+
+
+def _parse_value(definition: Definition, value: Any) -> Any:
+    parse = definition.parse
+    if isinstance(value, dict) and isinstance(parse, Table):
+        return parse.table(value)
+    if isinstance(value, list) and isinstance(parse, Words):
+        if not all(isinstance(item, str) for item in value):
+            raise ValueError("write a list of texts in quotes")
+        return parse.items(value)
+    if isinstance(value, str):
+        return parse.items([value]) if isinstance(parse, Words) else parse(value)
+    if isinstance(value, bool):
+        return parse("yes" if value else "no")
+    if isinstance(value, int | float):
+        return parse(str(value))
+    if isinstance(value, datetime.date):
+        return parse(value.isoformat())
+    raise ValueError("this setting takes another kind of value; docs/configuration.md has examples")
+
+
 def effective(settings: object) -> dict[str, str]:
     """The values in force, as texts, by setting name."""
     shown: dict[str, str] = {}
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
-        value = getattr(settings, field.name)
-        text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        shown[field.metadata["definition"].name] = text
+    for name, definition in _defined(settings):
+        shown[definition.name] = shown_value(getattr(settings, name))
     return shown
+
+
+def shown_value(value: object) -> str:
+    """A parsed value as a person would write it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(shown_value, value))
+    return str(value)
 
 
 # -- parsers: each raises ValueError with the fact and the next step ----------------------------
@@ -120,17 +187,58 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[\s,]+", value) if word)
 
 
-def channels(value: str) -> tuple[str, ...]:
-    """Channel names, each once."""
-    names = tuple(dict.fromkeys(check_channel(word) for word in words(value)))
-    if not names:
-        raise ValueError("name at least one channel, for example conda-forge")
-    return names
+@dataclass(frozen=True)
+class Words:
+    """Parses a list: the words of a text, or the items of a TOML list, each once."""
+
+    check: Callable[[str], str]
+    split: Callable[[str], Sequence[str]] = words
+
+    def __call__(self, value: str) -> tuple[str, ...]:
+        return self.items(self.split(value))
+
+    def items(self, values: Iterable[str]) -> tuple[str, ...]:
+        """Check each item; all that are wrong are reported together."""
+        found: dict[str, None] = {}
+        problems: list[str] = []
+        for value in values:
+            try:
+                found[self.check(value)] = None
+            except (ValueError, NameRefusedError) as error:
+                problems.append(str(error))
+        if problems:
+            raise ValueError("; ".join(problems))
+        return tuple(found)
 
 
-def subdirs(value: str) -> tuple[str, ...]:
-    """Subdirs, each once, always with noarch."""
-    return tuple(dict.fromkeys([*(check_subdir(word) for word in words(value)), "noarch"]))
+@dataclass(frozen=True)
+class Table:
+    """Parses names with lists of values: ``python=3.11,3.12`` or a TOML table."""
+
+    check: Callable[[str, tuple[str, ...]], tuple[str, ...]]
+
+    def __call__(self, value: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        pairs = [word.partition("=") for word in value.split()]
+        return self.table({name: values.split(",") for name, _, values in pairs})
+
+    def table(self, values: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Check each entry."""
+        found = []
+        for name, listed in values.items():
+            items = [listed] if isinstance(listed, str) else listed
+            if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+                raise ValueError(f"{name}: write a list of texts in quotes")
+            found.append((name, self.check(name, tuple(item for item in items if item))))
+        return tuple(found)
+
+
+class _Subdirs(Words):
+    def items(self, values: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*super().items(values), "noarch"]))
+
+
+# Subdirs, each once, always with noarch.
+subdirs = _Subdirs(check_subdir)
 
 
 def yes_or_no(value: str) -> bool:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.installers import LATEST, NEW, OLD, WINDOWS, Folder, content
+from tests.support.packages import package
 from tests.support.simulator import ChannelSimulator
 from tests.support.sync_harness import Syncer
 from tests.support.tree import Volumes
@@ -16,3 +18,20 @@ def syncer(simulator: ChannelSimulator, tmp_path: Path) -> Syncer:
     volumes.mirror_dir.mkdir()
     volumes.state_dir.mkdir()
     return Syncer(simulator, volumes)
+
+
+@pytest.fixture
+def folder(simulator: ChannelSimulator) -> Folder:
+    """A miniconda folder with two versions for Linux and names whose bytes change."""
+    simulator.channel("conda-forge").publish(package("zlib"))
+    folder = Folder(simulator)
+    folder.put(
+        **{
+            OLD: content("old"),
+            NEW: content("new"),
+            LATEST: content("new"),
+            WINDOWS: content("win"),
+        }
+    )
+    folder.list_json()
+    return folder

@@ -8,8 +8,7 @@ import pytest
 
 from syncer.plan import plan_subdir
 from syncer.repodata import parse
-from syncer.selection import Selection
-from syncer.upstream import decompress
+from syncer.upstream.body import decompress
 
 # What the folders hold, as their README counts it.
 KNOWN = {
@@ -24,7 +23,7 @@ KNOWN = {
 def test_every_real_record_can_be_planned(realdata: Path, name: str, records: int) -> None:
     path = realdata / "repodata" / name
     index = parse(decompress(path.read_bytes(), path.name, name), path.parent.name)
-    plan = plan_subdir(index, Selection(), {})
+    plan = plan_subdir(index, {})
     assert plan.refused == ()
     assert len(plan.new) == records
 
@@ -34,6 +33,6 @@ def test_every_snapshot_of_a_real_series_can_be_planned(realdata: Path) -> None:
     assert len(paths) >= 5
     for path in paths:
         index = parse(decompress(path.read_bytes(), path.name, path.name), "noarch")
-        plan = plan_subdir(index, Selection(), {})
+        plan = plan_subdir(index, {})
         assert plan.refused == ()
         assert len(plan.new) > 4_000

@@ -143,7 +143,7 @@ def test_a_wrong_variant_is_not_published(
 ) -> None:
     wrong = {".zst": zstandard.ZstdCompressor().compress(b"{}"), ".bz2": bz2.compress(b"{}")}
 
-    def compress(path: Path, wanted: str) -> None:
+    def compress(path: Path, wanted: str, threads: int) -> None:
         path.with_name(path.name + wanted).write_bytes(wrong[wanted])
 
     monkeypatch.setattr("indexer.complete._compress_one", compress)

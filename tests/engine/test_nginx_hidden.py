@@ -104,11 +104,27 @@ def test_channels_are_never_listed(get: Asker, folder: str) -> None:
         assert "Location" not in answer.headers
 
 
-def test_installers_are_listed(get: Asker) -> None:
+@pytest.mark.parametrize("kind", ["archive", "miniconda", "miniforge"])
+def test_installers_redirect_to_their_page(get: Asker, kind: str) -> None:
     for prefix in ("", "/anaconda"):
-        listing = get(f"{prefix}/miniconda/")
-        assert 'href="Miniconda3-latest-Linux-x86_64.sh"' in listing.text
-        assert ".files.json" not in listing.text
-        redirect = get(f"{prefix}/miniconda")
+        redirect = get(f"{prefix}/{kind}")
         # Relative: nginx does not know the port that the container is published on.
-        assert (redirect.status_code, redirect.headers["Location"]) == (301, "/miniconda/")
+        assert (redirect.status_code, redirect.headers["Location"]) == (301, f"/{kind}/")
+
+
+@pytest.mark.parametrize("kind", ["archive", "miniconda", "miniforge"])
+def test_installers_without_a_generation_are_404(get: Asker, volume: Path, kind: str) -> None:
+    (volume / "installers" / kind / "current").unlink()
+    for path in ("", "index.html", ".files.json", "SHA256SUMS", "gen-000002", "current/x.sh"):
+        assert get(f"/{kind}/{path}").status_code == 404, path
+
+
+def test_ranges_of_installers(get: Asker, volume: Path) -> None:
+    content = bytes(range(256)) * 300
+    write(volume / "installers/archive/gen-000002/Anaconda3-2026.07-Linux-x86_64.sh", content)
+    url = "/archive/Anaconda3-2026.07-Linux-x86_64.sh"
+    tag = get(url, method="HEAD").headers["ETag"]
+    rest = get(url, headers={"Range": "bytes=70000-", "If-Range": tag})
+    assert (rest.status_code, rest.content) == (206, content[70_000:])
+    changed = get(url, headers={"Range": "bytes=70000-", "If-Range": '"other"'})
+    assert (changed.status_code, changed.content) == (200, content)

@@ -7,7 +7,16 @@ import pytest
 import requests
 
 from tests.support.nginx import Nginx
-from tests.support.served_volume import CHANNELS, INDEX_FILES, SHARD, SNAPSHOT, Asker, fill, write
+from tests.support.served_volume import (
+    CHANNELS,
+    INDEX_FILES,
+    INSTALLERS,
+    SHARD,
+    SNAPSHOT,
+    Asker,
+    fill,
+    write,
+)
 
 MINUTE = "public, max-age=60, must-revalidate"
 KEEP_BUT_ASK = "public, no-cache"  # artifacts: upstreams reuse names
@@ -57,21 +66,18 @@ PATHS = [
         "/conda-forge/label/rc/channeldata.json",
         "index/conda-forge/label/rc/gen-000002/channeldata.json",
     ),
-    (
-        "/miniconda/Miniconda3-latest-Linux-x86_64.sh",
-        "installers/miniconda/Miniconda3-latest-Linux-x86_64.sh",
+    *(
+        (f"/{kind}/{name}", f"installers/{kind}/gen-000002/{name}")
+        for kind, installer in INSTALLERS
+        for name in (installer, ".files.json", "SHA256SUMS", "index.html")
     ),
-    ("/miniconda/.files.json", "installers/miniconda/.files.json"),
-    (
-        "/archive/Anaconda3-2026.07-Linux-x86_64.sh",
-        "installers/archive/Anaconda3-2026.07-Linux-x86_64.sh",
-    ),
+    *((f"/{kind}/", f"installers/{kind}/gen-000002/index.html") for kind, _ in INSTALLERS),
 ]
 
 
 def prefixes(url: str) -> list[str]:
     """The prefixes under which public mirrors have this path."""
-    if url.startswith(("/pkgs/", "/archive/", "/miniconda/")):
+    if url.startswith(("/pkgs/", "/archive/", "/miniconda/", "/miniforge/")):
         return ["", "/anaconda"]
     return ["", "/cloud", "/anaconda/cloud"]
 
@@ -90,7 +96,7 @@ def test_snapshots_have_their_own_index_and_share_artifacts(get: Asker, volume: 
     snapshot = f"/snapshots/{SNAPSHOT}"
     wrong = {}
     for url, path in PATHS:
-        if url.startswith(("/archive/", "/miniconda/")):
+        if url.startswith(("/archive/", "/miniconda/", "/miniforge/")):
             continue
         for prefix in prefixes(url):
             answer = get(snapshot + prefix + url)
@@ -130,6 +136,10 @@ def test_an_unreadable_replacement_does_not_fall_back_to_other_bytes(
         ("/conda-forge/linux-64/a-1!2.0+g1-0.tar.bz2", "application/x-bzip2", KEEP_BUT_ASK),
         ("/conda-forge/channeldata.json", "application/json", MINUTE),
         ("/miniconda/Miniconda3-latest-Linux-x86_64.sh", "text/plain", MINUTE),
+        ("/miniconda/SHA256SUMS", "text/plain", MINUTE),
+        ("/miniconda/.files.json", "application/json", MINUTE),
+        ("/archive/", "text/html; charset=utf-8", MINUTE),
+        ("/miniforge/Miniforge3-Windows-x86_64.exe", "application/octet-stream", MINUTE),
     ],
 )
 def test_headers_and_conditional_requests(

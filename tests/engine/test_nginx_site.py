@@ -67,7 +67,8 @@ def test_documents_for_machines_are_not_touched(nginx: Nginx, site: Path) -> Non
     status = requests.get(f"{nginx.url}/status.json")
     assert status.json() == {"url": "http://mirror.invalid"}
     metrics = requests.get(f"{nginx.url}/metrics")
-    assert (metrics.text, metrics.headers["Content-Type"]) == ("up 1\n", "text/plain")
+    assert metrics.text == "up 1\n"
+    assert metrics.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert metrics.headers["Cache-Control"] == status.headers["Cache-Control"] == "no-cache"
     assert requests.get(f"{nginx.url}/icon.svg").text == "<svg/>"
 

@@ -129,7 +129,7 @@ def test_stopping_is_fast(demo_mirror: Stack) -> None:
 
 
 def test_supercronic_fires(images: None) -> None:
-    with started(SYNC_SCHEDULE="*/2 * * * * * *") as stack:
+    with started(SYNC_SCHEDULE="*/2 * * * * * *", SYNC_JITTER_MINUTES="0") as stack:
         stack.wait("a scheduled sync", lambda: stack.get(REPODATA).ok, 60, "syncer")
         count = len(stack.requests_upstream())
         stack.wait("another one", lambda: len(stack.requests_upstream()) > count, 20, "syncer")

@@ -1,4 +1,4 @@
-"""A certificate for loopback that nobody trusts by default, for tests of TLS errors.
+"""Certificates for loopback that nobody trusts by default, self-signed or by a CA of our own.
 
 Needs the openssl command.
 """
@@ -42,3 +42,40 @@ def self_signed(directory: Path, *, host: str = "IP:127.0.0.1", days: int = 30) 
         capture_output=True,
     )
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA of our own, as a company has one."""
+
+    certificate: Path
+    key: Path
+
+    def issue(self, folder: Path, *, names: str = "IP:127.0.0.1,DNS:localhost") -> None:
+        """Write fullchain.pem and privkey.pem for these names, readable by everybody."""
+        folder.mkdir(exist_ok=True)
+        request, extension = folder / "request.pem", folder / "extension.txt"
+        extension.write_text(f"subjectAltName={names}\n")
+        new, chain = folder / "privkey.new", folder / "fullchain.new"
+        _openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mirror",
+            "-keyout", str(new), "-out", str(request))  # fmt: skip
+        _openssl("x509", "-req", "-in", str(request), "-days", "30", "-CAcreateserial",
+            "-CA", str(self.certificate), "-CAkey", str(self.key), "-extfile", str(extension),
+            "-out", str(chain))  # fmt: skip
+        new.chmod(0o644)
+        for made, name in ((new, "privkey.pem"), (chain, "fullchain.pem")):
+            made.rename(folder / name)
+
+
+def authority(directory: Path) -> Authority:
+    """Make a CA."""
+    made = Authority(directory / "ca.pem", directory / "ca.key")
+    _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=A company's CA",
+        "-days", "30", "-addext", "basicConstraints=critical,CA:TRUE",
+        "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+        "-keyout", str(made.key), "-out", str(made.certificate))  # fmt: skip
+    return made
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)

@@ -19,6 +19,7 @@ import zstandard
 
 from tests.support.http_messages import Resource
 from tests.support.packages import Package, Record, section_of
+from tests.support.shards import sharded
 
 CLOCK_START = 1_767_225_600  # 2026-01-01
 CLOCK_STEP = 60
@@ -60,6 +61,8 @@ class Channel:
         """Index variants that are served; the others are 404."""
         self.serves_run_exports = True
         self.serves_channeldata = True
+        self.serves_shards = False
+        self.shard_info: dict[str, Any] = {"base_url": "", "shards_base_url": "./shards/"}
         self.subdirs: dict[str, Subdir] = {"noarch": Subdir()}
         self._files: dict[str, Resource] = {}
         self._clock = clock
@@ -176,6 +179,8 @@ class Channel:
     def _is_served(self, filename: str) -> bool:
         if filename.startswith("run_exports.json"):
             return self.serves_run_exports
+        if filename.endswith(".msgpack.zst"):
+            return self.serves_shards
         return filename.removeprefix("repodata.").removeprefix("json.") in self.variants
 
     def _render(self, subdir: str, state: Subdir) -> dict[str, Resource]:
@@ -188,6 +193,9 @@ class Channel:
             "run_exports.json": run_exports,
             "run_exports.json.zst": compress_zst(run_exports),
         }
+        if self.serves_shards:
+            info = {"subdir": subdir, "created_at": str(state.changed), **self.shard_info}
+            bodies |= sharded(info, state.records, state.removed, state.run_exports)
         return {name: memory_resource(body, state.changed) for name, body in bodies.items()}
 
     def _channeldata(self) -> Record:

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +83,12 @@ def rattler_install(
     *,
     variant: Variant = "shards",
     cache: Path | None = None,
+    mirrors: Mapping[str, list[str]] | None = None,
 ) -> ClientResult:
-    """Solve and install with py-rattler into a prefix."""
-    return _rattler(channel_url, subdir, specs, variant=variant, cache=cache, prefix=prefix)
+    """Solve and install with py-rattler into a prefix; ``mirrors`` as in pixi's configuration."""
+    return _rattler(
+        channel_url, subdir, specs, variant=variant, cache=cache, prefix=prefix, mirrors=mirrors
+    )
 
 
 def _rattler(
@@ -96,6 +99,7 @@ def _rattler(
     variant: Variant,
     cache: Path | None,
     prefix: Path | None,
+    mirrors: Mapping[str, list[str]] | None = None,
 ) -> ClientResult:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rattler-")))
@@ -106,6 +110,7 @@ def _rattler(
             "variant": variant,
             "cache": str(cache or home / "cache"),
             "prefix": None if prefix is None else str(prefix),
+            "mirrors": dict(mirrors or {}),
         }
         process = subprocess.run(
             [sys.executable, "-m", "tests.support.rattler_client"],
@@ -114,7 +119,7 @@ def _rattler(
             capture_output=True,
             text=True,
             cwd=REPOSITORY,
-            env=isolated_environment(home, channel_url),
+            env=isolated_environment(home, _asked(channel_url, mirrors)),
             timeout=CLIENT_SECONDS,
         )
     # The answer counts, not the exit code: see rattler_client.
@@ -122,6 +127,11 @@ def _rattler(
         return ClientResult((), f"no answer (exit {process.returncode}): {process.stderr[-4000:]}")
     answer = json.loads(process.stdout)
     return ClientResult(tuple(answer["files"]), answer["error"])
+
+
+def _asked(channel_url: str, mirrors: Mapping[str, list[str]] | None) -> str:
+    """A URL of the host that is asked in the end."""
+    return next((urls[0] for urls in (mirrors or {}).values()), channel_url)
 
 
 def conda_create(

@@ -86,6 +86,18 @@ class CommittedMirror:
         self.carry(folder.name, {"removed": removed})
         return serial
 
+    def commit_records(self, subdir: str, records: Mapping[str, Record]) -> int:
+        """Commit records whose artifacts are holes of the recorded size."""
+        folder = self.artifacts(subdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for filename, record in records.items():
+            with (folder / filename).open("wb") as stream:
+                stream.truncate(record["size"])
+            sha256 = record.get("sha256") or hashlib.sha256(filename.encode()).hexdigest()
+            rows.append(row(subdir, filename, record, sha256=sha256))
+        return self.commit_rows(rows)
+
     def carry(self, subdir: str, sections: Mapping[str, str]) -> int:
         """Set upstream's other sections."""
         return self.change(lambda ledger, _: _ignore(ledger.replace_carried(subdir, {**sections})))

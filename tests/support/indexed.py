@@ -33,6 +33,7 @@ def volumes(
     *,
     keep_generations: int = 5,
     keep_shards_days: float = 7.0,
+    engine: str = "auto",
     clock: Callable[[], float],
 ) -> Volumes:
     """What the indexer's functions take."""
@@ -44,6 +45,7 @@ def volumes(
         log_format="text",
         mirror_dir=mirror.root,
         state_dir=state.root,
+        index_engine=engine,
         conda_exe=str(conda),
     )
     return Volumes(mirror, state, settings, Stop(), clock)

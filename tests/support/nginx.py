@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import requests
 
@@ -25,13 +26,24 @@ START_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """A folder with fullchain.pem and privkey.pem, and what TLS_REDIRECT and TLS_BIND say."""
+
+    folder: Path
+    redirect: str = "no"
+    bind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Nginx:
-    """A running nginx."""
+    """A running nginx; ``tls_port`` is 0 without TLS."""
 
     url: str
     access_log: Path
     error_log: Path
     process: subprocess.Popen[bytes]
+    scratch: Path
+    tls_port: int = 0
 
     @property
     def port(self) -> int:
@@ -99,7 +111,7 @@ def start(scratch: Path, text: str) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def serving(mirror: Path, *, on_ipv6: bool = False) -> Iterator[Nginx]:
+def serving(mirror: Path, *, on_ipv6: bool = False, tls: Tls | None = None) -> Iterator[Nginx]:
     """Run nginx over a mirror volume; every user must be able to reach the folder."""
     # Not below pytest's folders, which only their owner may enter.
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
@@ -109,9 +121,17 @@ def serving(mirror: Path, *, on_ipv6: bool = False) -> Iterator[Nginx]:
         if on_ipv6:  # what the image's start command does
             listen = (SOURCE / "listen-ipv6.conf").read_text()
             (scratch / "listen-ipv6.conf").write_text(listen.replace("8080", str(port)))
+        tls_port = free_port() if tls else 0
+        if tls:
+            write_tls(tls, scratch, tls_port)
         process = start(scratch, configuration(mirror, scratch, port))
         running = Nginx(
-            f"http://127.0.0.1:{port}", scratch / "access.log", scratch / "error.log", process
+            f"http://127.0.0.1:{port}",
+            scratch / "access.log",
+            scratch / "error.log",
+            process,
+            scratch,
+            tls_port,
         )
         try:
             wait_until_up(running)
@@ -120,6 +140,25 @@ def serving(mirror: Path, *, on_ipv6: bool = False) -> Iterator[Nginx]:
             if process.poll() is None:
                 process.terminate()
                 process.communicate(timeout=30)
+
+
+def write_tls(tls: Tls, scratch: Path, port: int) -> None:
+    """What the image's start command does where TLS is on."""
+    words = ["write", str(tls.folder), str(scratch), str(port), tls.redirect]
+    answer = run_tls(*words, TLS_BIND=tls.bind or str(port))
+    assert answer.returncode == 0, answer.stderr
+
+
+def run_tls(*words: str, user: int | None = None, **environment: str) -> CompletedProcess[str]:
+    """The image's `tls` command, with this machine's nginx on its path."""
+    return subprocess.run(
+        [SOURCE / "tls", *words],
+        env={"PATH": f"{os.environ['PATH']}:/usr/sbin", **environment},
+        capture_output=True,
+        text=True,
+        user=user,
+        check=False,
+    )
 
 
 def wait_until_up(nginx: Nginx) -> None:

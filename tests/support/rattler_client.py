@@ -23,6 +23,7 @@ from rattler import (
     install,
     solve,
 )
+from rattler.networking import Client, MirrorMiddleware
 
 # What a client on linux has; of no consequence for other subdirs.
 VIRTUAL_PACKAGES = (("__glibc", "2.36"), ("__linux", "6.1"), ("__unix", "0"))
@@ -31,6 +32,8 @@ VIRTUAL_PACKAGES = (("__glibc", "2.36"), ("__linux", "6.1"), ("__unix", "0"))
 async def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Do what the request says; errors are part of the answer."""
     cache = Path(request["cache"])
+    mirrors = request.get("mirrors") or {}
+    client = Client([MirrorMiddleware(mirrors)]) if mirrors else None
     try:
         records = await solve(
             [Channel(request["channel"])],
@@ -42,6 +45,7 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
             ],
             gateway=Gateway(
                 cache_dir=cache / "repodata",
+                client=client,
                 default_config=SourceConfig(
                     sharded_enabled=request["variant"] == "shards",
                     zstd_enabled=request["variant"] in ("shards", "zst"),
@@ -51,7 +55,11 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
         )
         if request["prefix"] is not None:
             await install(
-                records, request["prefix"], cache_dir=cache / "packages", show_progress=False
+                records,
+                request["prefix"],
+                cache_dir=cache / "packages",
+                client=client,
+                show_progress=False,
             )
     except Exception as error:  # noqa: BLE001 - rattler has many, and the test reads the message
         return {"error": f"{type(error).__name__}: {error}", "files": []}

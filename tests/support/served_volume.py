@@ -20,6 +20,11 @@ INDEX_FILES = (
     SHARD,
     "index.html",
 )
+INSTALLERS = (
+    ("archive", "Anaconda3-2026.07-Linux-x86_64.sh"),
+    ("miniconda", "Miniconda3-latest-Linux-x86_64.sh"),
+    ("miniforge", "Miniforge3-Windows-x86_64.exe"),
+)
 CHANNELS = ("conda-forge", "conda-forge/label/rc", "pkgs/main")
 
 
@@ -46,9 +51,13 @@ def fill(mirror: Path) -> None:
         write(mirror / "channels" / channel / "linux-64/zlib-1.3-0.conda")
         write(mirror / "channels" / channel / "linux-64/a-1!2.0+g1-0.tar.bz2")
         write(mirror / "retired" / channel / "linux-64/old-1.0-0.conda")
-    for name in ("Miniconda3-latest-Linux-x86_64.sh", ".files.json"):
-        write(mirror / "installers/miniconda" / name)
-    write(mirror / "installers/archive/Anaconda3-2026.07-Linux-x86_64.sh")
+    for kind, name in INSTALLERS:
+        for generation in ("gen-000001", "gen-000002"):
+            folder = mirror / "installers" / kind / generation
+            for document in (name, ".files.json", "SHA256SUMS", "index.html"):
+                write(folder / document)
+    for kind in dict(INSTALLERS):
+        (mirror / "installers" / kind / "current").symlink_to("gen-000002")
 
 
 class Asker:

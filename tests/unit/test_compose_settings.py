@@ -10,7 +10,7 @@ from syncer.settings import Settings as SyncerSettings
 from volume.settings import definitions
 
 COMPOSE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
-FIXED_BY_THE_IMAGES = {"MIRROR_DIR", "STATE_DIR", "CONDA_EXE", "TUNASYNC_WORKING_DIR"}
+FIXED_BY_THE_IMAGES = {"CONFIG_DIR", "MIRROR_DIR", "STATE_DIR", "CONDA_EXE", "TUNASYNC_WORKING_DIR"}
 
 
 @pytest.mark.parametrize(

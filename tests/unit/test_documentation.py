@@ -6,20 +6,31 @@ import re
 
 import yaml
 
-from docs.generate import REPOSITORY, configuration, env_example, every_definition
+from docs.generate import (
+    REPOSITORY,
+    configuration,
+    env_example,
+    every_definition,
+    mirror_toml_example,
+)
 
-COMPOSE = (REPOSITORY / "docker-compose.yml").read_text()
-INSIDE = {"MIRROR_DIR", "STATE_DIR", "CONDA_EXE"}  # the images set them
+COMPOSE = "".join(
+    (REPOSITORY / name).read_text() for name in ("docker-compose.yml", "docker-compose.tls.yml")
+)
+INSIDE = {"CONFIG_DIR", "MIRROR_DIR", "STATE_DIR", "CONDA_EXE"}  # the images set them
 
 
 def passed_to(service: str) -> set[str]:
-    environment = yaml.safe_load(COMPOSE)["services"][service]["environment"]
+    path = REPOSITORY / "docker-compose.yml"
+    environment = yaml.safe_load(path.read_text())["services"][service]["environment"]
     return set(environment)
 
 
 def test_the_generated_files_are_up_to_date() -> None:
     stale = "stale: run python -m docs.generate"
     assert (REPOSITORY / ".env.example").read_text() == env_example(), stale
+    example = REPOSITORY / "config" / "mirror.toml.example"
+    assert example.read_text() == mirror_toml_example(), stale
     assert (REPOSITORY / "docs" / "configuration.md").read_text() == configuration(), stale
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.plan import SubdirPlan, plan_subdir, totals
+from syncer.plan import Amount, SubdirPlan, plan_subdir, totals
 from syncer.repodata import Index, parse
-from syncer.selection import Selection
+from syncer.selection.choice import Choice
+from syncer.selection.reason import LeftOut, Reason
 from volume.ledger import Known
 
 Record = dict[str, Any]
-EVERYTHING = Selection()
 
 
 def record(number: int = 0, **fields: Any) -> Record:
@@ -34,14 +34,17 @@ def index(records: dict[str, Any], order: int = 0) -> Index:
     sections: dict[str, Record] = {"packages": {}, "packages.conda": {}}
     for name in names:
         section = "packages" if name.endswith(".tar.bz2") else "packages.conda"
-        sections[section][name] = records[name]
+        own = records[name]
+        if isinstance(own, dict) and "name" in own:
+            own = {**own, "name": name.partition("-")[0]}
+        sections[section][name] = own
     return parse(json.dumps({"info": {"subdir": "noarch"}, **sections}).encode(), "noarch")
 
 
 def committed(records: dict[str, Any], known: dict[str, Known] | None = None) -> dict[str, Known]:
     """What the ledger knows once a plan for these records was carried out."""
     known = dict(known or {})
-    plan = plan_subdir(index(records), EVERYTHING, known)
+    plan = plan_subdir(index(records), known)
     for artifact in (*plan.new, *plan.replaced, *plan.hotfixed):
         sha256 = artifact.sha256 or f"{int(artifact.md5 or '0', 16):064x}"
         known[artifact.filename] = Known(artifact.size or 7, sha256, artifact.digest, artifact.md5)
@@ -61,7 +64,7 @@ def names(plan: SubdirPlan) -> dict[str, list[str]]:
 
 
 def change(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[str]]:
-    found = names(plan_subdir(index(after), EVERYTHING, committed(before)))
+    found = names(plan_subdir(index(after), committed(before)))
     return {kind: named for kind, named in found.items() if named}
 
 
@@ -107,7 +110,8 @@ def test_format_twins_are_two_artifacts() -> None:
 
 
 def test_what_is_not_selected_is_retired() -> None:
-    plan = plan_subdir(index({NAME: record()}), Selection(("b",)), committed({NAME: record()}))
+    choice = Choice(wanted={}, left_out={}, held={})
+    plan = plan_subdir(index({NAME: record()}), committed({NAME: record()}), choice=choice)
     assert plan.retired == (NAME,)
     assert plan.retired_size == 10
     assert plan.new == ()
@@ -133,7 +137,7 @@ def test_a_plan_divides_the_desired_and_the_present(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     known = committed(before)
-    plan = plan_subdir(index(after), EVERYTHING, known)
+    plan = plan_subdir(index(after), known)
     found = names(plan)
     changed = [*found["new"], *found["replaced"], *found["hotfixed"]]
     assert len(changed) == len(set(changed))
@@ -156,7 +160,7 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     known = committed(after, committed(before))
-    assert plan_subdir(index(after), EVERYTHING, known).changes_nothing
+    assert plan_subdir(index(after), known).changes_nothing
 
 
 @settings(deadline=None)
@@ -165,8 +169,8 @@ def test_the_order_of_records_does_not_matter(
     before: dict[str, Any], after: dict[str, Any], order: int
 ) -> None:
     known = committed(before)
-    one = names(plan_subdir(index(after), EVERYTHING, known))
-    two = names(plan_subdir(index(after, order), EVERYTHING, known))
+    one = names(plan_subdir(index(after), known))
+    two = names(plan_subdir(index(after, order), known))
     assert {key: sorted(value) for key, value in one.items()} == {
         key: sorted(value) for key, value in two.items()
     }
@@ -175,7 +179,6 @@ def test_the_order_of_records_does_not_matter(
 def test_totals_add_up() -> None:
     plan = plan_subdir(
         index({NAME: record(depends=[]), "b-1-0.conda": record(2), "c-1-0.conda": record(3)}),
-        EVERYTHING,
         committed({NAME: record(), "b-1-0.conda": record(1), "d-1-0.conda": record(4)}),
     )
     found = totals("c", plan)
@@ -184,3 +187,29 @@ def test_totals_add_up() -> None:
         10, 13, 12, 14,
     )  # fmt: skip
     assert found.offered == 3
+
+
+def test_what_is_kept_anyway_does_not_retire() -> None:
+    choice = Choice(wanted={NAME: "kept: keep = a"}, left_out={}, held={})
+    plan = plan_subdir(index({}), committed({NAME: record()}), choice=choice)
+    assert plan.kept_anyway == (NAME,) and plan.retired == ()
+    assert plan.kept == 1 and plan.changes_nothing
+
+
+def test_bytes_in_their_cooldown_wait_while_a_hotfix_does_not() -> None:
+    here = committed({NAME: record(size=10, sha256="1" * 64)})
+    choice = Choice(wanted={NAME: "included"}, left_out={}, held={NAME: 99.0})
+    replaced = plan_subdir(index({NAME: record(size=11, sha256="2" * 64)}), here, choice=choice)
+    assert replaced.kept == 1 and replaced.changes_nothing
+    hotfix = record(size=10, sha256="1" * 64, depends=["x"])
+    assert len(plan_subdir(index({NAME: hotfix}), here, choice=choice).hotfixed) == 1
+
+
+def test_what_is_held_back_and_denied_is_counted_with_its_bytes() -> None:
+    records = {NAME: record(size=10), "b-1-0.conda": record(size=7)}
+    denied = LeftOut(Reason.DENIED, "deny = b")
+    choice = Choice(wanted={}, left_out={"b-1-0.conda": denied}, held={NAME: 99.0})
+    plan = plan_subdir(index(records), {}, choice=choice)
+    assert (plan.held, plan.denied) == (Amount(1, 10), Amount(1, 7))
+    found = totals("c", plan)
+    assert (found.held, found.held_size, found.denied, found.denied_size) == (1, 10, 1, 7)

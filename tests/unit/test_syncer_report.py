@@ -5,8 +5,9 @@ import json
 import pytest
 
 from syncer.plan import Totals
-from syncer.report import duration, outcome, plan_table
+from syncer.report import outcome, plan_table
 from syncer.run import ChannelResult, Run
+from volume.durations import duration
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_all_problems_are_reported_together() -> None:
             "SYNC_CONNECTIONS": "99",
             "MIN_FREE": "lots",
             "CONDA_CLOUD_URL": "ftp://x",
-            "INCLUDE": "a[b]",
+            "INCLUDE": "a[b",
             "SYNC_SCHEDULE": "daily",
             "LOG_LEVEL": "loud",
             "CHANNEL": "x",
@@ -100,10 +100,10 @@ def test_foreign_names_are_none_of_our_business() -> None:
 
 def test_the_ancestors_names_still_work() -> None:
     settings = read({"CONDA_COULD_URL": "http://near/cloud/", "TUNASYNC_WORKING_DIR": "/data"})
-    assert settings.channel_url("conda-forge") == "http://near/cloud/conda-forge"
+    assert settings.channel_urls("conda-forge") == ("http://near/cloud/conda-forge",)
     assert str(settings.mirror_dir) == "/data"
     same = {"CONDA_COULD_URL": "http://a", "CONDA_CLOUD_URL": "http://a"}
-    assert read(same).cloud_url == "http://a"
+    assert read(same).cloud_urls == ("http://a",)
     assert "keep one" in problems({**same, "CONDA_CLOUD_URL": "http://b"})
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
 
 def test_noarch_always_comes_along_and_nothing_comes_twice() -> None:
     assert read({"SUBDIRS": "win-64,noarch win-64"}).subdirs == ("win-64", "noarch")
-    assert read({"CHANNELS": "a b,a"}).channels == ("a", "b")
+    assert read({"CHANNELS": "a b, a"}).channels == ("a", "b")
 
 
 def test_every_default_is_what_its_parser_accepts() -> None:

@@ -3,20 +3,16 @@
 import bz2
 import contextlib
 import io
-from pathlib import Path
 
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer import upstream
-from syncer.environment import Environment
 from syncer.errors import IndexRejectedError
-from syncer.fetch import Fetcher
-from syncer.retry import Limits
-from syncer.upstream import ChannelUpstream, decompress
-from volume.stop import Stop
+from syncer.upstream import body as upstream_body
+from syncer.upstream.body import decompress
+from syncer.upstream.location import artifact_urls
 
 DATA = b'{"packages": {}}' * 1000
 
@@ -66,7 +62,7 @@ def test_a_damaged_body_is_rejected(variant: str, body: bytes) -> None:
 
 
 def test_a_bomb_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "_LARGEST_INDEX", 10_000)
+    monkeypatch.setattr(upstream_body, "_LARGEST_INDEX", 10_000)
     zeros = bytes(1_000_000)
     for variant, body in [
         ("repodata.json.zst", zstandard.ZstdCompressor().compress(zeros)),
@@ -96,9 +92,6 @@ def test_any_bytes_are_read_or_rejected(variant: str, body: bytes, magic: int) -
         ("/files/", "http://up/files/a-1!0+x-0.conda"),
     ],
 )
-def test_an_artifact_is_where_upstream_says(
-    tmp_path: Path, base_url: str | None, expected: str
-) -> None:
-    fetcher = Fetcher(Limits(), Stop(), Environment())
-    channel = ChannelUpstream(fetcher, "http://up/c/", tmp_path)
-    assert channel.artifact_url("noarch", "a-1!0+x-0.conda", base_url) == expected
+def test_an_artifact_is_where_upstream_says(base_url: str | None, expected: str) -> None:
+    urls = artifact_urls(["http://up/c"], "http://up/c", "noarch", "a-1!0+x-0.conda", base_url)
+    assert urls == (expected,)

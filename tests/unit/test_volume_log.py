@@ -55,3 +55,13 @@ def test_text_lines_name_the_level_where_it_matters(
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("Z all is well")
     assert second.endswith("Z warning: http://***@h/ is slow")
+
+
+def test_registered_secrets_are_masked_wherever_they_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log, "_registered", ())
+    log.register("pa/ss wörd", "pa/ss", "abc", "")
+    shown = "pa/ss wörd, pa%2Fss%20w%C3%B6rd, pa%2Fss+w%C3%B6rd, pa/ss%20w%C3%B6rd: pa/ss, abc"
+    assert log.redact(shown) == "***, ***, ***, ***: ***, abc"
+    assert log.holds_secret("https://host/pa%2Fss/x") and not log.holds_secret("https://host/abc")

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from volume.errors import NameRefusedError
-from volume.names import ArtifactName, check_channel, check_subdir, parse_artifact
+from volume.names import (
+    ArtifactName,
+    check_channel,
+    check_installer_name,
+    check_subdir,
+    parse_artifact,
+)
 
 HOSTILE = [
     "../x-1-0.conda",
@@ -105,6 +111,8 @@ def test_a_channel_name_is_accepted(channel: str) -> None:
         "pkgs",
         "cloud/conda-forge",
         "archive",
+        "miniforge",
+        "installers/archive",
         "snapshots",
         "conda-forge/linux-64",
         "noarch",
@@ -128,3 +136,25 @@ def test_a_subdir_is_one_that_conda_knows() -> None:
     for subdir in ("linux-65", "", "..", "Linux-64", "linux-64/"):
         with pytest.raises(NameRefusedError, match="linux-aarch64"):
             check_subdir(subdir)
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "Miniconda3-latest-Linux-x86_64.sh",
+        "Miniconda3-py312_24.1.2-0-Windows-x86_64.exe",
+        "Anaconda3-2026.07-1-MacOSX-arm64.pkg",
+    ],
+)
+def test_an_installer_name_is_accepted(filename: str) -> None:
+    assert check_installer_name(filename) == filename
+
+
+@pytest.mark.parametrize(
+    "filename",
+    ["", ".sh", "a", "../a.sh", "a/b.sh", "a\\b.sh", ".a.sh", "-a.sh", "a.sh\n", "a b.sh", "a.SH",
+     "index.json", "a" * 300 + ".sh", "\x00.sh", "a\u0660.sh"],
+)  # fmt: skip
+def test_a_hostile_installer_name_is_refused(filename: str) -> None:
+    with pytest.raises(NameRefusedError, match="it is left out"):
+        check_installer_name(filename)

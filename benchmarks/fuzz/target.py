@@ -1,0 +1,85 @@
+"""What can be fuzzed: a parser, what must hold of what it accepts, and its corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.fuzz.mutation import HTML_TOKENS, JSON_TOKENS
+from syncer.errors import IndexRejectedError, ListingRejectedError
+from syncer.installers import checksums, files_json, table
+from syncer.installers.choice import Choice
+from syncer.installers.listing import Listing
+from syncer.installers.plan import plan
+from syncer.plan import plan_subdir
+from syncer.repodata import parse
+from volume.installers import Installer
+from volume.installers import files_json as text_of
+from volume.names import check_installer_name
+
+_CORPORA = Path(__file__).resolve().parents[2] / "tests" / "corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One parser. ``exercise`` returns whether a document was accepted; any other exception than
+    a rejection is a finding."""
+
+    name: str
+    exercise: Callable[[bytes], bool]
+    tokens: Sequence[bytes]
+    filename: str
+
+    @property
+    def corpus(self) -> Path:
+        return _CORPORA / self.name
+
+
+def exercise_repodata(data: bytes) -> bool:
+    """Read and plan a repodata.json."""
+    try:
+        index = parse(data, "linux-64")
+    except IndexRejectedError:
+        return False
+    plan_subdir(index, {})
+    return True
+
+
+def exercise_listing(data: bytes) -> bool:
+    """Read a listing of installers in every way, plan from it, and check what came out."""
+    accepted = False
+    for read in (files_json.parse, table.parse):
+        try:
+            listing = read(data, "here")
+        except ListingRejectedError:
+            continue
+        accepted = True
+        _check(listing)
+    try:
+        checksums.parse(data, "Miniforge3-Linux-x86_64.sh", "here")
+    except ListingRejectedError:
+        return accepted
+    return True
+
+
+def _check(listing: Listing) -> None:
+    choice = Choice(("linux-64", "win-64", "osx-arm64"))
+    planned = plan(listing, choice, {})
+    names = [row.filename for row in listing.installers]
+    assert len(set(names)) == len(names)
+    for row in listing.installers:
+        check_installer_name(row.filename)
+        assert (row.sha256 or row.md5) and row.about >= 0
+        assert row.sha256 is None or len(row.sha256) == 64
+        # What is listed can be published again.
+        installer = Installer(row.filename, "0" * 64, "0" * 32, row.size or 1, row.mtime or 0.0)
+        text_of({row.filename: installer})
+    wanted = {row.filename for group in planned.downloads for row in group}
+    assert wanted <= set(names)
+
+
+TARGETS = (
+    Target("repodata", exercise_repodata, JSON_TOKENS, "a-1-0.conda"),
+    Target("listing", exercise_listing, HTML_TOKENS, "Miniconda3-latest-Linux-x86_64.sh"),
+)

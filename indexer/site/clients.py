@@ -1,0 +1,128 @@
+"""Ready client configuration for the channels that are here. Pure.
+
+The address is a placeholder, which the web server replaces by the name that the client used.
+Community channels are below ``/cloud``, Anaconda's own below ``/pkgs``, as on public mirrors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+ADDRESS = "http://mirror.invalid"
+
+CONDARC_PLACE = ".conda/condarc.d/conda-lan-mirror.yml"
+"""Where the set-up puts conda's configuration: a file of its own, which conda and mamba read beside
+what the user has, and which no other tool writes. Relative to the home folder."""
+
+# What clients have in their files and specs; rewritten there, never contacted from here.
+_COMMUNITY_URL = "https://conda.anaconda.org"
+_PKGS_URL = "https://repo.anaconda.com/pkgs"
+
+_DEFAULTS = ("pkgs/main", "pkgs/r", "pkgs/msys2")
+_PREFERRED = "conda-forge"
+
+
+def url_path(channel: str) -> str:
+    """A channel's path on this mirror."""
+    return f"/{channel}" if channel.startswith("pkgs/") else f"/cloud/{channel}"
+
+
+def first_channels(channels: Sequence[str]) -> list[str]:
+    """What a client searches without being told: conda-forge, else what there is."""
+    community = [name for name in channels if not name.startswith("pkgs/") and "/" not in name]
+    first = [_PREFERRED] if _PREFERRED in community else community[:1]
+    return first + (["defaults"] if _defaults(channels) else [])
+
+
+def searched(channels: Sequence[str]) -> list[str]:
+    """The mirrored channels behind ``first_channels``, in order."""
+    found: list[str] = []
+    for name in first_channels(channels):
+        found += _defaults(channels) if name == "defaults" else [name]
+    return found
+
+
+def ranked(channels: Sequence[str]) -> list[str]:
+    """All channels, those first that clients search first."""
+    return list(dict.fromkeys([*searched(channels), *channels]))
+
+
+def channel_word(channel: str, first: Sequence[str]) -> str | None:
+    """What to say to conda's ``-c`` for this channel; None if it is searched anyway."""
+    is_default = channel in _DEFAULTS and "defaults" in first
+    return None if channel in first or is_default else channel
+
+
+def _defaults(channels: Sequence[str]) -> list[str]:
+    return [name for name in _DEFAULTS if name in channels]
+
+
+def condarc(channels: Sequence[str], *, with_channels: bool = True) -> str:
+    """For a file below ``~/.conda/condarc.d`` or ``/etc/conda/condarc.d``; conda and mamba read it.
+
+    Without ``with_channels`` the user's own list of channels stays what it is.
+    """
+    lines = [f"# {ADDRESS}/condarc"]
+    if with_channels:
+        lines.append(f"channels: [{', '.join(first_channels(channels))}]")
+    others = [name for name in channels if name not in searched(channels)]
+    if others:
+        lines.append(f"# also here: {', '.join(others)}")
+    if _defaults(channels):
+        lines.append("default_channels:")
+        lines += [f"  - {ADDRESS}/{name}" for name in _defaults(channels)]
+    lines += [
+        f"channel_alias: {ADDRESS}/cloud",
+        "migrated_channel_aliases:",
+        f"  - {_COMMUNITY_URL}",
+    ]
+    pkgs = [name for name in channels if name.startswith("pkgs/")]
+    if pkgs:
+        lines.append("custom_channels:")
+        lines += [f"  {name}: {ADDRESS}" for name in pkgs]
+    lines.append("show_channel_urls: true")
+    lines.append("# over https, with a CA of your own: ssl_verify: /path/to/ca.pem")
+    return "\n".join(lines) + "\n"
+
+
+def mambarc(channels: Sequence[str]) -> str:
+    """For ~/.mambarc, beside the condarc: saves mamba two questions per command."""
+    lines = [
+        f"# {ADDRESS}/mambarc",
+        "# Optional, beside the condarc: its lines belong into ~/.mambarc",
+        "repodata_shards_ttl: 3600",
+    ]
+    if channels:
+        lines.append("repodata_has_zst:")
+        lines += [f"  - {ADDRESS}{url_path(name)}" for name in channels]
+    return "\n".join(lines) + "\n"
+
+
+def pixi(channels: Sequence[str]) -> str:
+    """For ~/.pixi/config.toml: URLs in manifests and lock files stay upstream's."""
+    quoted = ", ".join(f'"{name}"' for name in _pixi_first(channels))
+    return f"# {ADDRESS}/pixi.toml\ndefault-channels = [{quoted}]\n\n{pixi_mirrors(channels)}"
+
+
+def _pixi_first(channels: Sequence[str]) -> list[str]:
+    """What pixi searches; it knows no `defaults`: written out if there is nothing else."""
+    first = [name for name in first_channels(channels) if name != "defaults"]
+    return first or [_pixi_channel(name) for name in _defaults(channels)]
+
+
+def _pixi_channel(channel: str) -> str:
+    return f"{_PKGS_URL}{channel.removeprefix('pkgs')}" if channel.startswith("pkgs/") else channel
+
+
+def pixi_channel_word(channel: str, channels: Sequence[str]) -> str | None:
+    """How a pixi workspace names this channel; None if it is searched anyway."""
+    word = _pixi_channel(channel)
+    return None if word in _pixi_first(channels) else word
+
+
+def pixi_mirrors(channels: Sequence[str]) -> str:
+    """The part of pixi's configuration that can stand at the end of any."""
+    lines = ["[mirrors]", f'"{_COMMUNITY_URL}" = ["{ADDRESS}/cloud"]']
+    if any(name.startswith("pkgs/") for name in channels):
+        lines.append(f'"{_PKGS_URL}" = ["{ADDRESS}/pkgs"]')
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,111 @@
+"""Looks at the volumes for what the site shows. Reads only, and never waits for a lock.
+
+What can't be read is left out here: whoever works with it reports it, and the rest is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from indexer import hold, report
+from indexer.channels import discover
+from indexer.index import Volumes
+from indexer.report import ChannelReport
+from indexer.site import clients
+from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
+from indexer.site.search import Search
+from volume import documents, generations, installers
+from volume.errors import StateError
+from volume.generations import Generation
+from volume.layout import State
+
+
+def published(volumes: Volumes) -> dict[str, Generation]:
+    """What is published, by channel.
+
+    Raises:
+        VolumeError: the mirror volume can't be read.
+    """
+    found: dict[str, Generation] = {}
+    for name in discover(volumes.mirror, volumes.state):
+        with contextlib.suppress(StateError):
+            generation = generations.published(volumes.mirror, volumes.state, name)
+            if generation is not None:
+                found[name] = generation
+    return found
+
+
+def site(
+    volumes: Volumes,
+    channels: Mapping[str, Generation],
+    search: Mapping[str, Search],
+    *,
+    next_report_seconds: float | None,
+) -> Site:
+    """Everything that the site shows."""
+    reports: dict[str, ChannelReport] = {}
+    with contextlib.suppress(StateError):
+        reports = report.read(volumes.state)
+    return Site(
+        written=volumes.clock(),
+        channels=tuple(
+            _channel(volumes.state, name, generation, reports.get(name), search.get(name))
+            for name, generation in channels.items()
+        ),
+        installers=tuple(_installers(volumes)),
+        sync=_sync(volumes.state),
+        next_report_seconds=next_report_seconds,
+    )
+
+
+def _channel(
+    state: State,
+    name: str,
+    generation: Generation,
+    known: ChannelReport | None,
+    search: Search | None,
+) -> Channel:
+    is_held = False
+    with contextlib.suppress(StateError):
+        is_held = hold.read(state, name) is not None
+    return Channel(
+        name=name,
+        path=clients.url_path(name),
+        generation=generation,
+        is_held=is_held,
+        status=known.status if known else "success",
+        error=known.error if known else None,
+        upstream=_upstream(state, name, generation),
+        names=search.names if search else 0,
+        example=search.example if search else None,
+    )
+
+
+def _upstream(state: State, channel: str, generation: Generation) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for subdir in generation.subdirs:
+        with contextlib.suppress(StateError, TypeError, ValueError, OverflowError):
+            document = documents.read(state.upstream_index(channel, subdir)) or {}
+            found[subdir] = parsedate_to_datetime(document.get("last_modified") or "").timestamp()
+    return found
+
+
+def _installers(volumes: Volumes) -> list[Installers]:
+    found: list[Installers] = []
+    for kind in installers.KINDS:
+        with contextlib.suppress(StateError):  # the next sync writes it again
+            present = installers.read(volumes.mirror, kind).values()
+            if present:
+                found.append(Installers(kind, len(present), sum(one.size for one in present)))
+    return found
+
+
+def _sync(state: State) -> Sync | None:
+    try:
+        reported = state.sync_run.stat().st_mtime
+        document = documents.read(state.sync_run)
+    except (OSError, StateError):
+        return None  # never ran, or of a newer syncer: the page does without
+    return sync_of(document, reported) if document is not None else None

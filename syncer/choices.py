@@ -1,0 +1,230 @@
+"""What is selected of each channel in one run: policies and environments meet upstream's records.
+
+An environment may span channels, so choosing for one channel may look at the indexes of others.
+Guaranteed: what an environment needs is worked out once for the same indexes, and ``fingerprint``
+changes whenever a choice may.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from syncer.cooldown import Listed
+from syncer.locked import Standing, compare
+from syncer.needs import Needs, needs_of
+from syncer.offer import Offer, Offers
+from syncer.policy import Environment
+from syncer.selection import spec_file
+from syncer.selection.choice import Selected
+from syncer.selection.filename import unlisted
+from syncer.selection.record import facts
+from syncer.selection.request import Locked, Request
+from syncer.selection.select import Present, Selector
+from syncer.settings import Settings
+from volume.layout import State
+from volume.ledger import Known, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """An environment, and what its files ask for."""
+
+    environment: Environment
+    requests: tuple[Request, ...]
+
+
+class Choices:
+    """Chooses for every channel of a run.
+
+    Raises:
+        ConfigError: a spec file can't be read or understood.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: State,
+        offers: Offers,
+        *,
+        approved: Collection[str] = (),
+        now: Callable[[], float],
+        writes: bool,
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._offers = offers
+        self._approved = tuple(approved)
+        self._now = now
+        self._writes = writes
+        self.demands = read_demands(settings)
+        self._needs: dict[str, tuple[str, Needs]] = {}
+        self._selectors: dict[str, tuple[str, Selector]] = {}
+
+    def notes(self, channel: str) -> list[str]:
+        """What in spec files a person may expect, and the mirror can't have; said once."""
+        return [
+            note
+            for demand in self.demands
+            if demand.environment.channels[0] == channel
+            for request in demand.requests
+            for note in request.notes
+        ]
+
+    def fingerprint(self, channel: str) -> str:
+        """Changes when what is chosen of a channel may, but for the channel's own offer.
+
+        Raises:
+            UpstreamError: a channel that shares an environment with it can't be asked.
+        """
+        parts = [self._settings.policy(channel).fingerprint, *self._approved]
+        for demand in self.demands:
+            if channel in demand.environment.channels:
+                parts.append(repr(demand))
+                for peer in demand.environment.channels:
+                    if peer != channel:
+                        parts.append(self._settings.policy(peer).fingerprint)
+                        parts.append(self._offers.of(peer).digest)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def choose(self, channel: str, present: Present) -> Selected:
+        """What is selected of a channel, by subdir.
+
+        Args:
+            present: what is committed of it, by subdir and filename.
+
+        Raises:
+            UpstreamError: an index can't be had or trusted.
+            NoSolutionError: an environment that is to be solved has no solution.
+        """
+        selector = self._selector(channel, present)
+        needed: dict[str, dict[str, str]] = {}
+        missing: list[str] = []
+        for demand in self.demands:
+            if channel in demand.environment.channels:
+                needs = self._needs_of(demand)
+                missing += needs.missing
+                for (of, subdir, filename), why in needs.wanted.items():
+                    if of == channel:
+                        needed.setdefault(subdir, {}).setdefault(filename, why)
+        selected = selector.select(needed)
+        return replace(selected, warnings=(*selected.warnings, *dict.fromkeys(missing)))
+
+    def locked(self, channel: str) -> list[Locked]:
+        """What lock files name of a channel."""
+        return [
+            locked
+            for demand in self.demands
+            for request in demand.requests
+            for locked in request.locked
+            if locked.channel == channel
+        ]
+
+    def standing(self, channel: str) -> Standing:
+        """How what lock files name of a channel stands to what upstream lists of it.
+
+        Raises:
+            UpstreamError: an index can't be had or trusted.
+        """
+        locked = self.locked(channel)
+        names = {(one.subdir, one.filename) for one in locked}
+        indexes = self._offers.of(channel).indexes if locked else {}
+        listed = {
+            (subdir, entry.filename): facts(entry)
+            for subdir, index in indexes.items()
+            for entry in index.entries
+            if (subdir, entry.filename) in names
+        }
+        standing = compare(locked, listed)
+        allowed = tuple(one for one in standing.unlisted if not self._is_barred(one))
+        return replace(standing, unlisted=allowed)
+
+    def _is_barred(self, locked: Locked) -> bool:
+        """Whether deny or exclude forbid what a lock file names; they win over it."""
+        known = Known(locked.size or 0, locked.sha256 or "", b"", locked.md5)
+        candidate = unlisted(locked.channel, locked.subdir, locked.filename, known)
+        return candidate is None or self._selector(locked.channel).bars(candidate)
+
+    def _needs_of(self, demand: Demand) -> Needs:
+        environment = demand.environment
+        digest = "\n".join(self._offers.of(peer).digest for peer in environment.channels)
+        known = self._needs.get(environment.name)
+        if known is None or known[0] != digest:
+            selectors = [self._selector(channel) for channel in environment.channels]
+            permitted = [one for selector in selectors for one in selector.permitted()]
+            lockable = (one for each in selectors for one in each.permitted(with_twins=True))
+            known = (digest, needs_of(environment, demand.requests, permitted, lockable))
+            self._needs[environment.name] = known
+        return known[1]
+
+    def release(self, channel: str) -> None:
+        """Free what was worked out of a channel, unless others may still ask for it."""
+        if not any(
+            channel in environment.channels and len(environment.channels) > 1
+            for environment in self._settings.environments
+        ):
+            self._selectors.pop(channel, None)
+            self._offers.of(channel).release()
+
+    def _selector(self, channel: str, present: Present | None = None) -> Selector:
+        offer = self._offers.of(channel)
+        known = self._selectors.get(channel)
+        if known is not None and known[0] == offer.digest:
+            return known[1]
+        policy = self._settings.policy(channel)
+        selector = Selector(
+            policy,
+            channel,
+            offer.indexes,
+            now=self._now(),
+            present=self._present(channel, offer) if present is None else present,
+            first_seen=self._first_seen(channel, offer) if policy.cooldown_days else {},
+            approved=self._approved,
+            only_needed=any(
+                channel in environment.channels for environment in self._settings.environments
+            ),
+        )
+        self._selectors[channel] = (offer.digest, selector)
+        return selector
+
+    def _present(self, channel: str, offer: Offer) -> Present:
+        ledger = Ledger.read(self._state.ledger(channel))
+        if ledger is None:
+            return {}
+        with ledger:
+            return {subdir: ledger.known(subdir) for subdir in offer.indexes}
+
+    def _first_seen(self, channel: str, offer: Offer) -> dict[tuple[str, str], float]:
+        listed = Listed(self._state.listed(channel))
+        found: dict[tuple[str, str], float] = {}
+        for subdir, index in offer.indexes.items():
+            contents = {
+                entry.filename: (read := facts(entry)).sha256 or read.md5 or ""
+                for entry in index.entries
+            }
+            seen = listed.first_seen(subdir, contents, now=self._now(), writes=self._writes)
+            found.update(((subdir, filename), moment) for filename, moment in seen.items())
+        return found
+
+
+def read_demands(settings: Settings) -> tuple[Demand, ...]:
+    """The environments with their files.
+
+    Raises:
+        ConfigError: a file can't be read or understood.
+    """
+    channels = {channel: settings.channel_urls(channel) for channel in settings.channels}
+    return tuple(
+        Demand(
+            environment,
+            tuple(
+                spec_file.read(
+                    Path(settings.config_dir), environment.spec_files,
+                    subdirs=environment.subdirs, channels=channels,
+                )
+            ),
+        )
+        for environment in settings.environments
+    )  # fmt: skip

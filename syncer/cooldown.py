@@ -1,0 +1,100 @@
+"""When upstream first listed what it lists: what a cooldown counts from.
+
+A record's own timestamp is in the hands of whoever built it. So from the first look on, every name
+and content that appears is noted with the moment at which it did; what was there at the first look
+has only its record's word.
+
+Guaranteed: content that vanishes and comes back counts as new. Not guaranteed: a memory that is
+lost or damaged begins again with a first look.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from volume import database
+from volume.files import make_directory, unlink, volume_error
+
+_LOG = logging.getLogger(__name__)
+_TABLES = """
+CREATE TABLE IF NOT EXISTS listed (
+    subdir TEXT NOT NULL, filename TEXT NOT NULL, content TEXT NOT NULL, moment REAL NOT NULL,
+    PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS looked (subdir TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Listed:
+    """What one channel's upstream listed, and since when."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def first_seen(
+        self, subdir: str, contents: Mapping[str, str], *, now: float, writes: bool
+    ) -> dict[str, float]:
+        """Note what upstream lists now; return when each filename's content appeared.
+
+        Filenames that were there at the first look are not in the answer.
+
+        Args:
+            contents: a hash of the content by filename.
+            now: seconds since the epoch.
+            writes: whether to note it; a dry run does not.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        if not writes and not self._path.exists():
+            return {}
+        try:
+            return self._look(subdir, contents, now, writes=writes)
+        except sqlite3.DatabaseError as error:
+            _LOG.warning("%s is damaged (%s): the cooldown begins anew", self._path, error)
+            unlink(self._path)
+            return self._look(subdir, contents, now, writes=True) if writes else {}
+
+    def _look(
+        self, subdir: str, contents: Mapping[str, str], now: float, *, writes: bool
+    ) -> dict[str, float]:
+        make_directory(self._path.parent)
+        try:
+            connection = sqlite3.connect(self._path, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise volume_error(OSError(str(error)), "open", self._path) from error
+        with contextlib.closing(connection):
+            connection.executescript(_TABLES)
+            known = {
+                row[0]: (row[1], row[2])
+                for row in connection.execute(
+                    "SELECT filename, content, moment FROM listed WHERE subdir = ?", (subdir,)
+                )
+            }
+            looked = connection.execute("SELECT 1 FROM looked WHERE subdir = ?", (subdir,))
+            moment = now if looked.fetchone() else 0.0
+            appeared = [
+                (subdir, filename, content, moment)
+                for filename, content in contents.items()
+                if known.get(filename, (None,))[0] != content
+            ]
+            gone = [(subdir, filename) for filename in known.keys() - contents.keys()]
+            if writes and (appeared or gone or not moment):
+                with database.transaction(connection, "cooldown", self._path):
+                    connection.executemany(
+                        "DELETE FROM listed WHERE subdir = ? AND filename = ?", gone
+                    )
+                    connection.executemany(
+                        "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", appeared
+                    )
+                    connection.execute("INSERT OR REPLACE INTO looked VALUES (?)", (subdir,))
+        seen = {
+            filename: since
+            for filename, (content, since) in known.items()
+            if since and contents.get(filename) == content
+        }
+        seen.update((filename, moment) for _, filename, _, moment in appeared if moment)
+        return seen

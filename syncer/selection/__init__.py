@@ -1,0 +1,1 @@
+"""Which artifacts the mirror wants, and why: policies applied to records. Pure."""

@@ -1,0 +1,237 @@
+"""One channel at its upstreams: each index from the first that has a usable one.
+
+The body of each index is kept on the state volume as it was sent, with its validators. So an
+unchanged upstream costs one request for each subdir, and a run that has to look again (after a
+failure, or because the selection changed) does not download it again.
+
+Guaranteed: an index that is cut, malformed, or older than the remembered one is rejected, and what
+is remembered stays. Older is: an earlier Last-Modified from the same upstream (a stale proxy or CDN
+edge); by its content from another one that is configured (``age``). An upstream that a person
+exchanged for another is taken as it is, with a warning if it is older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from syncer import repodata
+from syncer.errors import IndexRejectedError, ManyUpstreamsError, UpstreamError, says_absent
+from syncer.repodata import Index
+from syncer.upstream import age, location, shards
+from syncer.upstream.body import decompress
+from syncer.upstream.fetched import Fetched, origin_of
+from syncer.upstream.memory import Memory, Remembered
+from syncer.upstream.monolithic import Monolithic
+from syncer.upstream.reader import Reader
+from syncer.upstream.sharded import Sharded
+from volume.errors import MirrorError
+
+Names = Callable[[str], bool]
+
+# A selection of fewer shards than this is read by shards: a few hundred small requests cost about
+# as much as one large index.
+FEW_SHARDS = 200
+
+
+class ChannelUpstream:
+    """One channel at its base URLs, best first, and what we remember of it under ``memory``."""
+
+    def __init__(
+        self, reader: Reader, bases: Sequence[str], memory: Path, warn: Callable[[str], None]
+    ) -> None:
+        self._reader = reader
+        self._bases = tuple(base.rstrip("/") for base in bases)
+        self._memory = Memory(memory)
+        self._warn = warn
+        self._monolithic = Monolithic(reader, self._memory)
+        self._sharded = Sharded(reader, self._memory, self._bases)
+
+    @property
+    def shown(self) -> str:
+        """The channel's addresses, for people: without credentials."""
+        return " and ".join(map(origin_of, self._bases))
+
+    @property
+    def said(self) -> str:
+        """What the upstreams said that have no index, for people."""
+        said = self._monolithic.said
+        if len(said) == 1:
+            return "; ".join(said.values())
+        return "; ".join(f"{origin}: {answer}" for origin, answer in said.items())
+
+    def fetch_index(self, subdir: str, names: Names | None = None) -> Fetched | None:
+        """The subdir's index from the first upstream that has a usable one, or None if none has.
+
+        Args:
+            names: package names that may be wanted; None means all. The index may then lack
+                records of other names, if the upstream has shards and few are wanted.
+
+        Raises:
+            UpstreamError: it can't be had, or is older than the remembered one.
+        """
+        errors: list[MirrorError] = []
+        problems: list[str] = []
+        for base in self._order():
+            try:
+                found = self._ask(base, subdir, names)
+            except UpstreamError as error:
+                errors.append(error)
+                problems.append(str(error))
+                continue
+            if found is not None:
+                for problem in problems:
+                    self._warn(f"{subdir}: going on with {origin_of(base)}, because {problem}")
+                return found
+            said = self._monolithic.said.get(origin_of(base), "has no index")
+            problems.append(f"{origin_of(base)} {said}")
+        if errors:
+            raise errors[0] if len(errors) == 1 else ManyUpstreamsError(errors)
+        return None
+
+    def _order(self) -> Sequence[str]:
+        return self._reader.reachability.order(self._bases)
+
+    def _ask(self, base: str, subdir: str, names: Names | None) -> Fetched | None:
+        offer = self._sharded.offer(base, subdir) if names is not None else None
+        if offer is not None and len(offer.index.selected(names)) < FEW_SHARDS:
+            return self._judged(self._sharded.fetch(offer, names), subdir, names)
+        found = self._monolithic.fetch(base, subdir)
+        if found is None:
+            offer = offer or self._sharded.offer(base, subdir)
+            if offer is not None:
+                found = self._sharded.fetch(offer, names)
+        return self._judged(found, subdir, names) if found is not None else None
+
+    def _judged(self, found: Fetched, subdir: str, names: Names | None) -> Fetched:
+        """The same, if it may take the place of what is remembered.
+
+        Raises:
+            IndexRejectedError: it may not.
+        """
+        if found.index is None:
+            return found
+        location.folder_url(found.base, subdir, found.index.base_url)
+        known = self._memory.find(f"{subdir}.index")
+        if known is not None and (problem := self._problem(found, known, subdir, names)):
+            raise IndexRejectedError(problem)
+        return found
+
+    def _problem(
+        self, found: Fetched, known: Remembered, subdir: str, names: Names | None
+    ) -> str | None:
+        index = found.index
+        is_same = known.origin == found.origin
+        is_dated_before = _is_before(found, known)
+        where = f"{found.origin}/{subdir}/{found.name}"
+        if is_same and is_dated_before is not None:
+            if not is_dated_before:
+                return None
+            return (
+                f"{where} is of {found.last_modified}, older than the"
+                f" {known.validators.last_modified} that we have: a stale proxy or mirror. The"
+                " published index stays; it heals when upstream does"
+            )
+        ours = self._remembered_index(known, subdir, names)
+        if index is None or ours is None:
+            return None
+        both = self._sharded.covered(known, subdir, names)
+        is_older = age.is_older(index, ours, from_other=not is_same, names=both) or (
+            not is_same and bool(is_dated_before) and not age.lists_more(index, ours)
+        )
+        if not is_older:
+            return None
+        message = (
+            f"{where} is older than the index that we have from {known.origin}: it lacks records"
+            " that are there, or has an older date and nothing new"
+        )
+        if known.origin not in map(origin_of, self._bases):
+            self._warn(f"{message}. It is taken, because {known.origin} is not configured any more")
+            return None
+        return f"{message}. The published index stays; it heals when this upstream catches up"
+
+    def _remembered_index(
+        self, known: Remembered, subdir: str, names: Names | None
+    ) -> Index | None:
+        """What is remembered, parsed; None if it was damaged: then there is nothing to compare."""
+        try:
+            if known.variant == shards.INDEX:
+                return self._sharded.remembered(known, subdir, names)
+            content = decompress(
+                self._memory.body(f"{subdir}.index", known), known.variant, "what is remembered"
+            )
+            return repodata.parse(content, subdir)
+        except IndexRejectedError:
+            return None
+
+    def index(self, fetched: Fetched, subdir: str) -> Index:
+        """The fetched index, parsed.
+
+        Raises:
+            UpstreamError: it is damaged, or a shard of it can't be had.
+        """
+        if fetched.index is not None:
+            return fetched.index
+        if fetched.name == shards.INDEX:
+            return self._sharded.index(fetched, subdir)
+        return repodata.parse(self.content(fetched, f"{subdir}.index"), subdir)
+
+    def artifact_urls(self, fetched: Fetched, index: Index, filename: str) -> tuple[str, ...]:
+        """Every URL of an artifact of this index, best first.
+
+        Raises:
+            IndexRejectedError: upstream's word on it leads where we don't go.
+        """
+        return location.artifact_urls(
+            self._bases, fetched.base, index.subdir, filename, index.base_url
+        )
+
+    def fetch_optional(self, path: str, name: str) -> Fetched | None:
+        """A document that channels need not have, such as ``channeldata.json``.
+
+        None if an upstream says that there is none, and no other one has it.
+
+        Raises:
+            UpstreamError: no upstream answers.
+        """
+        errors: list[MirrorError] = []
+        is_absent = False
+        for base in self._order():
+            try:
+                return self._monolithic.document(base, path, name)
+            except UpstreamError as error:
+                is_absent |= says_absent(error)
+                errors.append(error)
+        if is_absent or not errors:
+            return None
+        raise errors[0] if len(errors) == 1 else ManyUpstreamsError(errors)
+
+    def content(self, fetched: Fetched, name: str) -> bytes | bytearray:
+        """The uncompressed content of a fetched document.
+
+        Raises:
+            IndexRejectedError: it is cut or damaged.
+        """
+        return self._monolithic.content(fetched, name)
+
+    def remember(self, fetched: Fetched, name: str) -> None:
+        """Keep a document's body and validators for the next run.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        if fetched.document is not None:
+            self._memory.keep(name, fetched.remembered, fetched.document.body)
+        if name.endswith(".index"):
+            self._sharded.remember(fetched, name.removesuffix(".index"))
+
+
+def _is_before(found: Fetched, known: Remembered) -> bool | None:
+    """Whether a document is dated before the remembered one; None if that can't be said."""
+    try:
+        return parsedate_to_datetime(found.last_modified or "") < parsedate_to_datetime(
+            known.validators.last_modified or ""
+        )
+    except (ValueError, TypeError):
+        return None

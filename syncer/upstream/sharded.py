@@ -1,0 +1,176 @@
+"""Sharded repodata of one upstream (CEP 16): a shard index, and the shards that are wanted of it.
+
+Shards are content-addressed. One that we have is never fetched again, and one that an upstream
+can't deliver intact may come from any other that has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from syncer import repodata
+from syncer.errors import UpstreamError, says_absent
+from syncer.fetch import Document, Validators
+from syncer.repodata import Index
+from syncer.upstream import location, shards
+from syncer.upstream.body import decompress
+from syncer.upstream.body import digest as digest_of
+from syncer.upstream.fetched import Fetched, origin_of
+from syncer.upstream.memory import Memory, Remembered
+from syncer.upstream.reader import Reader
+from syncer.upstream.shards import ShardIndex
+
+Names = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A shard index, as one upstream has it; ``document`` is None if it is the remembered one."""
+
+    base: str
+    subdir: str
+    index: ShardIndex
+    document: Document | None
+
+
+class Sharded:
+    """Reads sharded indexes of a channel."""
+
+    def __init__(self, reader: Reader, memory: Memory, bases: Sequence[str]) -> None:
+        self._reader = reader
+        self._memory = memory
+        self._bases = bases
+
+    def offer(self, base: str, subdir: str) -> Offer | None:
+        """The shard index of an upstream, or None if it has none.
+
+        Raises:
+            UpstreamError: it can't be had or understood.
+        """
+        known = self._memory.find(f"{subdir}.index")
+        if known and (known.variant, known.origin) != (shards.INDEX, origin_of(base)):
+            known = None
+        url = f"{base}/{subdir}/{shards.INDEX}"
+        try:
+            document = self._reader.document(url, known.validators if known else Validators())
+        except UpstreamError as error:
+            if says_absent(error):
+                return None
+            raise
+        if document is not None:
+            return Offer(base, subdir, _understand(document.body, origin_of(url)), document)
+        body = self._memory.body(f"{subdir}.index", known) if known else b""
+        return Offer(base, subdir, _understand(body, origin_of(url)), None)
+
+    def fetch(self, offer: Offer, names: Names | None) -> Fetched:
+        """The index of the selected names, parsed if it is new.
+
+        Raises:
+            UpstreamError: a shard can't be had.
+        """
+        selected = offer.index.selected(names)
+        found = Fetched(
+            shards.INDEX,
+            offer.base,
+            digest_of(offer.index.signature(selected)),
+            offer.document,
+            selected=tuple(selected.items()),
+        )
+        known = self._memory.find(f"{offer.subdir}.index")
+        if known is not None and known.digest == found.digest:
+            return found
+        index, fresh = self._read(offer, selected)
+        return replace(found, index=index, fresh=fresh)
+
+    def index(self, fetched: Fetched, subdir: str) -> Index:
+        """A fetched index, parsed.
+
+        Raises:
+            UpstreamError: a shard can't be had.
+        """
+        url = f"{fetched.base}/{subdir}/{shards.INDEX}"
+        if fetched.document is not None:
+            body = fetched.document.body
+        else:
+            known = self._memory.find(f"{subdir}.index")
+            body = self._memory.body(f"{subdir}.index", known) if known else b""
+        offer = Offer(fetched.base, subdir, _understand(body, origin_of(url)), fetched.document)
+        return self._read(offer, dict(fetched.selected), dict(fetched.fresh))[0]
+
+    def _read(
+        self, offer: Offer, selected: Mapping[str, str], here: Mapping[str, bytes] | None = None
+    ) -> tuple[Index, tuple[tuple[str, bytes], ...]]:
+        """The index, and the shards that were not remembered, by hash."""
+        subdir = offer.subdir
+        here = here or {}
+        have = {
+            sha256: here.get(sha256) or self._memory.shard(subdir, sha256)
+            for sha256 in selected.values()
+        }
+        missing = {
+            sha256: self._urls(offer, sha256) for sha256, data in have.items() if data is None
+        }
+        fresh = tuple(self._reader.shards(missing)) if missing else ()
+        have.update(fresh)
+        where = f"{origin_of(offer.base)}/{subdir}"
+        bodies = (have[sha256] or b"" for sha256 in selected.values())
+        return _assembled(offer.index, bodies, subdir, where), fresh
+
+    def _urls(self, offer: Offer, sha256: str) -> tuple[str, ...]:
+        """Where a shard may be: where the index says, and at the same place of other upstreams."""
+        relative = offer.index.shards_base_url
+        folders = [location.folder_url(offer.base, offer.subdir, relative, key="shards_base_url")]
+        is_elsewhere = relative is not None and "//" in relative
+        folders += [
+            location.folder_url(base, offer.subdir, None if is_elsewhere else relative)
+            for base in self._bases
+            if base != offer.base
+        ]
+        return tuple(dict.fromkeys(f"{folder}{sha256}{shards.SUFFIX}" for folder in folders))
+
+    # -- what is remembered ----------------------------------------------------------------------
+
+    def remembered(self, known: Remembered, subdir: str, names: Names | None) -> Index:
+        """The remembered index, as far as its shards are here.
+
+        Raises:
+            IndexRejectedError: it was damaged.
+        """
+        index = _understand(self._memory.body(f"{subdir}.index", known), known.origin)
+        here = (self._memory.shard(subdir, sha256) for sha256 in index.selected(names).values())
+        bodies = [data for data in here if data is not None]
+        return _assembled(index, bodies, subdir, known.origin)
+
+    def covered(self, known: Remembered, subdir: str, names: Names | None) -> Names | None:
+        """The names that ``remembered`` speaks of, and that are wanted now; None means all."""
+        if known.variant != shards.INDEX:
+            return names
+        index = _understand(self._memory.body(f"{subdir}.index", known), known.origin)
+        found = {
+            name
+            for name, sha256 in index.selected(names).items()
+            if self._memory.has_shard(subdir, sha256)
+        }
+        return found.__contains__
+
+    def remember(self, fetched: Fetched, subdir: str) -> None:
+        """Keep the shards of a fetched index, and no others.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        for sha256, data in fetched.fresh:
+            self._memory.keep_shard(subdir, sha256, data)
+        self._memory.forget_shards(subdir, {sha256 for _, sha256 in fetched.selected})
+
+
+def _understand(body: bytes, where: str) -> ShardIndex:
+    return shards.parse(decompress(body, shards.INDEX, where), where)
+
+
+def _assembled(index: ShardIndex, bodies: Iterable[bytes], subdir: str, where: str) -> Index:
+    contents = (decompress(body, shards.SUFFIX, f"{where}: a shard") for body in bodies)
+    made = shards.assemble(index, contents, where)
+    found = repodata.parse(made.repodata, subdir)
+    return replace(found, run_exports=made.run_exports)

@@ -1,0 +1,13 @@
+"""Spans of time, for people."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """``3725`` -> ``1 h 2 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min {int(seconds % 60)} s"
+    return f"{minutes // 60} h {minutes % 60} min"
