@@ -1,28 +1,62 @@
-"""First sync and no-op sync on loopback, against conda-mirror 0.10.0 and `wget -i` in the same run.
+"""First sync of a channel on loopback, against what else fetches the same files, in the same run.
 
     .venv/bin/python -m benchmarks.first_sync [--packages 2000] [--kib 100] [--rounds 3]
+        [--latency 30] [--http2] [--without curl cp]
 
-Ours verifies sha256 and commits durably; conda-mirror verifies md5; wget verifies nothing. Each
-round runs all of them in turn, so that a slow moment of the machine meets every one; medians and
-the median of the rounds' ratios are printed.
+Ours verifies sha256 and commits durably; conda-mirror 0.10.0 verifies md5; one curl for each file
+(as a shell script does it), ``wget -i`` and ``cp`` verify nothing and leave the bytes in memory.
+``--latency`` puts the upstream that many milliseconds away, ``--http2`` lets it speak HTTP/2 over
+TLS. Each round runs all of them in turn, so that a slow moment of the machine meets every one;
+medians and the median of the rounds' ratios are printed.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.process import Spent, machine, measure, median
 from benchmarks.upstream import SUBDIR, fill, served
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PEER = Path.home() / ".cache/conda-lan-mirror/conda-mirror"
+OURS, IDLE = "ours", "ours, nothing changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One upstream, and an empty folder for one round."""
+
+    url: str
+    upstream: Path
+    folder: Path
+    certificate: Path | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What all contenders get."""
+        trusted = str(self.certificate or "")
+        return {
+            "MIRROR_DIR": str(self.folder / "mirror"), "STATE_DIR": str(self.folder / "state"),
+            "CHANNELS": "bench", "SUBDIRS": SUBDIR, "CONDA_CLOUD_URL": self.url, "MIN_FREE": "0",
+            "REQUESTS_CA_BUNDLE": trusted, "CURL_CA_BUNDLE": trusted,
+        }  # fmt: skip
+
+    def names(self) -> list[str]:
+        """The artifacts."""
+        return sorted(path.name for path in (self.upstream / "bench" / SUBDIR).glob("*.conda"))
+
+    def target(self, name: str) -> Path:
+        """A folder for one contender."""
+        made = self.folder / name
+        made.mkdir(exist_ok=True)
+        return made
 
 
 def install_peer() -> Path:
@@ -35,46 +69,102 @@ def install_peer() -> Path:
     return program
 
 
-def ours(url: str, folder: Path) -> list[str]:
-    os.environ.update(
-        MIRROR_DIR=str(folder / "mirror"),
-        STATE_DIR=str(folder / "state"),
-        CHANNELS="bench",
-        SUBDIRS=SUBDIR,
-        CONDA_CLOUD_URL=url,
-        MIN_FREE="0",
-    )
-    (folder / "mirror").mkdir(exist_ok=True)
+def ours(course: Course) -> list[str]:
+    course.target("mirror")
     return [sys.executable, "-m", "syncer", "--once"]
 
 
-def peer(program: Path, url: str, folder: Path) -> list[str]:
-    target = folder / "conda-mirror"
-    target.mkdir(exist_ok=True)
+def conda_mirror(course: Course) -> list[str]:
     return [
-        str(program), "--upstream-channel", f"{url}/bench", "--platform", SUBDIR,
-        "--target-directory", str(target), "--no-progress",
+        str(PEER / "bin" / "conda-mirror"), "--upstream-channel", f"{course.url}/bench",
+        "--platform", SUBDIR, "--target-directory", str(course.target("conda-mirror")),
+        "--no-progress",
     ]  # fmt: skip
 
 
-def wget(url: str, folder: Path, upstream: Path) -> list[str] | None:
-    if shutil.which("wget") is None:
-        return None
-    listing = folder / "urls"
-    names = sorted(path.name for path in (upstream / "bench" / SUBDIR).glob("*.conda"))
-    listing.write_text("".join(f"{url}/bench/{SUBDIR}/{name}\n" for name in names))
-    (folder / "wget").mkdir(exist_ok=True)
-    return ["wget", "-q", "-i", str(listing), "-P", str(folder / "wget")]
+def curl(course: Course) -> list[str]:
+    """One process a file, as the ancestor did it."""
+    listing = course.folder / "curl.txt"
+    listing.write_text("".join(f"{name}\n" for name in course.names()))
+    script = (
+        f'while read -r name; do curl -sf -o "$1/$name" "{course.url}/bench/{SUBDIR}/$name"'
+        f" || exit 1; done < {listing}"
+    )
+    return ["bash", "-c", script, "bash", str(course.target("curl"))]
 
 
-def seconds(command: list[str]) -> float:
-    """Run a command to its end."""
-    begin = time.perf_counter()
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    elapsed = time.perf_counter() - begin
-    if done.returncode != 0:
-        raise SystemExit(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return elapsed
+def wget(course: Course) -> list[str]:
+    listing = course.folder / "urls.txt"
+    urls = [f"{course.url}/bench/{SUBDIR}/{name}\n" for name in course.names()]
+    listing.write_text("".join(urls))
+    trust = ["--ca-certificate", str(course.certificate)] if course.certificate else []
+    return ["wget", "-q", *trust, "-i", str(listing), "-P", str(course.target("wget"))]
+
+
+def cp(course: Course) -> list[str]:
+    return ["cp", "-r", str(course.upstream / "bench" / SUBDIR), str(course.target("cp"))]
+
+
+CONTENDERS: dict[str, Callable[[Course], list[str]]] = {
+    OURS: ours,
+    IDLE: ours,
+    "conda-mirror": conda_mirror,
+    "conda-mirror, nothing changed": conda_mirror,
+    "curl": curl,
+    "wget": wget,
+    "cp": cp,
+}
+
+
+def run(options: argparse.Namespace) -> dict[str, list[Spent]]:
+    """All rounds; what each contender took."""
+    chosen = {
+        name: make for name, make in CONTENDERS.items()
+        if name.partition(",")[0] not in options.without
+        and (make not in {curl, wget, cp} or shutil.which(name))
+    }  # fmt: skip
+    measured: dict[str, list[Spent]] = {name: [] for name in chosen}
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        upstream = root / "upstream"
+        total = fill(upstream, packages=options.packages, size=options.kib * 1024)
+        print(
+            f"{options.packages:,} artifacts, {total / 1e6:,.0f} MB, {options.latency:g} ms away,"
+            f" HTTP/{2 if options.http2 else 1.1}, {options.rounds} rounds"
+        )
+        certificates = root if options.http2 else None
+        with served(upstream, latency=options.latency, certificates=certificates) as url:
+            for number in range(options.rounds):
+                folder = root / f"round-{number}"
+                folder.mkdir()
+                certificate = root / "certificate.pem" if options.http2 else None
+                course = Course(url, upstream, folder, certificate)
+                for label, make in chosen.items():
+                    command = make(course)
+                    spent = measure(command, folder / "output.txt", course.environment)
+                    measured[label].append(spent)
+                # Nothing is removed between the rounds: for half a minute ext4 is slow to create
+                # files where many were deleted.
+    return measured
+
+
+def show(measured: dict[str, list[Spent]], packages: int) -> None:
+    for label, runs in measured.items():
+        middle = median(runs)
+        low, high = min(run.seconds for run in runs), max(run.seconds for run in runs)
+        rate = "" if "nothing" in label else f"{packages / middle.seconds:8,.0f} files/s"
+        print(
+            f"{label:30} {middle.seconds:7.2f} s ({low:.2f} to {high:.2f}), CPU {middle.cpu:.2f} s,"
+            f" peak {middle.peak:4.0f} MB {rate}"
+        )
+    for label, runs in measured.items():
+        mine = measured[IDLE if "nothing" in label else OURS]
+        if runs is not mine:
+            pairs = list(zip(runs, mine, strict=True))
+            ratio = statistics.median(theirs.seconds / own.seconds for theirs, own in pairs)
+            cpu = statistics.median(theirs.cpu / own.cpu for theirs, own in pairs)
+            print(f"ours is {ratio:.2f} x as fast as {label}, with 1/{cpu:.2f} of its CPU seconds")
 
 
 def main() -> None:
@@ -82,41 +172,14 @@ def main() -> None:
     parser.add_argument("--packages", type=int, default=2000)
     parser.add_argument("--kib", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--latency", type=float, default=0.0, help="milliseconds a round trip")
+    parser.add_argument("--http2", action="store_true", help="HTTP/2 over TLS")
+    parser.add_argument("--without", nargs="*", default=[], help="contenders to leave out")
     options = parser.parse_args()
-    program = install_peer()
-    measured: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        root = Path(name)
-        root.chmod(0o755)
-        upstream = root / "upstream"
-        total = fill(upstream, packages=options.packages, size=options.kib * 1024)
-        print(f"{options.packages:,} packages, {total / 1e6:,.0f} MB, {options.rounds} rounds")
-        with served(upstream) as url:
-            for number in range(options.rounds):
-                folder = root / f"round-{number}"
-                folder.mkdir()
-                commands = {
-                    "ours": ours(url, folder),
-                    "ours, no-op": ours(url, folder),
-                    "conda-mirror 0.10.0": peer(program, url, folder),
-                    "conda-mirror 0.10.0, no-op": peer(program, url, folder),
-                    "wget -i (verifies nothing)": wget(url, folder, upstream),
-                }
-                for label, command in commands.items():
-                    if command is not None:
-                        measured.setdefault(label, []).append(seconds(command))
-                # Nothing is removed between the rounds: for half a minute ext4 is slow to create
-                # files where many were deleted.
-    for label, times in measured.items():
-        middle = statistics.median(times)
-        rate = "" if "no-op" in label else f"{options.packages / middle:8,.0f} files/s"
-        print(f"{label:30} {middle:7.2f} s  (from {min(times):.2f} to {max(times):.2f}) {rate}")
-    for label in measured:
-        if label.startswith("ours"):
-            continue
-        mine = measured["ours, no-op" if "no-op" in label else "ours"]
-        ratios = [theirs / own for theirs, own in zip(measured[label], mine, strict=True)]
-        print(f"ours is {statistics.median(ratios):.1f} x as fast as {label}")
+    if "conda-mirror" not in options.without:
+        install_peer()
+    print(machine())
+    show(run(options), options.packages)
 
 
 if __name__ == "__main__":

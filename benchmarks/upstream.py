@@ -1,22 +1,28 @@
-"""A synthetic upstream of many packages, on disk, served by nginx on loopback."""
+"""A synthetic upstream of many packages, on disk, served by nginx on loopback.
+
+It can be put at a distance (``benchmarks.delay``), and speak HTTP/2 over TLS as big upstreams do.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 import zstandard
 
+from tests.support.certificates import self_signed
 from tests.support.nginx import executable, free_port, start
 from tests.support.packages import package
 
 SUBDIR = "linux-64"
+_REPOSITORY = Path(__file__).resolve().parents[1]
 
 _NGINX = """
 worker_processes 1;
@@ -29,7 +35,7 @@ http {{
   uwsgi_temp_path {scratch}/u; scgi_temp_path {scratch}/s;
   sendfile on; tcp_nopush on; keepalive_requests 1000000;
   default_type application/octet-stream;
-  server {{ listen 127.0.0.1:{port}; root {root}; }}
+  server {{ listen 127.0.0.1:{port}{tls}; root {root}; }}
 }}
 """
 
@@ -62,8 +68,12 @@ def _publish(folder: Path, subdir: str, sections: dict[str, dict[str, object]]) 
 
 
 @contextmanager
-def served(root: Path) -> Iterator[str]:
+def served(root: Path, *, latency: float = 0.0, certificates: Path | None = None) -> Iterator[str]:
     """Serve ``root`` with nginx; yield its URL.
+
+    Args:
+        latency: milliseconds for a round trip.
+        certificates: serve HTTP/2 over TLS, with ``certificate.pem`` that is made in this folder.
 
     Raises:
         RuntimeError: this machine has no nginx.
@@ -74,24 +84,41 @@ def served(root: Path) -> Iterator[str]:
         scratch = Path(scratch_name)
         scratch.chmod(0o777)
         port = free_port()
-        text = _NGINX.format(scratch=scratch, port=port, root=root)
+        tls, scheme = "", "http"
+        trusted: str | bool = True
+        if certificates is not None:
+            made = self_signed(certificates)
+            made.key.chmod(0o644)  # nginx is another user
+            tls = f" ssl http2; ssl_certificate {made.certificate}; ssl_certificate_key {made.key}"
+            scheme, trusted = "https", str(made.certificate)
+        text = _NGINX.format(scratch=scratch, port=port, root=root, tls=tls)
         process = start(scratch, text)
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _wait(url, process)
+        with ExitStack() as stack:
+            stack.callback(_end, process)
+            url = f"{scheme}://127.0.0.1:{port}"
+            _wait(url, process, trusted)
+            if latency:
+                far = free_port()
+                words = ["-m", "benchmarks.delay", str(far), str(port), str(latency)]
+                proxy = subprocess.Popen([sys.executable, *words], cwd=_REPOSITORY)
+                stack.callback(_end, proxy)
+                url = f"{scheme}://127.0.0.1:{far}"
+                _wait(url, proxy, trusted)
             yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
 
 
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], trusted: str | bool) -> None:
     retries = requests.adapters.Retry(connect=50, backoff_factor=0.02)
     with requests.Session() as session:
         session.trust_env = False
         session.mount(
             f"{urlsplit(url).scheme}://", requests.adapters.HTTPAdapter(max_retries=retries)
         )
-        session.get(url, timeout=5)
+        session.get(url, timeout=5, verify=trusted)
     if process.poll() is not None:
-        raise RuntimeError("nginx ended at once")
+        raise RuntimeError(f"{process.args!r} ended at once")

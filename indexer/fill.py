@@ -7,6 +7,7 @@ The records come from ``conda index``, out of its cache, which is seeded first, 
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def writes_itself(setting: str, listing: Listing) -> bool:
     if setting != "auto":
         return setting == "own"
     return sum(published.records for published in listing.published().values()) >= _LARGE
+
+
+def _link(source: str, target: str) -> None:
+    """A link, without a look at either: there are tens of thousands, and the draft is empty."""
+    try:
+        os.link(source, target)
+    except OSError:
+        link_local(Path(source), Path(target))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +165,10 @@ class Fill:
             return
         for subdir in self.listing.subdirs:
             left = self.listing.memory.left_shards(subdir)
-            for name in shards.names(base / subdir):
+            source, target = base / subdir, folder / subdir
+            for name in shards.names(source):
                 if left.get(name, self.now) >= self.oldest_shard:
-                    link_local(base / subdir / name, folder / subdir / name)
+                    _link(f"{source}/{name}", f"{target}/{name}")
 
     def _referenced(self, subdir: str) -> set[str]:
         index = shards.read_index(self.draft.folder / subdir)

@@ -92,9 +92,9 @@ def is_published(draft: Draft, relative: str) -> bool:
 
 def clear_index(draft: Draft) -> None:
     """Remove all but artifacts from a draft, so that it can be filled again."""
-    for path, entry in list(_walk(draft.folder)):
+    for entry in list(_walk(draft.folder)):
         if not entry.name.endswith(EXTENSIONS):
-            path.unlink()
+            Path(entry.path).unlink()
 
 
 def is_same(draft: Draft) -> bool:
@@ -104,20 +104,21 @@ def is_same(draft: Draft) -> bool:
 
 def _content(folder: Path) -> dict[str, int]:
     # Shards need no look: they are content-addressed, and their index is compared.
+    start = len(str(folder)) + 1
     return {
-        str(path.relative_to(folder)): entry.inode()
-        for path, entry in _walk(folder)
+        entry.path[start:]: entry.inode()
+        for entry in _walk(folder)
         if entry.name != NOTE and not shards.is_shard(entry.name)
     }
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
+def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path))
+                yield from _walk(entry.path)
             else:
-                yield Path(entry.path), entry
+                yield entry
 
 
 def publish(mirror: Mirror, state: State, draft: Draft, generation: Generation) -> Generation:
@@ -143,10 +144,11 @@ def _finish_files(mirror: Mirror, state: State, draft: Draft) -> None:
         for generation in generations.kept(state, draft.channel)
     ]
     fresh: list[Path] = []
-    for path, entry in _walk(draft.folder):
+    for entry in _walk(draft.folder):
         status = entry.stat(follow_symlinks=False)
         if status.st_nlink > 1:
             continue
+        path = Path(entry.path)
         fresh.append(path)
         if stat.S_IMODE(status.st_mode) != 0o644:
             path.chmod(0o644)

@@ -54,6 +54,15 @@ def names(folder: Path) -> set[str]:
         return set()
 
 
+def inodes(folder: Path) -> dict[str, int]:
+    """The inode of every shard in a folder, by filename."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.inode() for entry in entries if is_shard(entry.name)}
+    except FileNotFoundError:
+        return {}
+
+
 def read_index(folder: Path) -> ShardIndex:
     """The shard index of a subdir.
 

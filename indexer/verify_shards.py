@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from indexer import generation, shards
+from indexer import shards
 from indexer.check import Check, Names, difference
 from indexer.listing import Record, section_of
 from indexer.rows import Row
@@ -23,18 +23,22 @@ def verify_shards(check: Check, subdir: str, names: Names, stop: Stop) -> None:
     try:
         index = shards.read_index(check.draft.folder / subdir)
         check.addresses(subdir, shards.INDEX, index.info)
-        old = set() if check.draft.base is None else shards.names(check.draft.base / subdir)
+        base = check.draft.base
+        old = {} if base is None else shards.inodes(base / subdir)
+        here = shards.inodes(check.draft.folder / subdir)
         proven = _proven(check, subdir, names)
         missing: list[str] = []
         extra: list[str] = []
         for count, (name, digest) in enumerate(index.shards.items()):
             if count % _CHECK_EVERY == 0:
                 stop.check()
-            if name in names.filenames and _is_proven(check, subdir, digest, proven.get(name)):
+            filename = digest + shards.SUFFIX
+            # The very file that is published was hashed when it was new.
+            is_published = filename in old and here.get(filename) == old[filename]
+            if is_published and digest == proven.get(name):
                 continue
-            # What is published was hashed when it was new.
-            is_new = f"{digest}{shards.SUFFIX}" not in old
-            shard = shards.read(check.draft.folder / subdir, digest, check_hash=is_new)
+            folder = check.draft.folder / subdir
+            shard = shards.read(folder, digest, check_hash=not is_published)
             _compare(check, subdir, name, shard, names, missing, extra)
     except shards.MalformedShardError as error:
         raise check.fail(subdir, str(error)) from error
@@ -52,13 +56,6 @@ def _proven(check: Check, subdir: str, names: Names) -> dict[str, str]:
         for known in check.known.names(subdir)
         if names.fingerprints.get(known.name) == known.fingerprint
     }
-
-
-def _is_proven(check: Check, subdir: str, digest: str, proven: str | None) -> bool:
-    """Whether it is that shard, and the very file that is published."""
-    return digest == proven and generation.is_published(
-        check.draft, f"{subdir}/{digest}{shards.SUFFIX}"
-    )
 
 
 def _compare(

@@ -7,6 +7,7 @@ or configuration, 3 partial, 10 wrong volume, 11 locked, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -18,7 +19,6 @@ from pathlib import Path
 from syncer import configuration, history, jitter, report, sync
 from syncer import settings as configured
 from syncer import status as state_of
-from syncer import verify as verification
 from syncer.adopt import Adoption, is_own
 from syncer.arguments import parse
 from syncer.errors import GuardError
@@ -34,9 +34,11 @@ from volume.errors import (
     InterruptedRunError,
     LockBusyError,
     MirrorError,
+    NameRefusedError,
     VolumeError,
 )
 from volume.layout import Mirror
+from volume.names import parse_artifact
 from volume.stop import Stop
 
 
@@ -92,26 +94,35 @@ def _plan_printer(settings: Settings, *, quiet: bool) -> Callable[[Sequence[Tota
 
 
 def _chosen(settings: Settings, options: argparse.Namespace) -> sync.Options:
+    known = {*settings.channels, *settings.installers}
+    if unknown := sorted(set(options.allow_wipe) - known):
+        raise ConfigError(
+            [
+                f"--allow-wipe {one}: not mirrored; write one of: {', '.join(sorted(known))}"
+                for one in unknown
+            ]
+        )
     return sync.Options(
         wait_seconds=options.wait,
         allow_wipe=frozenset(options.allow_wipe),
         accept_new_mirror=options.accept_new_mirror,
         bars=sys.stderr.isatty() and not options.json,
         adoption=_adoption(settings, options.folder, moves=options.move),
-        approved=tuple(options.approve),
+        approved=tuple(_checked("--approve", one) for one in options.approve),
         is_strict=options.strict,
-        explain=_checked(options.explain),
+        explain=_checked("--explain", options.explain) if options.explain else "",
     )
 
 
-def _checked(asked: str | None) -> str:
-    """What --explain is asked about."""
-    if not asked:
-        return ""
+def _checked(option: str, asked: str) -> str:
+    """A MatchSpec or an artifact's filename."""
+    with contextlib.suppress(NameRefusedError):
+        parse_artifact(asked)
+        return asked
     try:
         return check_spec(asked)
     except ValueError as error:
-        raise ConfigError([f"--explain {error}"]) from error
+        raise ConfigError([f"{option} {error}"]) from error
 
 
 def _adoption(settings: Settings, folder: Path | None, *, moves: bool) -> Adoption | None:
@@ -161,10 +172,14 @@ def _sync_and_tell(
         notices.refused(settings, error, time.time())
         raise
     notices.synced(settings, run.document(), time.time(), is_first=is_first)
+    failing = [f"{one['name']} on {one['subdir']}: {one['why']}" for one in run.canaries]
+    notices.canaries(settings, failing, time.time())
     return run
 
 
 def _verify(settings: Settings, options: argparse.Namespace) -> int:
+    from syncer import verify as verification  # as with doctor
+
     try:
         found = verification.verify(
             settings,

@@ -11,12 +11,14 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
+from syncer import kept
 from syncer.adopt import let_go
 from syncer.batch import Batch
 from syncer.commit import Committer
 from syncer.download import Failed, Staged, Task
 from syncer.errors import GuardError, is_upstreams_own
 from syncer.failure import kind_of
+from syncer.hold import hold_channel, open_ledger
 from syncer.ledger_writer import LedgerWriter
 from syncer.locked import LockedArtifacts, missing, stays
 from syncer.plan import Totals
@@ -29,12 +31,12 @@ from syncer.staging import Staging
 from syncer.supplement import Supplement
 from syncer.survey import Survey, Surveyor
 from syncer.tools import Tools
-from volume import generations, locks
+from volume import generations
 from volume.ledger import Ledger
+from volume.locks import Held
 
 _LOG = logging.getLogger(__name__)
 _DAY = 86400.0
-_LONGEST_WAIT = 6 * 3600.0
 
 
 class ChannelSync:
@@ -85,7 +87,7 @@ class ChannelSync:
             InterruptedRunError: the run was stopped; what was committed stays.
         """
         tools = self._tools
-        with self._open() as ledger:
+        with open_ledger(self._tools, self._channel) as ledger:
             committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
             retirement = Retirement(tools.mirror, self._channel, ledger)
             with self._locked():
@@ -112,7 +114,9 @@ class ChannelSync:
 
     def _survey(self, ledger: Ledger | None) -> Survey:
         survey = self._surveyor.survey(ledger)
-        for note in (*self._tools.choices.notes(self._channel), *survey.notes):
+        choices = self._tools.choices
+        problems = choices.standing(self._channel).problems
+        for note in (*choices.notes(self._channel), *problems, *survey.notes):
             self._warn(note)
         if survey.notes and self._tools.is_strict:
             raise GuardError(
@@ -127,14 +131,11 @@ class ChannelSync:
             VolumeError: a volume refused.
         """
         tools = self._tools
-        with self._open() as ledger, self._locked():
+        with open_ledger(self._tools, self._channel) as ledger, self._locked():
             retirement = Retirement(tools.mirror, self._channel, ledger)
             committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
             self._recover(ledger, committer, retirement)
             self._tidy(ledger, retirement)
-
-    def _open(self) -> LedgerWriter:
-        return open_ledger(self._tools, self._channel)
 
     def _locked_artifacts(self, ledger: LedgerWriter) -> LockedArtifacts:
         return LockedArtifacts(self._tools.mirror, self._channel, ledger, now=self._tools.now)
@@ -153,7 +154,7 @@ class ChannelSync:
     def _published(self) -> generations.Generation | None:
         return generations.published(self._tools.mirror, self._tools.state, self._channel)
 
-    def _locked(self) -> locks.Held:
+    def _locked(self) -> Held:
         return hold_channel(self._tools, self._channel)
 
     def _warn(self, warning: str) -> None:
@@ -168,7 +169,7 @@ class ChannelSync:
             self._tools.canaries.refuse(self._channel, survey)
 
     def _change(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
-        survey = self._survey(ledger)
+        survey = self._seen = self._survey(ledger)
         self.result.plan = survey.totals
         self._tools.show_plan(self.result.plan)
         batch = Batch(self._tools.settings)
@@ -176,7 +177,7 @@ class ChannelSync:
         if failures and self._surveyor.look_again():
             _LOG.info("%s: upstream changed meanwhile; looking again", self._channel)
             self._commit(committer, batch)
-            survey = self._survey(ledger)
+            survey = self._seen = self._survey(ledger)
             failures = self._carry_out(survey, committer, batch)
         if self._tools.adoption is not None:
             self._commit(committer, batch)
@@ -246,7 +247,7 @@ class ChannelSync:
         """What lock files name and the index does not list."""
         standing = self._tools.choices.standing(self._channel)
         wanted, problems = missing(self._tools.mirror, self._channel, ledger, standing.unlisted)
-        for problem in (*standing.problems, *problems):
+        for problem in problems:
             self._warn(problem)
         tasks = [Task(self._channel, one, self._urls(survey, one)) for one in wanted]
         staged: list[Staged] = []
@@ -276,34 +277,19 @@ class ChannelSync:
     def _tidy(self, ledger: LedgerWriter, retirement: Retirement) -> None:
         tools = self._tools
         retirement.move(self._published())
+        is_locked = stays(tools.choices.locked(self._channel))
         expired = retirement.expire(
             generations.kept(tools.state, self._channel),
             now=tools.now(),
             grace_seconds=tools.settings.retire_days * _DAY,
-            stays=stays(tools.choices.locked(self._channel)),
+            stays=is_locked,
         )
         self.result.expired = expired.artifacts
-
-
-def hold_channel(tools: Tools, channel: str) -> locks.Held:
-    """The channel's lock, for a ``with`` block; an index run of hours is waited for."""
-    return locks.Held(
-        tools.state.channel_lock(channel),
-        role="syncer",
-        wait_seconds=_LONGEST_WAIT,
-        on_wait=lambda holder: _LOG.info("%s: waiting for %s", channel, holder),
-        sleep=tools.stop.sleep,
-    )
-
-
-def open_ledger(tools: Tools, channel: str) -> LedgerWriter:
-    """The channel's ledger, with this run in its history.
-
-    Raises:
-        VolumeError, StateError: it can't be used.
-    """
-    return LedgerWriter.create(
-        tools.state.ledger(channel),
-        run=tools.run,
-        policy=tools.settings.policy(channel).fingerprint,
-    )
+        seen = self._seen
+        self.result.kept = kept.keeping(
+            kept.read(ledger),
+            seen.plans if seen else None,
+            seen.choices if seen else {},
+            [row for row in ledger.retired() if is_locked(row)],
+        )
+        kept.write(ledger, self.result.kept)

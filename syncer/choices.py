@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from syncer.cooldown import Listed
+from syncer.errors import PeerError, UpstreamError
 from syncer.locked import Standing, compare
 from syncer.needs import Needs, needs_of
 from syncer.offer import Offer, Offers
@@ -20,6 +21,8 @@ from syncer.policy import Environment
 from syncer.selection import spec_file
 from syncer.selection.choice import Selected
 from syncer.selection.filename import unlisted
+from syncer.selection.permit import Permit, barrier
+from syncer.selection.reason import LeftOut
 from syncer.selection.record import facts
 from syncer.selection.request import Locked, Request
 from syncer.selection.select import Present, Selector
@@ -60,8 +63,9 @@ class Choices:
         self._now = now
         self._writes = writes
         self.demands = read_demands(settings)
-        self._needs: dict[str, tuple[str, Needs]] = {}
+        self._needs: dict[Environment, tuple[str, Needs]] = {}
         self._selectors: dict[str, tuple[str, Selector]] = {}
+        self._barriers: dict[str, Permit] = {}
 
     def notes(self, channel: str) -> list[str]:
         """What in spec files a person may expect, and the mirror can't have; said once."""
@@ -86,8 +90,14 @@ class Choices:
                 for peer in demand.environment.channels:
                     if peer != channel:
                         parts.append(self._settings.policy(peer).fingerprint)
-                        parts.append(self._offers.of(peer).digest)
+                        parts.append(self._digest_of(peer, demand.environment))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _digest_of(self, peer: str, environment: Environment) -> str:
+        try:
+            return self._offers.of(peer).digest
+        except UpstreamError as error:
+            raise PeerError(peer, environment.name, error) from error
 
     def choose(self, channel: str, present: Present) -> Selected:
         """What is selected of a channel, by subdir.
@@ -102,18 +112,26 @@ class Choices:
         selector = self._selector(channel, present)
         needed: dict[str, dict[str, str]] = {}
         missing: list[str] = []
+        peers: set[str] = set()
         for demand in self.demands:
             if channel in demand.environment.channels:
                 needs = self._needs_of(demand)
                 missing += needs.missing
+                peers.update(demand.environment.channels)
                 for (of, subdir, filename), why in needs.wanted.items():
                     if of == channel:
                         needed.setdefault(subdir, {}).setdefault(filename, why)
         selected = selector.select(needed)
-        return replace(selected, warnings=(*selected.warnings, *dict.fromkeys(missing)))
+        warnings = (*selected.warnings, *dict.fromkeys(missing))
+        dues = [due for peer in sorted(peers) if (due := self._selector(peer).due)]
+        return replace(selected, warnings=warnings, due=min(dues, default=0.0))
 
     def locked(self, channel: str) -> list[Locked]:
-        """What lock files name of a channel."""
+        """What lock files name of a channel, but for what deny and exclude forbid."""
+        named = self._named(channel)
+        return [one for one in named if self._barred(one) is None] if named else []
+
+    def _named(self, channel: str) -> list[Locked]:
         return [
             locked
             for demand in self.demands
@@ -128,35 +146,62 @@ class Choices:
         Raises:
             UpstreamError: an index can't be had or trusted.
         """
-        locked = self.locked(channel)
-        names = {(one.subdir, one.filename) for one in locked}
-        indexes = self._offers.of(channel).indexes if locked else {}
+        named = self._named(channel)
+        names = {(one.subdir, one.filename) for one in named}
+        indexes = self._offers.of(channel).indexes if named else {}
         listed = {
             (subdir, entry.filename): facts(entry)
             for subdir, index in indexes.items()
             for entry in index.entries
             if (subdir, entry.filename) in names
         }
-        standing = compare(locked, listed)
-        allowed = tuple(one for one in standing.unlisted if not self._is_barred(one))
-        return replace(standing, unlisted=allowed)
+        barred = {one: out for one in named if (out := self._barred(one)) is not None}
+        standing = compare([one for one in named if one not in barred], listed)
+        forbidden = (
+            f"{one.subdir}/{one.filename} of {channel} is locked, and the policy forbids it:"
+            f" {out.detail}"
+            for one, out in barred.items()
+            if (one.subdir, one.filename) not in listed  # else it is said as of what is listed
+        )
+        return replace(standing, problems=(*standing.problems, *dict.fromkeys(forbidden)))
 
-    def _is_barred(self, locked: Locked) -> bool:
-        """Whether deny or exclude forbid what a lock file names; they win over it."""
+    def _barred(self, locked: Locked) -> LeftOut | None:
+        """What deny or exclude have against what a lock file names; they win over it."""
+        permit = self._barriers.get(locked.channel)
+        if permit is None:
+            permit = barrier(self._settings.policy(locked.channel))
+            self._barriers[locked.channel] = permit
         known = Known(locked.size or 0, locked.sha256 or "", b"", locked.md5)
         candidate = unlisted(locked.channel, locked.subdir, locked.filename, known)
-        return candidate is None or self._selector(locked.channel).bars(candidate)
+        return permit.bar(candidate) if candidate is not None else None
 
     def _needs_of(self, demand: Demand) -> Needs:
         environment = demand.environment
         digest = "\n".join(self._offers.of(peer).digest for peer in environment.channels)
-        known = self._needs.get(environment.name)
+        known = self._needs.get(environment)
         if known is None or known[0] != digest:
             selectors = [self._selector(channel) for channel in environment.channels]
-            permitted = [one for selector in selectors for one in selector.permitted()]
-            lockable = (one for each in selectors for one in each.permitted(with_twins=True))
-            known = (digest, needs_of(environment, demand.requests, permitted, lockable))
-            self._needs[environment.name] = known
+
+            def refused(
+                specs: Collection[str], subdirs: Collection[str]
+            ) -> dict[str, list[LeftOut]]:
+                found: dict[str, list[LeftOut]] = {}
+                for selector in selectors if specs else ():
+                    for spec, outs in selector.refused(specs, subdirs).items():
+                        found.setdefault(spec, []).extend(outs)
+                return found
+
+            names = {
+                (one.subdir, one.filename) for request in demand.requests for one in request.locked
+            }
+            needs = needs_of(
+                environment,
+                demand.requests,
+                permitted=(one for selector in selectors for one in selector.permitted()),
+                lockable=(one for selector in selectors for one in selector.judged(names)),
+                refused=refused,
+            )
+            known = self._needs[environment] = (digest, needs)
         return known[1]
 
     def release(self, channel: str) -> None:

@@ -10,10 +10,11 @@ Callers hold the channel lock.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from syncer.download import Staged, staged_path
+from syncer.download import Staged, staged_name, staged_path
 from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import Wanted
 from volume.errors import VolumeError
@@ -85,9 +86,6 @@ class Committer:
 
     def _row(self, item: Staged, retired: set[tuple[str, str]]) -> Artifact:
         artifact = item.task.artifact
-        staged = staged_path(
-            self._mirror, self._channel, artifact.subdir, artifact.filename, artifact.digest
-        )
         return Artifact(
             subdir=artifact.subdir,
             filename=artifact.filename,
@@ -96,13 +94,13 @@ class Committer:
             sha256=item.sha256,
             digest=artifact.digest,
             record=artifact.record,
-            home=self._home(item, staged, taken=(artifact.subdir, artifact.filename) in retired),
+            home=self._home(item, taken=(artifact.subdir, artifact.filename) in retired),
             entered=self._now(),
             source=redact(item.source),
             md5=artifact.md5,
         )
 
-    def _home(self, item: Staged, staged: Path, *, taken: bool) -> Home:
+    def _home(self, item: Staged, *, taken: bool) -> Home:
         """``channels`` if the name is free there or holds these very bytes already.
 
         Args:
@@ -115,8 +113,16 @@ class Committer:
             for retired in self._ledger.retired(artifact.subdir, artifact.filename)
         ):
             return "replaced"  # a kept snapshot may still promise the other bytes of this name
-        path = self._mirror.artifacts(self._channel, artifact.subdir) / artifact.filename
-        if not path.exists() or path.samefile(staged):
+        folder = self._mirror.artifacts(self._channel, artifact.subdir)
+        # Texts where a first sync comes by for each of its artifacts: a Path costs more than the
+        # system call that it is for.
+        if not os.path.exists(f"{folder}/{artifact.filename}"):  # noqa: PTH110
+            return "channels"
+        path = folder / artifact.filename
+        staged = staged_path(
+            self._mirror, self._channel, artifact.subdir, artifact.filename, artifact.digest
+        )
+        if path.samefile(staged):
             return "channels"
         return "channels" if hash_file(path) == item.sha256 else "replaced"
 
@@ -124,14 +130,16 @@ class Committer:
         folders: set[Path] = set()
         retired = self._ledger.retired_names()
         for row in rows:
-            target = self._mirror.home(self._channel, row)
-            if target.parent not in folders:
-                make_directory(target.parent)
-                folders.add(target.parent)
-            source = staged_path(self._mirror, self._channel, row.subdir, row.filename, row.digest)
-            if source.exists():
+            folder = self._mirror.home_folder(self._channel, row)
+            if folder not in folders:
+                make_directory(folder)
+                folders.add(folder)
+            target = f"{folder}/{row.filename}"
+            staging = self._mirror.staging(self._channel, row.subdir)
+            source = f"{staging}/{staged_name(row.filename, row.digest)}"
+            if os.path.exists(source):  # noqa: PTH110
                 rename(source, target)
-            elif not target.exists():
+            elif not os.path.exists(target):  # noqa: PTH110
                 raise VolumeError(
                     f"{target} was being committed and is gone from staging too: was the mirror"
                     " volume changed by hand? Move the channel's ledger.db away and sync again"

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from volume import database
-from volume.files import make_directory, unlink, volume_error
+from volume.errors import VolumeError
+from volume.files import make_directory, unlink
 
 _LOG = logging.getLogger(__name__)
 _TABLES = """
@@ -53,19 +54,25 @@ class Listed:
             return {}
         try:
             return self._look(subdir, contents, now, writes=writes)
+        except sqlite3.OperationalError as error:
+            # In use, or the volume refuses: what is remembered is not lost, and must not be.
+            raise VolumeError(
+                f"can't read {self._path}: {error}; is the state volume full, read-only, or is"
+                " another sync at work?"
+            ) from error
         except sqlite3.DatabaseError as error:
+            if not writes:
+                _LOG.warning("%s is damaged (%s): the next sync begins it anew", self._path, error)
+                return {}
             _LOG.warning("%s is damaged (%s): the cooldown begins anew", self._path, error)
             unlink(self._path)
-            return self._look(subdir, contents, now, writes=True) if writes else {}
+            return self._look(subdir, contents, now, writes=True)
 
     def _look(
         self, subdir: str, contents: Mapping[str, str], now: float, *, writes: bool
     ) -> dict[str, float]:
         make_directory(self._path.parent)
-        try:
-            connection = sqlite3.connect(self._path, isolation_level=None)
-        except sqlite3.OperationalError as error:
-            raise volume_error(OSError(str(error)), "open", self._path) from error
+        connection = sqlite3.connect(self._path, isolation_level=None)
         with contextlib.closing(connection):
             connection.executescript(_TABLES)
             known = {

@@ -56,6 +56,11 @@ class Secrets:
         return exact or ()
 
     @property
+    def all(self) -> list[Secret]:
+        """Every secret, by host and kind."""
+        return [secret for _, secrets in sorted(self.by_host.items()) for secret in secrets]
+
+    @property
     def shown(self) -> dict[str, list[str]]:
         """Which hosts have which kinds, for people."""
         return {
@@ -120,7 +125,7 @@ def read(folder: Path) -> Secrets:
         return Secrets()
     except OSError as error:
         raise ConfigError(
-            [f"SECRETS_DIR={folder} can't be read: {error.strerror}; {_permissions()}"]
+            [f"SECRETS_DIR={folder} can't be read: {error.strerror}; {_permissions('0500')}"]
         ) from error
     problems: list[str] = []
     found: dict[str, list[Secret]] = {}
@@ -148,7 +153,7 @@ def _secret(path: Path) -> Secret:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except OSError as error:
-        raise ValueError(f"it can't be read: {error.strerror}; {_permissions()}") from error
+        raise ValueError(f"it can't be read: {error.strerror}; {_permissions('0400')}") from error
     if len(content) > _LARGEST:
         raise ValueError(f"it has more than {_LARGEST:,} bytes, so it is no secret; remove it")
     if kind == "pem":
@@ -191,5 +196,5 @@ def _contradictions(secrets: list[Secret]) -> list[str]:
     return problems
 
 
-def _permissions() -> str:
-    return f"give it to the user id {os.getuid()} that the syncer runs as (PUID), mode 0400"
+def _permissions(mode: str) -> str:
+    return f"give it to the user id {os.getuid()} that the syncer runs as (PUID), mode {mode}"

@@ -12,9 +12,10 @@ from typing import Protocol
 import pycurl
 
 from syncer import answers
-from syncer.errors import HttpStatusError, TransferError
+from syncer.errors import HttpStatusError, StalledError, TransferError
 from syncer.host import Host
 from syncer.hosts import Hosts, Tally
+from syncer.multiplex import Multiplexer
 from syncer.retry import Limits, Retryable
 from syncer.throttle import Throttle
 from volume.log import redact
@@ -121,9 +122,13 @@ class Handle:
         certificate: str,
         hosts: Hosts,
         throttle: Throttle | None,
+        shared: Multiplexer | None = None,
     ) -> None:
+        """With ``shared`` the connection is that one, which other handles use too."""
         self._stop = stop
         self._hosts = hosts
+        self._shared = shared
+        self.can_share = False  # whether the last answer came by HTTP/2
         self._reception = reception = _Reception(stop, throttle)
         self._tallies: dict[str, Tally] = {}
         self._curl = curl = pycurl.Curl()
@@ -177,9 +182,14 @@ class Handle:
         tally.begin(self._stop)
         failure: pycurl.error | None = None
         try:
-            curl.perform()
+            if self._shared is not None:
+                self._shared.perform(curl, host.name)
+            else:
+                curl.perform()
         except pycurl.error as error:
             failure = error
+        version = curl.getinfo(pycurl.INFO_HTTP_VERSION)
+        self.can_share = version == pycurl.CURL_HTTP_VERSION_2_0
         tally.received += int(curl.getinfo(pycurl.SIZE_DOWNLOAD_T))
         status = curl.getinfo(pycurl.RESPONSE_CODE)
         if (
@@ -254,7 +264,10 @@ class Handle:
             return TransferError(f"{shown}: {message}")
         if status:
             text = f"{shown} was cut after {self._reception.sink.position:,} bytes: {message}"
-            return Retryable(TransferError(text), self._tally)
+            kind = StalledError if code == pycurl.E_OPERATION_TIMEDOUT else TransferError
+            return Retryable(kind(text), self._tally)
+        if code == pycurl.E_OPERATION_TIMEDOUT and not host.proxy:
+            return Retryable(StalledError(f"{shown} does not answer: {message}"), self._tally)
         return answers.unreachable(
             shown, host, self._tally, message,
             proxy_status=self._curl.getinfo(pycurl.HTTP_CONNECTCODE),

@@ -18,7 +18,8 @@ from pathlib import Path
 from syncer import adopt
 from syncer import folder as local
 from syncer.adopt import Adoption
-from syncer.errors import IntegrityError, ManyUpstreamsError, UpstreamError
+from syncer.errors import IntegrityError, ManyUpstreamsError, StalledError, UpstreamError
+from syncer.multiplex import Multiplexer
 from syncer.part import Meter, Part
 from syncer.reachability import Reachability
 from syncer.repodata import Wanted
@@ -35,6 +36,8 @@ _TICK_SECONDS = 0.05
 _FEW_WORKERS = 4
 _QUICK_SECONDS = 0.01
 _LOOK_SECONDS = 0.25
+# Requests at once on a connection to a far host that speaks HTTP/2.
+_STREAMS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,12 @@ class Absent:
 
 def staged_path(mirror: Mirror, channel: str, subdir: str, filename: str, digest: bytes) -> Path:
     """Where a download is staged: its record's digest keeps contents of one name apart."""
-    return mirror.staging(channel, subdir) / f"{filename}.{digest.hex()[:16]}.part"
+    return mirror.staging(channel, subdir) / staged_name(filename, digest)
+
+
+def staged_name(filename: str, digest: bytes) -> str:
+    """The name of a staged file."""
+    return f"{filename}.{digest.hex()[:16]}.part"
 
 
 class Downloads:
@@ -122,32 +130,43 @@ class Downloads:
         guard = threading.Lock()
         outcomes: queue.SimpleQueue[Staged | Failed | Absent | BaseException] = queue.SimpleQueue()
         ending, finished = threading.Event(), threading.Event()
+        is_far = threading.Event()
         working = 0
         threads: list[threading.Thread] = []
 
-        def work() -> None:
+        def work(shared: Multiplexer | None) -> None:
             nonlocal working
+            if shared is not None:
+                self._transfers.use(shared)
             while not ending.is_set():
                 with guard:
                     task = next(waiting, None)
                 if task is None:
                     break
                 outcomes.put(self._attempt(task))
+                if shared is None and is_far.is_set():
+                    shared = self._transfers.share(_STREAMS)
+                    for _ in range(1, _STREAMS if shared is not None else 0):
+                        start(shared)
+            if shared is not None:
+                shared.leave()
             with guard:
                 working -= 1
                 if working == 0:
                     finished.set()
 
-        def start(number: int) -> None:
+        def start(shared: Multiplexer | None = None) -> None:
             nonlocal working
-            for _ in range(len(threads), min(number, self._workers, len(tasks))):
-                thread = threading.Thread(target=work, name="download", daemon=True)
+            thread = threading.Thread(target=work, args=(shared,), name="download", daemon=True)
+            with guard:
                 threads.append(thread)
-                with guard:
-                    working += 1
-                thread.start()
+                working += 1
+            thread.start()
 
-        start(_FEW_WORKERS)
+        most = min(self._workers, len(tasks))
+        workers = min(_FEW_WORKERS, most)
+        for _ in range(workers):
+            start()
         started = time.monotonic()
         done = 0
         try:
@@ -155,8 +174,11 @@ class Downloads:
                 # Not woken for each: that would cost small artifacts a good part of their time.
                 finished.wait(_TICK_SECONDS)
                 elapsed = time.monotonic() - started
-                if elapsed > _LOOK_SECONDS and elapsed * len(threads) > _QUICK_SECONDS * done:
-                    start(self._workers)  # upstream takes its time: ask for more at once
+                if elapsed > _LOOK_SECONDS and elapsed * workers > _QUICK_SECONDS * done:
+                    is_far.set()  # upstream takes its time: ask for more at once
+                    for _ in range(workers, most):
+                        start()
+                    workers = most
                 if outcomes.empty():
                     self._stop.check()
                     yield None
@@ -209,12 +231,15 @@ class Downloads:
         if self._adoption is not None:
             return Absent(task)
         failures: list[tuple[str, UpstreamError]] = []
-        for url in self._reachability.order(task.urls):
+        stalled: list[str] = []
+        for url, is_patient in self._reachability.turns(task.urls, stalled):
             try:
-                sha256 = self._receive(url, part)
+                sha256 = self._receive(url, part, is_patient=is_patient)
             except UpstreamError as error:
                 # What is here already is not lost: the next upstream goes on behind it.
                 failures.append((url, error))
+                if isinstance(error, StalledError) and not is_patient:
+                    stalled.append(url)
             else:
                 return Staged(task, sha256, part.position, url, tuple(failures))
         if not failures:
@@ -222,7 +247,7 @@ class Downloads:
         errors = [error for _, error in failures]
         raise errors[0] if len(errors) == 1 else ManyUpstreamsError(errors)
 
-    def _receive(self, url: str, part: Part) -> str:
+    def _receive(self, url: str, part: Part, *, is_patient: bool) -> str:
         """Receive the rest of a part from one upstream; return the sha256 of the whole."""
         for attempt in (1, 2):
             before = part.position
@@ -231,7 +256,7 @@ class Downloads:
                     if is_folder(url):
                         local.receive(url, part, self._stop)
                     else:
-                        self._transfers.receive(url, part)
+                        self._transfers.receive(url, part, is_patient=is_patient)
                 sha256 = part.finish(url)
             except IntegrityError:
                 part.discard()

@@ -4,14 +4,17 @@ MirrorError
 +-- UpstreamError            an upstream does not answer as it should
 |   +-- HttpStatusError      it answered with a status that can't be used
 |   +-- TransferError        the connection failed or was cut
+|   |   +-- StalledError       it stood still until our patience ended
 |   +-- HostStoppedError     it wants no more requests, and gets none in this run
 |   +-- MissingError         a folder that is an upstream does not have the file
 |   +-- ManyUpstreamsError   none of several upstreams could be used
+|   |   +-- PeerError          another channel can't be had that an environment needs as well
 |   +-- IntegrityError       the bytes are not the promised ones
 |   +-- IndexRejectedError   its index can't be trusted
 |   +-- ListingRejectedError its listing of installers can't be trusted
 +-- GuardError               the run would do more damage than is allowed
 +-- NoSpaceError             the plan does not fit
++-- DeniedError              the bytes are on the deny list
 +-- NoSolutionError          an environment that is to be solved has no solution
 +-- InterruptedRunError      130, somebody stopped the run
 """
@@ -44,6 +47,10 @@ class TransferError(UpstreamError):
     """The connection failed, was cut, or was too slow."""
 
 
+class StalledError(TransferError):
+    """The connection stood still, or as good as, until our patience ended."""
+
+
 class HostStoppedError(UpstreamError):
     """A host had enough of us: it is not asked again in this run."""
 
@@ -63,6 +70,21 @@ class ManyUpstreamsError(UpstreamError):
         return "; ".join(dict.fromkeys(map(str, self.errors)))
 
 
+class PeerError(ManyUpstreamsError):
+    """Another channel can't be had, and an environment takes packages from both."""
+
+    def __init__(self, peer: str, environment: str, error: MirrorError) -> None:
+        super().__init__([error])
+        self.peer = peer
+        self.environment = environment
+
+    def __str__(self) -> str:
+        return (
+            f"environment {self.environment} takes packages from {self.peer} too, and that can't be"
+            f" had: {super().__str__()}. Nothing was changed here; what is published stays"
+        )
+
+
 class IntegrityError(UpstreamError):
     """The bytes are not the ones that upstream's index promises."""
 
@@ -77,6 +99,10 @@ class ListingRejectedError(UpstreamError):
 
 class GuardError(MirrorError):
     """The run would retire more than the wipe guard allows."""
+
+
+class DeniedError(MirrorError):
+    """The bytes are on the deny list, which only their own hash tells."""
 
 
 class NoSolutionError(MirrorError):
@@ -100,7 +126,7 @@ def says_absent(error: BaseException) -> bool:
 
 
 def is_upstreams_own(error: BaseException) -> bool:
-    """Whether upstream itself is inconsistent: its index names what it does not deliver."""
+    """Whether trying again is no use: upstream does not deliver what it lists, or it is denied."""
     if isinstance(error, ManyUpstreamsError):
         return all(map(is_upstreams_own, error.errors))
-    return says_absent(error) or isinstance(error, IntegrityError)
+    return says_absent(error) or isinstance(error, IntegrityError | DeniedError)

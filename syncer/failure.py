@@ -29,6 +29,8 @@ def kind_of(error: BaseException) -> str:
     """The word for an error; of several upstreams' errors the one that they share."""
     if errors.says_absent(error):
         return "absent"
+    if isinstance(error, errors.DeniedError):
+        return REFUSED
     if isinstance(error, errors.ManyUpstreamsError):
         found = {kind_of(one) for one in error.errors}
         return found.pop() if len(found) == 1 else "other"

@@ -6,10 +6,12 @@ records or bytes is refused, because an upstream's bad day looks just like that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from syncer.errors import GuardError, NoSpaceError
 from syncer.plan import SubdirPlan
+from syncer.selection.choice import Choice
 from volume.sizes import amount
 
 # Fewer than this many records may always go, unless they are all that there is: a share of a
@@ -17,8 +19,16 @@ from volume.sizes import amount
 _FEW = 10
 
 
-def check_wipe(channel: str, plans: Sequence[SubdirPlan], percent: float) -> None:
+def check_wipe(
+    channel: str,
+    plans: Sequence[SubdirPlan],
+    percent: float,
+    choices: Mapping[str, Choice] | None = None,
+) -> None:
     """Refuse plans that retire more than ``percent`` of a channel's records or bytes.
+
+    Args:
+        choices: what is selected, by subdir, to say who wants them gone; None if nobody knows.
 
     Raises:
         GuardError: they do.
@@ -36,10 +46,37 @@ def check_wipe(channel: str, plans: Sequence[SubdirPlan], percent: float) -> Non
             raise GuardError(
                 f"{where}: this run would retire {retired:,} of {present:,} artifacts"
                 f" ({amount(retired_size)} of {amount(present_size)}, {share:.0f} %), more than"
-                f" WIPE_GUARD_PERCENT={percent:g} allows. Either upstream is broken or the"
-                " selection was narrowed. Nothing was changed; if it is right, run"
-                f" 'syncer --once --allow-wipe {channel}'"
+                f" WIPE_GUARD_PERCENT={percent:g} allows. {_blame(part, choices)} Nothing was"
+                f" changed; if it is right, run 'syncer --once --allow-wipe {channel}'"
             )
+
+
+def _blame(plans: Sequence[SubdirPlan], choices: Mapping[str, Choice] | None) -> str:
+    """Who wants the artifacts gone: upstream, or which settings."""
+    if choices is None:
+        return "Either upstream is broken or the selection was narrowed."
+    dropped = 0
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    words = []
+    for plan in plans:
+        choice = choices.get(plan.subdir)
+        if choice is None:
+            words += [f"{len(plan.retired):,} are of {plan.subdir}, which SUBDIRS does not name"]
+            continue
+        for out in map(choice.left_out.get, plan.retired):
+            if out is None:
+                dropped += 1
+            else:
+                counts[out.reason] += 1
+                examples.setdefault(out.reason, out.detail)
+    if dropped:
+        words.append(f"{dropped:,} are not in upstream's index any more (is upstream broken?)")
+    words += [
+        f"{count:,} are left out by the policy ({reason}: {examples[reason]})"
+        for reason, count in counts.most_common()
+    ]
+    return f"Of these {', '.join(words)}."
 
 
 def check_space(download_size: int, free: int, reserve: int) -> None:

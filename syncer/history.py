@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from syncer.policy import approved_in
 from syncer.settings import Settings
 from syncer.status import moment
 from volume.layout import State
@@ -34,4 +35,5 @@ def describe(channel: str, event: Event) -> str:
     )
     if event.event == "entered" and event.source:
         text += f"  from {event.source}"
-    return f"{text}  (run of {event.run})" if event.run else text
+    approved = "".join(f", --approve {one}" for one in approved_in(event.policy))
+    return f"{text}  (run of {event.run}{approved})" if event.run else text

@@ -175,6 +175,10 @@ def _of_last_run(run: Document) -> Iterator[Family]:
         [sample(result["failed"], channel=channel) for channel, result in results],
     )  # fmt: skip
     yield _gauge(
+        "canaries_failing", "Canaries and environments that can't be installed from this mirror.",
+        [sample(len(run.get("canaries", ())))],
+    )  # fmt: skip
+    yield _gauge(
         "upstream_stopped", "1 if an upstream host was not asked any more in the last sync.",
         [sample(bool(host["stopped"]), host=host["host"]) for host in run.get("hosts", ())],
     )  # fmt: skip

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from syncer.permission import refused
 from syncer.policy import ChannelPolicy, Environment, Policy, check_environment_name
 from volume import settings as define
 from volume.errors import NameRefusedError
@@ -48,11 +49,11 @@ def read(folder: Path, common: Policy) -> MirrorToml:
     """
     path = folder / FILENAME
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors
     except FileNotFoundError:
         return MirrorToml()
     except OSError as error:
-        return MirrorToml(problems=(f"{path} can't be read: {error.strerror}",))
+        return MirrorToml(problems=(f"{path} can't be read: {refused(error, folder)}",))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return MirrorToml(problems=(f"{path}: {error}",))
     return understand(document, common)

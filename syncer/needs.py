@@ -6,13 +6,14 @@ client installs together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from syncer.errors import NoSolutionError
 from syncer.policy import Environment
 from syncer.selection.catalog import Catalog, Key, key
-from syncer.selection.closure import close
+from syncer.selection.closure import NOTHING, Unavailable, close
+from syncer.selection.reason import LeftOut
 from syncer.selection.record import Candidate
 from syncer.selection.request import Request
 from syncer.selection.solve import NoSolution, solve, virtual_packages
@@ -26,16 +27,24 @@ class Needs:
     missing: tuple[str, ...] = ()
 
 
+Refused = Callable[[Collection[str], Collection[str]], Mapping[str, Sequence[LeftOut]]]
+"""What policies have against what specs match in subdirs: ``Selector.refused``."""
+
+_MOST_REASONS = 3
+
+
 def needs_of(
     environment: Environment,
     requests: Sequence[Request],
     permitted: Iterable[Candidate],
-    lockable: Iterable[Candidate],
+    lockable: Iterable[tuple[Candidate, LeftOut | None]] = (),
+    refused: Refused = lambda specs, subdirs: {},
 ) -> Needs:
     """Work out what an environment needs of what its channels' policies permit.
 
     Args:
-        lockable: what lock files may name of it, if that is more.
+        lockable: what is listed of what lock files name, and what the policies have against it.
+        refused: asked about specs that nothing permitted matches.
 
     Raises:
         NoSolutionError: it is to be solved and has no solution.
@@ -46,17 +55,25 @@ def needs_of(
     for subdir in platforms(environment.subdirs):
         catalog = Catalog(one for one in records if one.subdir in {subdir, "noarch"})
         for name, specs in _asked(environment, requests, subdir):
-            found = (_solved if environment.solve else _closed)(
-                environment, name, subdir, catalog, specs
-            )
+            if environment.solve:
+                found = _solved(environment, name, subdir, catalog, specs, refused)
+            else:
+                found = _closed(name, subdir, catalog, specs, refused)
             for place, why in found.wanted.items():
                 wanted.setdefault(place, why)
             missing += found.missing
     locked = {(one.channel, one.subdir, one.filename): one for r in requests for one in r.locked}
-    for record in lockable if locked else ():
+    for record, out in lockable if locked else ():
         lock = locked.get(key(record))
-        if lock is not None and not _has_other_bytes(lock.sha256, record.facts.sha256):
+        if lock is None or _has_other_bytes(lock.sha256, record.facts.sha256):
+            continue
+        if out is None:
             wanted.setdefault(key(record), f"locked by {environment.name}")
+        else:
+            missing.append(
+                f"{record.subdir}/{record.filename} of {record.channel} is locked by"
+                f" {environment.name}, and the policy leaves it out: {out.detail}"
+            )
     return Needs(wanted, tuple(dict.fromkeys(missing)))
 
 
@@ -76,23 +93,46 @@ def _asked(
 
 
 def _closed(
-    environment: Environment, name: str, subdir: str, catalog: Catalog, specs: Sequence[str]
+    name: str, subdir: str, catalog: Catalog, specs: Sequence[str], refused: Refused
 ) -> Needs:
     closure = close(catalog, specs)
+    unavailable = _explained(closure.unavailable, subdir, refused)
     return Needs(
         {place: f"{name}: {why}" for place, why in closure.selected.items()},
-        tuple(f"{name} on {subdir}: {line}" for line in closure.unavailable),
+        tuple(f"{name} on {subdir}: {one}" for one in unavailable),
     )
 
 
+def _explained(
+    unavailable: Sequence[Unavailable], subdir: str, refused: Refused
+) -> Iterator[Unavailable]:
+    """Where nothing matches because the policy left out what does, that is why."""
+    outs = refused([one.spec for one in unavailable if one.why == NOTHING], {subdir, "noarch"})
+    for one in unavailable:
+        reasons = list(dict.fromkeys(out.detail for out in outs.get(one.spec, ())))
+        if one.why == NOTHING and reasons:
+            more = f" and {len(reasons) - _MOST_REASONS:,} more" * (len(reasons) > _MOST_REASONS)
+            shown = "; ".join(reasons[:_MOST_REASONS]) + more
+            yield replace(one, why=f"the policy leaves out what matches: {shown}")
+        else:
+            yield one
+
+
 def _solved(
-    environment: Environment, name: str, subdir: str, catalog: Catalog, specs: Sequence[str]
+    environment: Environment,
+    name: str,
+    subdir: str,
+    catalog: Catalog,
+    specs: Sequence[str],
+    refused: Refused,
 ) -> Needs:
     found = solve(catalog, specs, channels=environment.channels, virtual=virtual_packages(subdir))
     if isinstance(found, NoSolution):
+        gone = close(catalog, specs).unavailable
+        hints = [one for one in _explained(gone, subdir, refused) if one not in gone]
         raise NoSolutionError(
             f"{name} has no solution on {subdir}, so solve = true can't choose one; nothing was"
-            f" changed. The solver says:\n{found.why}"
+            f" changed. The solver says:\n{found.why}" + "".join(f"\n{one}" for one in hints)
         )
     return Needs({place: f"{name}: in its solution" for place in found.records})
 

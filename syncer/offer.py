@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from syncer.errors import IndexRejectedError
+from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.repodata import Index, empty
 from syncer.selection.reach import names_of
 from syncer.settings import Settings
@@ -37,6 +37,7 @@ class Offer:
         self._listener: Callable[[str], None] | None = None
         self._unheard: list[str] = []
         self._fetched: Fetches | None = None
+        self._refusal: UpstreamError | None = None
         self._indexes: dict[str, Index] | None = None
 
     def listen(self, listener: Callable[[str], None]) -> None:
@@ -59,19 +60,28 @@ class Offer:
         Raises:
             UpstreamError: one can't be had, or there is none at all.
         """
+        if self._refusal is not None:
+            raise self._refusal  # whoever needs it next: it was asked as often as it may be
         if self._fetched is None:
-            fetched = {
-                subdir: self.upstream.fetch_index(subdir, self._names)
-                for subdir in self._policy.subdirs
-            }
-            if not any(fetched.values()):
-                raise IndexRejectedError(
-                    f"{self.upstream.shown} has none of {', '.join(fetched)}: no repodata.json"
-                    f" there ({self.upstream.said}). Is {self.channel!r} spelt right, and is it a"
-                    " channel of this upstream?"
-                )
-            self._fetched = fetched
+            try:
+                self._fetched = self._ask()
+            except UpstreamError as error:
+                self._refusal = error
+                raise
         return self._fetched
+
+    def _ask(self) -> Fetches:
+        fetched = {
+            subdir: self.upstream.fetch_index(subdir, self._names)
+            for subdir in self._policy.subdirs
+        }
+        if not any(fetched.values()):
+            raise IndexRejectedError(
+                f"{self.upstream.shown} has none of {', '.join(fetched)}: no repodata.json"
+                f" there ({self.upstream.said}). Is {self.channel!r} spelt right, and is it a"
+                " channel of this upstream?"
+            )
+        return fetched
 
     @property
     def digest(self) -> str:
@@ -100,6 +110,7 @@ class Offer:
     def renew(self) -> None:
         """Ask again at the next use."""
         self._fetched = None
+        self._refusal = None
         self._indexes = None
 
     def release(self) -> None:

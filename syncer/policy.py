@@ -169,6 +169,17 @@ class Policy:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
+    def summary(self) -> str:
+        """The settings that are not the default, as a person would write them in mirror.toml."""
+        parts = [
+            f"{field.metadata['definition'].name.lower()} = {_shown(value)}"
+            for field in fields(self)
+            if "definition" in field.metadata
+            and (value := getattr(self, field.name)) != field.default
+        ]
+        return "; ".join(parts)
+
+    @property
     def not_before(self) -> float:
         """``newer_than`` in seconds since the epoch (UTC), 0 for none."""
         return _seconds(self.newer_than) if self.newer_than else 0.0
@@ -191,6 +202,29 @@ class ChannelPolicy(Policy):
     )  # fmt: skip
 
 
+_APPROVED = "--approve "
+
+
+def history_entry(policy: Policy, approved: Sequence[str]) -> str:
+    """What a run was told, for the history of what it brought."""
+    told = [policy.summary] if policy.summary else []
+    return "; ".join([*told, *(f"{_APPROVED}{one}" for one in approved)])
+
+
+def approved_in(entry: str) -> list[str]:
+    """What was let in before its cooldown ended, by a ``history_entry``."""
+    parts = entry.split("; ")
+    return [part.removeprefix(_APPROVED) for part in parts if part.startswith(_APPROVED)]
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, tuple):
+        return define.shown_value(value)
+    return ", ".join(
+        f"{one[0]}={','.join(one[1])}" if isinstance(one, tuple) else str(one) for one in value
+    )
+
+
 def _seconds(day: date) -> float:
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
@@ -205,6 +239,9 @@ class Environment:
     specs: tuple[str, ...] = ()
     spec_files: tuple[str, ...] = ()
     solve: bool = False
+
+
+OWN_SPECS = "SPECS"  # the environment that these make
 
 
 def environments_of(
@@ -223,7 +260,7 @@ def environments_of(
     ]
     found = list(named)
     if together and any(asked):
-        found.append(_own("SPECS", together, common))
+        found.append(_own(OWN_SPECS, together, common))
     for channel, policy in policies.items():
         if channel not in together and (policy.specs or policy.spec_files):
             found.append(_own(f"{channel} specs", [channel], policy))
@@ -244,6 +281,10 @@ def check_environment_name(name: str) -> str:
     Raises:
         ValueError: it can't.
     """
+    if name == OWN_SPECS:
+        raise ValueError(
+            f"{name} is what the specs of all channels are called; choose another name"
+        )
     if not _NAME.fullmatch(name):
         raise ValueError("name an environment with letters, digits, '-', '_' and '.'")
     return name

@@ -7,10 +7,10 @@ still tried, and one answer makes a host good again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-from syncer.errors import HostStoppedError, HttpStatusError, UpstreamError
+from syncer.errors import HostStoppedError, HttpStatusError, StalledError, UpstreamError
 
 _ENOUGH = 3
 _SERVER_ERROR = 500
@@ -31,6 +31,18 @@ class Reachability:
             return urls
         return sorted(urls, key=lambda url: self._failures.get(_host(url), 0) >= self._enough)
 
+    def turns(self, urls: Sequence[str], stalled: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """The URLs in ``order``, and whether to be patient with each.
+
+        Args:
+            stalled: filled by whoever asks, with those of several that stood still: they get
+                another turn at the end, with patience.
+        """
+        for url in self.order(urls):
+            yield url, len(urls) == 1
+        for url in tuple(stalled):
+            yield url, True
+
     def failed(self, url: str, *, for_good: bool = False) -> None:
         """A request brought nothing at all; ``for_good`` if no other will in this run."""
         host = _host(url)
@@ -41,6 +53,8 @@ class Reachability:
         """Count a transfer that failed, if its host is to blame and not the file."""
         if isinstance(error, HostStoppedError):
             self.failed(url, for_good=True)
+        elif isinstance(error, StalledError):
+            self.failed(url)  # a few bytes and then nothing cost as much time as nothing at all
         elif brought_bytes or (isinstance(error, HttpStatusError) and error.status < _SERVER_ERROR):
             self.answered(url)
         else:
@@ -48,7 +62,7 @@ class Reachability:
 
     def answered(self, url: str) -> None:
         """A host answered, whatever it said."""
-        if self._failures.get(_host(url)):
+        if self._failures and self._failures.get(_host(url)):
             with self._lock:
                 self._failures.pop(_host(url), None)
 

@@ -77,6 +77,7 @@ def outcome(run: Run) -> str:
         f"canary: {one['name']} can't be installed on {one['subdir']} from this mirror"
         for one in run.canaries
     )
+    lines.extend(f"let in before its cooldown ended, by --approve: {one}" for one in run.approved)
     seconds = (run.finished or run.started) - run.started
     lines.append(f"Sync ended: {run.status}, after {duration(seconds)}.")
     if run.error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from syncer.failure import REFUSED
 from syncer.hosts import HostTotals
+from syncer.kept import Keeping
 from syncer.plan import Totals
 from syncer.progress import Facts
 from volume import documents
@@ -40,6 +41,7 @@ class ChannelResult:
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     unchanged: bool = False
+    kept: Keeping = field(default_factory=Keeping)
     progress: Facts | None = None
 
     def fail(self, filename: str, subdir: str, reason: str, kind: str = REFUSED) -> None:
@@ -63,7 +65,8 @@ class Run:
     that did its work, also if something was left out that upstream lists and does not deliver;
     ``failing_since`` is the start of the first run after that. ``health_hours`` is how old the last
     sync may be, for those who don't know the settings. A kind of installers has a
-    result like a channel's, under its name. ``canaries`` are those that can't be installed.
+    result like a channel's, under its name. ``canaries`` are those that can't be installed,
+    ``approved`` is what a person let in before its cooldown ended.
     """
 
     started: float
@@ -77,6 +80,7 @@ class Run:
     installers: list[ChannelResult] = field(default_factory=list)
     hosts: list[HostTotals] = field(default_factory=list)
     canaries: list[dict[str, str]] = field(default_factory=list)
+    approved: list[str] = field(default_factory=list)
     error: str | None = None
 
     def conclude(self, now: float) -> int:

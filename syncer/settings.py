@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from syncer import __version__, credentials, mirror_toml, rate, terms
+from syncer import __version__, consistency, credentials, mirror_toml, rate, terms
 from syncer.address import Address, check_url, parse
 from syncer.installers.settings import InstallerSettings
 from syncer.notify.settings import NotifySettings
@@ -227,7 +227,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         policies=policies,
         environments=environments_of(settings, policies, written.environments),
     )
-    problems += _unknown_channels(settings)
+    problems += consistency.problems(settings, written.channels)
     problems += terms.problems(settings)
     if problems:
         raise ConfigError(problems)
@@ -251,16 +251,6 @@ def _addresses(settings: Settings, problems: list[str]) -> list[Address]:
                 f" {address.channel!r}; name one of them: NAME=URL"
             )
     return list(found.values())
-
-
-def _unknown_channels(settings: Settings) -> list[str]:
-    return [
-        f"mirror.toml: environment {environment.name}: {channel} is not mirrored; add it to"
-        ' CHANNELS or as [channels."..."]'
-        for environment in settings.environments
-        for channel in environment.channels
-        if channel not in settings.policies
-    ]
 
 
 # Names that the Compose file, the indexer or the operating system use.

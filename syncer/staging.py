@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 from syncer.detours import Detours
 from syncer.download import Absent, Downloads, Failed, Staged, Task
-from syncer.errors import HostStoppedError
+from syncer.errors import DeniedError, HostStoppedError
 from syncer.plan import download_size
 from syncer.progress import Progress
+from syncer.selection.permit import denied_hashes
 from syncer.tools import Tools
 from volume.errors import InterruptedRunError
 
@@ -27,6 +28,7 @@ class Staging:
         self._tools = tools
         self._channel = channel
         self._warn = warn
+        self._denied = denied_hashes(tools.settings.policy(channel))
 
     def stage(
         self,
@@ -57,6 +59,8 @@ class Staging:
         with progress:
             try:
                 for outcome in self._downloads(progress).run(tasks):
+                    if isinstance(outcome, Staged) and outcome.sha256 in self._denied:
+                        outcome = self._deny(outcome)  # noqa: PLW2901
                     if isinstance(outcome, Staged):
                         take(outcome)
                         detours.add(outcome.failures)
@@ -82,6 +86,18 @@ class Staging:
                 f"{absent:,} artifacts are not there, or not intact: the next sync gets them"
             )
         return failures
+
+    def _deny(self, staged: Staged) -> Failed:
+        """Bytes whose hash nobody knew before they were here: old records have none."""
+        task = staged.task
+        return Failed(
+            task,
+            DeniedError(
+                f"{task.artifact.subdir}/{task.artifact.filename} has the denied sha256"
+                f" {staged.sha256}, which its record does not tell: it is not mirrored. Deny it by"
+                " name too, so that it is not fetched"
+            ),
+        )
 
     def _downloads(self, progress: Progress) -> Downloads:
         tools = self._tools

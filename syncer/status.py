@@ -6,12 +6,14 @@ Reads only, and never waits for a lock.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from syncer import kept
 from syncer import run as runs
+from syncer.kept import Keeping
 from syncer.settings import Settings
 from volume import generations, installers, locks
 from volume.durations import duration
@@ -19,6 +21,8 @@ from volume.errors import StateError
 from volume.layout import Mirror, State
 from volume.ledger import Ledger
 from volume.sizes import amount
+
+_MOST_KEPT = 10  # shown by name; the run document and --json have more
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class ChannelStatus:
     subdirs: dict[str, tuple[int, int]] = field(default_factory=dict)
     retired: int = 0
     retired_size: int = 0
+    kept: Keeping = field(default_factory=Keeping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
             subdirs=ledger.totals(),
             retired=len(retired),
             retired_size=sum(row.size for row in retired),
+            kept=kept.read(ledger),
         )
 
 
@@ -121,12 +127,22 @@ def describe(found: Status) -> str:
                 f"  out of the index, kept for now: {channel.retired:,} artifacts,"
                 f" {amount(channel.retired_size)}"
             )
+        lines.extend(_describe_kept(channel.kept))
     lines.extend(
         f"{one.kind}: {one.installers:,} installers, {amount(one.size)}" for one in found.installers
     )
     if found.free is not None:
         lines.append(f"Free on the mirror volume: {amount(found.free)}")
     return "\n".join(lines)
+
+
+def _describe_kept(found: Keeping) -> Iterator[str]:
+    if found.count:
+        yield f"  still here although upstream dropped it: {found.count:,} artifacts"
+        for one in found.first[:_MOST_KEPT]:
+            yield f"    {one.subdir}/{one.filename}: {one.why}"
+        if found.count > _MOST_KEPT:
+            yield f"    ... and {found.count - _MOST_KEPT:,} more; --json lists the first 100"
 
 
 def _describe_run(found: Status) -> str:
@@ -148,6 +164,8 @@ def _describe_run(found: Status) -> str:
             text += f"\n  {result['channel']}: {result['error']}"
         elif result["failed"]:
             text += f"\n  {result['channel']}: {result['failed']:,} artifacts left out"
+    for spec in found.run.get("approved", ()):
+        text += f"\n  let in before its cooldown ended, by --approve: {spec}"
     for one in found.run.get("canaries", []):
         text += f"\n  {one['name']} can't be installed on {one['subdir']} from this mirror"
     for host in found.run.get("hosts", ()):

@@ -35,11 +35,13 @@ class Survey:
     plans: list[SubdirPlan] = field(default_factory=list)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    environments_due: float = 0.0
 
     @property
     def due(self) -> float:
         """When the first cooldown ends, in seconds since the epoch; 0 if nothing is held."""
         moments = [moment for choice in self.choices.values() for moment in choice.held.values()]
+        moments += [self.environments_due] if self.environments_due else []
         return min(moments, default=0.0)
 
     @property
@@ -110,6 +112,7 @@ class Surveyor:
         selected = self._choices.choose(self._channel, present)
         survey.notes = selected.warnings
         survey.choices = selected.choices
+        survey.environments_due = selected.due
         for subdir, index in survey.indexes.items():
             choice = selected.choices[subdir]
             survey.plans.append(plan_subdir(index, present[subdir], choice=choice))
@@ -137,7 +140,8 @@ class Surveyor:
             VolumeError: the mirror volume can't be looked at.
         """
         if not allow_wipe:
-            check_wipe(self._channel, survey.plans, self._policy.wipe_guard_percent)
+            percent = self._policy.wipe_guard_percent
+            check_wipe(self._channel, survey.plans, percent, survey.choices)
         free = free_space(self._mirror)
         needed = sum(plan.download_size for plan in survey.plans)
         if needed + self._settings.min_free > free:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from syncer import environment
 from syncer import run as runs
@@ -23,7 +23,6 @@ from syncer.choices import Choices
 from syncer.failure import kind_of
 from syncer.fetch import Fetcher
 from syncer.hosts import Hosts
-from syncer.installers.work import InstallersSync
 from syncer.offer import Offers
 from syncer.plan import Totals
 from syncer.progress import Facts
@@ -40,6 +39,9 @@ from volume import identity, locks
 from volume.errors import InterruptedRunError, MirrorError, VolumeError
 from volume.layout import Mirror, State
 from volume.stop import Stop
+
+if TYPE_CHECKING:
+    from syncer.installers.work import InstallersSync
 
 _LOG = logging.getLogger(__name__)
 
@@ -105,6 +107,7 @@ def tools(
         reachability=reachability,
         now=now,
         run=datetime.now(UTC).isoformat(timespec="seconds"),
+        approved=tuple(options.approved),
     )
 
 
@@ -171,6 +174,7 @@ def sync_channels(
         last_sync=before.get("last_sync"),
         failing_since=before.get("failing_since") or started,
         health_hours=shared.settings.health_hours,
+        approved=list(shared.approved),
     )
     recorder = Recorder(state, health_seconds=shared.settings.health_hours * 3600)
 
@@ -220,6 +224,8 @@ def _look_at_canaries(run: Run, shared: Tools, before: Mapping[str, Any]) -> Non
 
 
 def _sync_installers(run: Run, shared: Tools, kind: str, options: Options) -> None:
+    from syncer.installers.work import InstallersSync  # lxml: 30 ms that others do not pay
+
     with_progress = replace(shared, bars=options.bars)
     work = InstallersSync(with_progress, kind, allow_wipe=kind in options.allow_wipe)
     run.installers.append(work.result)

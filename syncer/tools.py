@@ -49,3 +49,4 @@ class Tools:
     adoption: Adoption | None = None
     now: Callable[[], float] = time.time
     run: str = ""
+    approved: tuple[str, ...] = ()

@@ -15,9 +15,10 @@ from collections.abc import Callable
 
 from syncer.curl import Handle, Sink
 from syncer.environment import Environment
-from syncer.errors import TransferError
+from syncer.errors import StalledError, TransferError
 from syncer.host import Host
 from syncer.hosts import Hosts
+from syncer.multiplex import Multiplexer
 from syncer.retry import Limits, Retries, Retryable
 from syncer.throttle import Throttle
 from volume.log import redact
@@ -27,7 +28,7 @@ _MOST_REDIRECTS = 10
 
 
 class Transfers:
-    """Transfers bodies; each thread has one connection to a host."""
+    """Transfers bodies; each thread has one connection to a host, of its own or shared."""
 
     def __init__(
         self,
@@ -48,8 +49,12 @@ class Transfers:
         self._make_room = make_room
         self._local = threading.local()
 
-    def receive(self, url: str, sink: Sink) -> None:
+    def receive(self, url: str, sink: Sink, *, is_patient: bool = True) -> None:
         """Transfer a body into ``sink``, from its position on.
+
+        Args:
+            is_patient: whether to try again when the connection stands still; who has another
+                upstream to ask need not wait that long.
 
         Raises:
             HttpStatusError: a status that does not heal, such as 404.
@@ -64,8 +69,28 @@ class Transfers:
                 self._try(url, sink)
                 return
             except Retryable as failure:
+                if not is_patient and isinstance(failure.error, StalledError):
+                    raise failure.error from failure
                 # Progress resets nothing: a server that cuts every transfer must end some day.
                 retries.wait(failure, number)
+
+    def share(self, users: int) -> Multiplexer | None:
+        """Exchange this thread's connection for one that ``users`` threads share.
+
+        None, and nothing changes, unless its host speaks HTTP/2. With a rate limit none is shared:
+        one stream that waits for its share would hold up the others.
+        """
+        handles: dict[str, Handle] = getattr(self._local, "handles", {})
+        if self._throttle is not None or not any(one.can_share for one in handles.values()):
+            return None
+        shared = Multiplexer(users)
+        self.use(shared)
+        return shared
+
+    def use(self, shared: Multiplexer) -> None:
+        """Let this thread's requests go over a shared connection; one of its own is closed."""
+        self._local.handles = {}
+        self._local.shared = shared
 
     def _try(self, url: str, sink: Sink) -> None:
         first = host = self._environment.host(url)
@@ -88,6 +113,6 @@ class Transfers:
         if found is None:
             found = handles[host.certificate] = Handle(
                 self._limits, self._stop, self._environment.ca_bundle, host.certificate,
-                self._hosts, self._throttle,
+                self._hosts, self._throttle, getattr(self._local, "shared", None),
             )  # fmt: skip
         return found

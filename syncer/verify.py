@@ -17,8 +17,9 @@ from pathlib import Path
 
 from syncer import run as runs
 from syncer import sync
-from syncer.channel import ChannelSync, hold_channel, open_ledger
+from syncer.channel import ChannelSync
 from syncer.errors import GuardError
+from syncer.hold import hold_channel, open_ledger
 from syncer.installers import scrub
 from syncer.installers.scrub import Looked
 from syncer.ledger_writer import LedgerWriter

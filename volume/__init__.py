@@ -29,7 +29,7 @@ On the state volume (small; a local filesystem)::
     channels/<slug>/ledger.db       written by the syncer only: what is committed
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
     channels/<slug>/generations/    written by the indexer only: one document per generation
-    channels/<slug>/engine/         the indexer's own: conda-index caches
+    channels/<slug>/engine/         the indexer's own: caches of conda-index and of its own writer
     channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
     channels/<slug>/hold.json       written by the indexer only: a rollback that is in force
     installers/<kind>.json          written by the syncer only: the listing as last seen, a cache

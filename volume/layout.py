@@ -75,10 +75,14 @@ class Mirror:
 
     def home(self, channel: str, placed: Placed) -> Path:
         """Where bytes are that the ledger has a row of."""
+        return self.home_folder(channel, placed) / placed.filename
+
+    def home_folder(self, channel: str, placed: Placed) -> Path:
+        """The folder that they are in."""
         if placed.home == "replaced":
-            return self.replaced(channel, placed.subdir, placed.sha256) / placed.filename
+            return self.replaced(channel, placed.subdir, placed.sha256)
         folder = self.retired if placed.home == "retired" else self.artifacts
-        return folder(channel, placed.subdir) / placed.filename
+        return folder(channel, placed.subdir)
 
     def quarantine(self, channel: str, subdir: str) -> Path:
         return _folder(self.root, "quarantine", channel, subdir)

@@ -55,6 +55,15 @@ class ChannelRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """A package that should be installable from here and is not."""
+
+    name: str
+    subdir: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sync:
     """The last run of the syncer, or the one that goes on.
 
@@ -72,6 +81,7 @@ class Sync:
     health_hours: float | None = None
     error: str | None = None
     runs: tuple[ChannelRun, ...] = ()
+    canaries: tuple[Canary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,10 @@ def sync_of(document: Mapping[str, Any], reported: float | None) -> Sync:
             _channel_run(found)
             for key in ("channels", "installers")
             for found in _maps(document.get(key))
+        ),
+        canaries=tuple(
+            Canary(*(_text(one.get(key)) or "?" for key in ("name", "subdir", "why")))
+            for one in _maps(document.get("canaries"))
         ),
     )
 

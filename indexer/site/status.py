@@ -40,6 +40,7 @@ def _sync(sync: Sync) -> dict[str, Any]:
         "health_hours": sync.health_hours,
         "error": sync.error,
         "channels": [_run(run) for run in sync.runs],
+        "canaries": [asdict(canary) for canary in sync.canaries],
     }
 
 

@@ -41,6 +41,15 @@ def _body(sync: Sync | None) -> str:
         )
     parts = [_headline(sync)]
     parts += [_run(run, is_current=_is_current(sync, run)) for run in sync.runs]
+    parts.append(
+        items(
+            (
+                f"{code(one.name)} can't be installed on {text(one.subdir)}: {text(one.why)}"
+                for one in sync.canaries
+            ),
+            "problems",
+        )
+    )
     if sync.error:
         parts.append(f'<p class="problem">{text(sync.error)}</p>')
     if sync.last_success is not None and (sync.status != "success" or _is_running(sync)):

@@ -87,7 +87,11 @@ def _network_areas(
         return _Area(one.subject, look)
 
     areas = [area(one) for one in upstreams.all_of(settings)]
-    return [*areas, _Area("secrets", lambda: upstreams.spare_secrets(settings, network))]
+    return [
+        *areas,
+        _Area("secrets", lambda: upstreams.spare_secrets(settings, network)),
+        _Area("secrets", lambda: upstreams.open_secrets(network)),
+    ]
 
 
 def _collect(area: _Area, deadline: float, seconds: float) -> list[Finding]:

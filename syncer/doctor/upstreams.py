@@ -5,6 +5,7 @@ One conditional request for each upstream, for the index of one subdir; nothing 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -167,6 +168,17 @@ def spare_secrets(settings: Settings, connection: Environment) -> Iterator[Findi
             yield warning(
                 "secrets", f"{host} ({', '.join(kinds)}) is no upstream's name here",
                 "right if an upstream redirects there; else rename the file as upstream is written",
+            )  # fmt: skip
+
+
+def open_secrets(connection: Environment) -> Iterator[Finding]:
+    """Secrets that everyone on their host may read; the sync itself does not mind."""
+    for secret in connection.secrets.all:
+        mode = secret.path.stat().st_mode & 0o777
+        if mode & 0o004 and secret.path.parent.stat().st_mode & 0o001:
+            yield warning(
+                "secrets", f"{secret.path} can be read by everyone on its host (mode {mode:04o})",
+                f"give it to the user id {os.getuid()} (PUID), mode 0400",
             )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from syncer.selection.matchspec import is_channel
 from syncer.selection.record import Candidate
 from syncer.selection.spec import version_of
 
@@ -24,7 +25,6 @@ Key = tuple[str, str, str]
 """(channel, subdir, filename)"""
 
 _CONDITION = re.compile(r"\s*;\s*if\s.*", re.DOTALL)  # CEP 43's first spelling
-_DEFAULTS = frozenset({"pkgs/main", "pkgs/r", "pkgs/msys2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +177,6 @@ def _test(wanted: Requirement) -> Callable[[Candidate], bool] | None:
 def _has_hash(kind: str, expected: str, record: Candidate) -> bool:
     given = getattr(record.facts, kind)
     return isinstance(given, str) and given.lower() == expected
-
-
-def is_channel(ours: str, theirs: str) -> bool:
-    """Whether a spec's channel is this one; the name that a URL ends with counts."""
-    return (
-        ours == theirs
-        or theirs.endswith(f"/{ours}")
-        or (theirs == "defaults" and ours in _DEFAULTS)
-    )
 
 
 def _number_test(spec: str) -> Callable[[int], bool]:

@@ -24,7 +24,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What is selected of a channel, by subdir, and what a person should know about the policy."""
+    """What is selected of a channel, by subdir, and what a person should know about the policy.
+
+    ``due`` is when a cooldown ends that environments wait for, in seconds since the epoch; 0 for
+    none.
+    """
 
     choices: Mapping[str, Choice]
     warnings: tuple[str, ...]
+    due: float = 0.0

@@ -26,13 +26,27 @@ import msgspec
 from syncer.selection.catalog import Catalog, Key, key
 from syncer.selection.record import Candidate
 
+NOTHING = "nothing matches"
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A spec that brings nothing in. ``who`` asks for it; ``why`` that does not help."""
+
+    spec: str
+    who: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.spec}: {self.who}, and {self.why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Closure:
     """Records by (channel, subdir, filename), each with why; and specs that nothing matches."""
 
     selected: Mapping[Key, str]
-    unavailable: tuple[str, ...]
+    unavailable: tuple[Unavailable, ...]
 
 
 def close(candidates: Iterable[Candidate] | Catalog, specs: Iterable[str]) -> Closure:
@@ -197,36 +211,40 @@ def _outside(catalog: Catalog, asked: Sequence[str]) -> set[int]:
     return outside
 
 
-def _unreached(catalog: Catalog, asked: Sequence[str], reached: Mapping[int, str]) -> list[str]:
+def _unreached(
+    catalog: Catalog, asked: Sequence[str], reached: Mapping[int, str]
+) -> list[Unavailable]:
     """What was asked for and is not in the closure."""
-    lines = []
+    found = []
     for spec in asked:
         matching = catalog.matching(spec)
         if catalog.requirement(spec).is_virtual or not reached.keys().isdisjoint(matching):
             continue
-        why = "what matches it does not go with the other specs" if matching else "nothing matches"
-        lines.append(f"{spec}: asked for, and {why}")
-    return lines
+        why = "what matches it does not go with the other specs" if matching else NOTHING
+        found.append(Unavailable(spec, "asked for", why))
+    return found
 
 
 def _is_missing(catalog: Catalog, spec: str) -> bool:
     return not catalog.requirement(spec).is_virtual and not catalog.matching(spec)
 
 
-def _needers(catalog: Catalog, positions: Iterable[int], missing: set[str]) -> list[str]:
+def _needers(catalog: Catalog, positions: Iterable[int], missing: set[str]) -> list[Unavailable]:
     """Each missing dependency, and who has it."""
     needers: dict[str, list[int]] = {spec: [] for spec in sorted(missing)}
     for position in sorted(positions) if missing else ():
         for spec in missing.intersection(_depends(catalog.records[position])):
             needers[spec].append(position)
-    lines = []
+    found = []
     for spec, (first, *others) in needers.items():
         more = f" and {len(others):,} more" if others else ""
-        lines.append(f"{spec}: needed by {_stem(catalog, first)}{more}, and nothing matches")
-    return lines
+        found.append(Unavailable(spec, f"needed by {_stem(catalog, first)}{more}", NOTHING))
+    return found
 
 
-def _result(catalog: Catalog, found: Mapping[int, str], unavailable: list[str]) -> Closure:
+def _result(
+    catalog: Catalog, found: Mapping[int, str], unavailable: Sequence[Unavailable]
+) -> Closure:
     selected = {key(catalog.records[position]): found[position] for position in sorted(found)}
     return Closure(selected, tuple(unavailable))
 

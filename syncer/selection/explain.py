@@ -12,6 +12,8 @@ from syncer.selection.reason import LeftOut, day
 from syncer.selection.record import Candidate
 from syncer.selection.spec import Spec, version_of
 from syncer.selection.unmatched import Listing, hint
+from volume.errors import NameRefusedError
+from volume.names import parse_artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,9 @@ def explain(
     """Explain what was selected of a channel.
 
     Args:
-        asked: a name or a MatchSpec that ``check_spec`` accepts.
+        asked: a name, a MatchSpec that ``check_spec`` accepts, or an artifact's filename.
     """
-    spec = Spec(asked)
+    spec = Spec(_spec(asked))
     listing = Listing.of(channel, indexes)
     found = list(listing.matching(spec))
     seen = {(candidate.subdir, candidate.filename) for candidate in found}
@@ -68,6 +70,14 @@ def explain(
     artifacts = (*explained, *refused)
     nothing = "" if artifacts else f"{channel}: nothing matches {asked}{hint(spec, listing)}"
     return Explanation(asked, artifacts, nothing)
+
+
+def _spec(asked: str) -> str:
+    try:
+        name = parse_artifact(asked)
+    except NameRefusedError:
+        return asked
+    return f"{name.name}[fn='{asked}']"
 
 
 def _newness(candidate: Candidate) -> tuple[object, ...]:

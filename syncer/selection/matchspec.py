@@ -138,6 +138,28 @@ def _explained(text: str, message: str) -> tuple[int, str]:
     return (text.find(found["part"]) if found else 0), reason
 
 
+def channel_of(text: str) -> str | None:
+    """The channel that a MatchSpec asks for, by the name that its URL ends with; None for any."""
+    if "::" not in text and "channel" not in text:
+        return None
+    from rattler import MatchSpec
+
+    channel = MatchSpec(text, exact_names_only=False).channel
+    return channel.name if channel is not None else None
+
+
+_DEFAULTS = frozenset({"pkgs/main", "pkgs/r", "pkgs/msys2"})
+
+
+def is_channel(ours: str, theirs: str) -> bool:
+    """Whether a spec's channel is this one; the name that a URL ends with counts."""
+    return (
+        theirs in {ours, "*"}
+        or theirs.endswith(f"/{ours}")
+        or (theirs == "defaults" and ours in _DEFAULTS)
+    )
+
+
 def check_denied(text: str) -> str:
     """Return ``text`` if it is a MatchSpec or ``sha256:<hash>``.
 

@@ -38,9 +38,7 @@ class Permit:
     ) -> None:
         self._policy = policy
         self._deny = SpecSet.of(one for one in policy.deny if not one.startswith(_SHA256))
-        self._deny_hashes = {
-            one.removeprefix(_SHA256).lower() for one in policy.deny if one.startswith(_SHA256)
-        }
+        self._deny_hashes = denied_hashes(policy)
         self.exclude = SpecSet.of(policy.exclude)
         self._pins = pins_of(policy.pins, listed)
         self._licenses = Licenses(policy.licenses, policy.exclude_licenses)
@@ -132,6 +130,17 @@ class Permit:
         if said is None:
             said = self._said[key, spec] = LeftOut(reason, f"{key} = {spec.text}")
         return said
+
+
+def denied_hashes(policy: Policy) -> frozenset[str]:
+    """The sha256 that ``deny`` names."""
+    found = (one.removeprefix(_SHA256) for one in policy.deny if one.startswith(_SHA256))
+    return frozenset(map(str.lower, found))
+
+
+def barrier(policy: Policy) -> Permit:
+    """Deny and exclude alone, which no index is needed for."""
+    return Permit(policy, listed={}, first_seen={}, approved=(), now=0.0)
 
 
 def has_these_bytes(facts: Facts, known: Known) -> bool:

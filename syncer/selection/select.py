@@ -15,8 +15,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from syncer.policy import Policy
 from syncer.repodata import Entry, Index
+from syncer.selection.catalog import Catalog, read
 from syncer.selection.choice import Choice, Selected
 from syncer.selection.filename import of_filename, unlisted
 from syncer.selection.newest import limit
@@ -30,6 +33,7 @@ from volume.ledger import Known
 Needed = Mapping[str, Mapping[str, str]]
 Present = Mapping[str, Mapping[str, Known]]
 FirstSeen = Mapping[tuple[str, str], float]
+Judged = tuple[Candidate, LeftOut | None]
 
 _EVERYTHING = "everything is included"
 _NOTHING = LeftOut(Reason.NOT_INCLUDED, "no environment needs it")
@@ -84,15 +88,13 @@ class Selector:
         self._include = SpecSet.of(policy.include)
         self._keep = SpecSet.of(policy.keep)
         self._only_needed = only_needed or bool(policy.specs or policy.spec_files)
+        self.due = 0.0
+        """When the first cooldown ends that kept something from environments; 0 if none did."""
         self._whys = {spec: f"include = {spec.text}" for spec in self._include.specs}
         self._not_included = LeftOut(Reason.NOT_INCLUDED, "no spec of include matches it")
 
-    def permitted(self, *, with_twins: bool = False) -> list[Candidate]:
-        """What environments may draw from: all but what deny to cooldown and twins leave out.
-
-        Args:
-            with_twins: also the old format of what is there in the new one, which may be locked.
-        """
+    def permitted(self) -> list[Candidate]:
+        """What environments may draw from: all but what deny to cooldown and twins leave out."""
         found: list[Candidate] = []
         for subdir, index in self._indexes.items():
             permitted = {}
@@ -100,19 +102,46 @@ class Selector:
                 candidate = self._read(subdir, entry)
                 if self.objection(candidate) is None:
                     permitted[entry.filename] = candidate
-            for filename in () if with_twins else self._twins(permitted):
+            for filename in self._twins(permitted):
                 del permitted[filename]
             found.extend(permitted.values())
         return found
 
-    def bars(self, candidate: Candidate) -> bool:
-        """Whether deny or exclude has something against an artifact, listed or not."""
-        return self._permit.bar(candidate) is not None
+    def judged(self, names: Collection[tuple[str, str]]) -> Iterator[Judged]:
+        """What upstream lists of these (subdir, filename), and what the policy has against it."""
+        for subdir, index in self._indexes.items() if names else ():
+            for entry in index.entries:
+                if (subdir, entry.filename) in names:
+                    candidate = self._read(subdir, entry)
+                    yield candidate, self.objection(candidate)
+
+    def refused(self, specs: Collection[str], subdirs: Collection[str]) -> dict[str, list[LeftOut]]:
+        """What the policy has against records that specs match, of those where it has something.
+
+        Args:
+            specs: as environments and dependencies have them; name patterns are passed over.
+        """
+        wanted = {spec: read(spec) for spec in specs}
+        names = {one.name for one in wanted.values() if not one.is_pattern}
+        named = Catalog(
+            self._read(subdir, entry)
+            for subdir in subdirs
+            if names and subdir in self._indexes
+            for entry in self._indexes[subdir].entries
+            if entry.name.name.lower() in names
+        )
+        found: dict[str, list[LeftOut]] = {}
+        for spec in wanted:
+            for position in named.matching(spec):
+                if (out := self.objection(named.records[position])) is not None:
+                    found.setdefault(spec, []).append(out)
+        return found
 
     def objection(self, candidate: Candidate) -> LeftOut | None:
         """Why the policy does not permit an artifact, to include and environments alike."""
-        out = self._permit.bar(candidate) or self._permit.object(candidate)
+        out = self._permit.bar(self._hashed(candidate)) or self._permit.object(candidate)
         if out is None and (until := self._held_until(candidate)) is not None:
+            self.due = min(self.due or until, until)
             known = self._present.get(candidate.subdir, {})
             return None if candidate.filename in known else self._permit.hold(candidate, until)
         return out
@@ -145,7 +174,7 @@ class Selector:
         if takes_all and not self._looks_at_records():
             draft.wanted.update((entry.filename, _EVERYTHING) for entry in index.entries)
             return draft
-        read = facts if self._reads_records() else of_filename
+        told = facts if self._reads_records() else of_filename
         left_out = self._not_included if self._include else _NOTHING
         for entry in index.entries:
             filename, name = entry.filename, entry.name.name
@@ -153,7 +182,7 @@ class Selector:
             if not (is_certain or self._include.may_match(name) or self._permit.may_bar(name)):
                 draft.left_out[filename] = left_out
                 continue
-            candidate = Candidate(self._channel, index.subdir, entry, read(entry))
+            candidate = Candidate(self._channel, index.subdir, entry, told(entry))
             why, out = self._decide(candidate, needed.get(filename), draft)
             if out is not None:
                 draft.left_out[filename] = out
@@ -171,7 +200,7 @@ class Selector:
         """Why one artifact is wanted, or is not."""
         permit, filename = self._permit, candidate.filename
         known = self._present.get(candidate.subdir, {}).get(filename)
-        if (out := permit.bar(candidate)) is not None:
+        if (out := permit.bar(self._hashed(candidate))) is not None:
             return None, out
         if known is not None and (spec := self._keep.find(candidate)) is not None:
             return f"kept: keep = {spec.text}", None
@@ -203,6 +232,16 @@ class Selector:
         if known is not None and has_these_bytes(candidate.facts, known):
             return None
         return self._permit.held_until(candidate)
+
+    def _hashed(self, candidate: Candidate) -> Candidate:
+        """With the sha256 of the bytes that are here, where upstream's record has none."""
+        if candidate.facts.sha256:
+            return candidate
+        known = self._present.get(candidate.subdir, {}).get(candidate.filename)
+        if known is None or not has_these_bytes(candidate.facts, known):
+            return candidate
+        told = msgspec.structs.replace(candidate.facts, sha256=known.sha256)
+        return msgspec.structs.replace(candidate, facts=told)
 
     def _twins(self, permitted: Collection[str]) -> list[str]:
         """Artifacts in the old format that are there in the new one too."""

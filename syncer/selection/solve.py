@@ -9,7 +9,6 @@ Not guaranteed: that every client's solver chooses the same records.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime
 import re
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syncer.repodata import SECTIONS
-from syncer.selection.catalog import Catalog, Key, Requirement, is_channel
+from syncer.selection.catalog import Catalog, Key, Requirement
 from syncer.selection.closure import reachable
+from syncer.selection.matchspec import is_channel
 from syncer.selection.record import Candidate
 from volume.files import volume_error
 
@@ -116,6 +116,8 @@ def _attempt(
         sources = _write(folder, records, channels)
         for source in sources:
             opened.callback(source.close)
+        import asyncio  # 15 ms that a sync without environments does not pay
+
         return asyncio.run(_solve(sources, specs, virtual))
 
 

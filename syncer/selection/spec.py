@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from syncer.selection.matchspec import NAME
+from syncer.selection.matchspec import NAME, is_channel
 from syncer.selection.record import Candidate
 
 _NAME_IN_SPEC = re.compile(r"(?P<before>[^\[]*::)?(?P<name>[A-Za-z0-9_.*-]+)(?P<after>.*)", re.S)
@@ -61,6 +61,10 @@ class Spec:
         """Whether it takes more than name and version to decide it."""
         return self._asks_more
 
+    def is_of(self, channel: str) -> bool:
+        """Whether anything in this channel may match."""
+        return self._where[0] is None or is_channel(channel, self._where[0])
+
     def matches_name(self, name: str) -> bool:
         """Whether records of this name may match."""
         return self._name(name.lower())
@@ -71,7 +75,7 @@ class Spec:
         if not self._name(facts.name.lower()):
             return False
         channel, subdir, filename = self._where
-        if channel is not None and channel != candidate.channel:
+        if channel is not None and not is_channel(candidate.channel, channel):
             return False
         if subdir is not None and subdir != candidate.subdir:
             return False

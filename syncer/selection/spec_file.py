@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from syncer.permission import refused
 from syncer.selection import environment_file, explicit_list, lockfile
 from syncer.selection.request import Channels, Request
 from volume.errors import ConfigError
@@ -34,7 +35,8 @@ def read(
         try:
             found.append(_read(name, folder / name, ours, channels))
         except OSError as error:
-            problems.append(f"{name} can't be read ({error.strerror}); looked for {folder / name}")
+            reason = refused(error, folder)
+            problems.append(f"{name} can't be read ({reason}); looked for {folder / name}")
         except ValueError as error:  # UnicodeDecodeError is one
             problems.extend(_texts(name, error))
     if problems:

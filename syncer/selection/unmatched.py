@@ -57,6 +57,8 @@ def warnings_of(
     hints = _MOST_HINTS
     for key, specs in (("include", include), ("exclude", exclude)):
         for spec in specs:
+            if not spec.is_of(listing.channel):
+                continue  # what holds for all channels may name one of them
             matching = listing.matching(spec)
             first = next(matching, None)
             if first is None:

@@ -6,7 +6,9 @@ can't deliver intact may come from any other that has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from syncer import repodata
@@ -20,6 +22,9 @@ from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.memory import Memory, Remembered
 from syncer.upstream.reader import Reader
 from syncer.upstream.shards import ShardIndex
+
+_LOG = logging.getLogger(__name__)
+_TOLD_SECONDS = 30.0
 
 Names = Callable[[str], bool]
 
@@ -111,9 +116,9 @@ class Sharded:
         missing = {
             sha256: self._urls(offer, sha256) for sha256, data in have.items() if data is None
         }
-        fresh = tuple(self._reader.shards(missing)) if missing else ()
-        have.update(fresh)
         where = f"{origin_of(offer.base)}/{subdir}"
+        fresh = tuple(_told(self._reader.shards(missing), len(missing), where)) if missing else ()
+        have.update(fresh)
         bodies = (have[sha256] or b"" for sha256 in selected.values())
         return _assembled(offer.index, bodies, subdir, where), fresh
 
@@ -163,6 +168,18 @@ class Sharded:
         for sha256, data in fetched.fresh:
             self._memory.keep_shard(subdir, sha256, data)
         self._memory.forget_shards(subdir, {sha256 for _, sha256 in fetched.selected})
+
+
+def _told(
+    shards: Iterable[tuple[str, bytes]], count: int, where: str
+) -> Iterator[tuple[str, bytes]]:
+    """The same shards; of many it is logged how far they are."""
+    told = time.monotonic()
+    for number, shard in enumerate(shards, start=1):
+        yield shard
+        if time.monotonic() - told > _TOLD_SECONDS:
+            told = time.monotonic()
+            _LOG.info("%s: read %d of %d shards", where, number, count)
 
 
 def _understand(body: bytes, where: str) -> ShardIndex:

@@ -97,11 +97,18 @@ def test_credentials_that_are_refused_are_named(synced: Syncer, tmp_path: Path) 
     secrets.mkdir()
     host = synced.upstream.url.removeprefix("http://")
     (secrets / f"{host}.bearer").write_text("a-long-token")
-    (secrets / "other.example.bearer").write_text("another-token")
+    spare = secrets / "other.example.bearer"
+    spare.write_text("another-token")
+    spare.chmod(0o400)
+    (secrets / f"{host}.bearer").chmod(0o644)
+    secrets.chmod(0o755)
     synced.upstream.script("*", faults.status(401, times=None))
     found = examine(synced, SECRETS_DIR=str(secrets))
     assert f"refuses the credentials of {host}.bearer" in about(found, "conda-forge", "401").line
     assert about(found, "secrets", "other.example (bearer) is no upstream's").state == "warning"
+    (told,) = [one for one in found if "can be read by everyone" in one.fact]
+    assert (told.state, f"{host}.bearer" in told.fact) == ("warning", True)
+    assert told.step == f"give it to the user id {os.getuid()} (PUID), mode 0400"
     assert "a-long-token" not in examination.describe(found)
 
 

@@ -52,7 +52,7 @@ def test_it_names_source_run_and_policy(syncer: Syncer) -> None:
     (event,) = (json.loads(line) for line in syncer.command("history", "--json").out.splitlines())
     assert event["source"].endswith(f"/conda-forge/linux-64/{ZLIB.filename}")
     assert event["run"].startswith("20")
-    assert event["policy"] == "include=['z*'] exclude=[]"
+    assert event["policy"] == "include = z*"
     people = syncer.command("history").out
     assert "entered" in people
     assert ZLIB.filename in people

@@ -142,12 +142,13 @@ def test_damaged_search_data_is_made_again_with_the_next_generation(
 ) -> None:
     scene.publish("conda-forge", two("1.3"))
     scene.write()
-    good = Data(scene).entries
+    good = Data(scene).listed
     for path in Data(scene).buckets:
         path.write_bytes(damage)
     scene.publish("conda-forge", two("1.3"), number=2)
     scene.write()
-    assert Data(scene).entries == good
+    assert Data(scene).listed == good
+    assert [row[0] for row in Data(scene).entries["zlib"]["builds"]] == ["1.3", "1.0"]
 
 
 def test_a_lost_folder_is_made_again(scene: Scene) -> None:

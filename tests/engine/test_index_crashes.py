@@ -24,12 +24,13 @@ CHANNEL = "conda-forge"
 CRASHED = 77
 
 
-def fresh(conda_exe: Path, folder: Path) -> IndexedMirror:
+def fresh(conda_exe: Path, folder: Path, engine: str = "conda-index") -> IndexedMirror:
     committed = CommittedMirror.below(folder)
-    return IndexedMirror(
-        committed,
-        volumes(committed.mirror, committed.state, conda_exe, clock=time.time, keep_generations=1),
-    )
+    made = volumes(
+        committed.mirror, committed.state, conda_exe, clock=time.time, keep_generations=1,
+        engine=engine,
+    )  # fmt: skip
+    return IndexedMirror(committed, made)
 
 
 def prepare(indexed: IndexedMirror) -> None:
@@ -85,10 +86,11 @@ OLD = {f"{name}-1.0-0.conda" for name in ("kept", "replaced", "removed")}
 NEW = {f"{name}-1.0-0.conda" for name in ("kept", "replaced", "new", "local")}
 
 
-def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["conda-index", "own"])
+def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path, engine: str) -> None:
     point = 0
     while True:
-        indexed = fresh(conda_exe, tmp_path / str(point))
+        indexed = fresh(conda_exe, tmp_path / str(point), engine)
         prepare(indexed)
         crashed = dies_at(point, lambda: indexed.index(later=LATER))  # noqa: B023
         names = published(indexed)

@@ -17,12 +17,12 @@ from volume import generations
 SUBDIR = "linux-64"
 
 
-@pytest.fixture
-def indexed(conda_exe: Path, tmp_path: Path) -> IndexedMirror:
+@pytest.fixture(params=["conda-index", "own"])
+def indexed(conda_exe: Path, tmp_path: Path, request: pytest.FixtureRequest) -> IndexedMirror:
     committed = CommittedMirror.below(tmp_path, "our/tools")
-    return IndexedMirror(
-        committed, volumes(committed.mirror, committed.state, conda_exe, clock=time.time)
-    )
+    mirror, state = committed.mirror, committed.state
+    made = volumes(mirror, state, conda_exe, engine=request.param, clock=time.time)
+    return IndexedMirror(committed, made)
 
 
 def left_out(indexed: IndexedMirror) -> dict[str, str]:

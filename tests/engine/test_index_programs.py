@@ -80,8 +80,8 @@ def test_once_tells_and_exits(committed: CommittedMirror, environment: dict[str,
     assert found["exit_code"] == 0
     assert (found["channels"][0]["generation"], found["channels"][0]["is_new"]) == (1, False)
     site = committed.mirror.site
-    assert {path.name for path in site.iterdir()} == {
-        "index.html", "status.json", "condarc", "mambarc", "pixi.toml",
+    assert {path.name for path in site.iterdir()} >= {
+        "index.html", "status.json", "search.json", "condarc", "mambarc", "pixi.toml", "setup.sh",
     }  # fmt: skip
     status = json.loads((site / "status.json").read_bytes())
     assert status["channels"][0]["records"] == 1

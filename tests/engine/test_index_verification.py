@@ -13,6 +13,7 @@ import zstandard
 
 from indexer.engine import Engine
 from indexer.errors import VerificationError
+from indexer.writer import Writer, Written
 from tests.support.committed import CommittedMirror
 from tests.support.indexed import IndexedMirror, unpack, volumes
 from tests.support.packages import package
@@ -21,11 +22,12 @@ SUBDIR = "linux-64"
 SHARDS = "repodata_shards.msgpack.zst"
 
 
-@pytest.fixture
-def indexed(conda_exe: Path, tmp_path: Path) -> IndexedMirror:
+@pytest.fixture(params=["conda-index", "own"])
+def indexed(conda_exe: Path, tmp_path: Path, request: pytest.FixtureRequest) -> IndexedMirror:
     committed = CommittedMirror.below(tmp_path)
+    mirror, state = committed.mirror, committed.state
     made = IndexedMirror(
-        committed, volumes(committed.mirror, committed.state, conda_exe, clock=time.time)
+        committed, volumes(mirror, state, conda_exe, engine=request.param, clock=time.time)
     )
     committed.commit(package("a"))
     made.index()
@@ -79,6 +81,14 @@ def drop_b(document: Any) -> None:
     del document["packages.conda"]["b-1.0-0.conda"]
 
 
+def set_run_exports(document: Any) -> None:
+    document["packages.conda"]["b-1.0-0.conda"]["run_exports"] = {"weak": ["nobody said so"]}
+
+
+def add_to_removed(document: Any) -> None:
+    document["packages"]["b-1.0-0.tar.bz2"] = document["packages.conda"]["b-1.0-0.conda"]
+
+
 def add_c(document: Any) -> None:
     document["packages.conda"]["c-1.0-0.conda"] = document["packages.conda"]["b-1.0-0.conda"]
 
@@ -98,6 +108,15 @@ CASES: dict[str, tuple[Damage, str]] = {
     "record changed": (edit_json("repodata.json", set_depends), "differs .* in depends"),
     "record missing": (edit_json("repodata.json", drop_b), "lacks 1 artifacts, such as b-1.0"),
     "record added": (edit_json("repodata.json", add_c), "without reason 1 artifacts, such as c-1"),
+    "record added in the other section": (
+        edit_json("repodata.json", add_to_removed),
+        "without reason 1 artifacts, such as b-1.0-0.t",
+    ),
+    "current_repodata changed": (
+        edit_json("current_repodata.json", set_depends),
+        "current_.* another record of b-1.0-0.conda",
+    ),
+    "run_exports changed": (edit_json("run_exports.json", set_run_exports), "has others of b-1.0"),
     "shard truncated": (truncate_new_shard, "does not have the hash in its name"),
     "shard exchanged": (exchange_shard, "does not have the hash in its name"),
     "shard index incomplete": (edit_shard_index(forget_b), "repodata_shards.* lacks 1 artifacts"),
@@ -120,7 +139,15 @@ def break_engine(monkeypatch: pytest.MonkeyPatch, damage: Damage) -> None:
         index(self, root, output, subdirs, channel)
         damage(output / SUBDIR)
 
+    write = Writer.write
+
+    def write_wrongly(self: Writer, now: float) -> Written:
+        written = write(self, now)
+        damage(self._draft.folder / SUBDIR)
+        return written
+
     monkeypatch.setattr(Engine, "index", broken)
+    monkeypatch.setattr(Writer, "write", write_wrongly)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -11,12 +11,18 @@ from tests.support.nginx import Nginx, executable, serving
 
 @pytest.fixture
 def site(mirror_dir: Path) -> Path:
-    """A site as the syncer writes it."""
+    """A site as the indexer writes it."""
     folder = mirror_dir / "site"
     folder.mkdir()
-    for name in ("index.html", "condarc", "mambarc", "pixi.toml"):
+    for name in ("index.html", "condarc", "mambarc", "pixi.toml", "setup.sh"):
         (folder / name).write_text(f"{name}: http://mirror.invalid/cloud http://mirror.invalid\n")
     (folder / "status.json").write_text('{"url": "http://mirror.invalid"}')
+    (folder / "search.json").write_text("{}")
+    (folder / "page-0123456789abcdef.js").write_text("// http://mirror.invalid")
+    (folder / "page-0123456789abcdef.css").write_text("p {}")
+    search = folder / "search" / "conda-forge~label~rc"
+    search.mkdir(parents=True)
+    (search / "bucket-0123456789abcdef.json").write_text("{}")
     (folder / "metrics").write_text("up 1\n")
     (folder / "icon.svg").write_text("<svg/>")
     return folder
@@ -41,6 +47,7 @@ def test_before_the_first_sync(nginx: Nginx) -> None:
         ("/condarc", "text/plain; charset=utf-8"),
         ("/mambarc", "text/plain; charset=utf-8"),
         ("/pixi.toml", "text/plain"),
+        ("/setup.sh", "text/plain"),
     ],
 )
 def test_client_configurations_name_this_mirror_as_the_client_does(
@@ -71,6 +78,46 @@ def test_documents_for_machines_are_not_touched(nginx: Nginx, site: Path) -> Non
     assert metrics.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert metrics.headers["Cache-Control"] == status.headers["Cache-Control"] == "no-cache"
     assert requests.get(f"{nginx.url}/icon.svg").text == "<svg/>"
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("page-0123456789abcdef.js", "text/javascript; charset=utf-8"),
+        ("page-0123456789abcdef.css", "text/css; charset=utf-8"),
+        ("search/conda-forge~label~rc/bucket-0123456789abcdef.json", "application/json"),
+    ],
+)
+def test_what_the_page_is_made_of_may_be_kept_for_ever(
+    nginx: Nginx, site: Path, path: str, content_type: str
+) -> None:
+    answer = requests.get(f"{nginx.url}/site/{path}")
+    assert answer.content == (site / path).read_bytes()
+    assert answer.headers["Content-Type"] == content_type
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    # ... but which of it belongs together is asked each time.
+    assert requests.get(f"{nginx.url}/search.json").headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/site/", "/site/condarc", "/site/search/", "/cloud/site/x/y"])
+def test_nothing_else_of_the_folder_is_served_twice(nginx: Nginx, site: Path, path: str) -> None:
+    assert requests.get(nginx.url + path).status_code == 404
+
+
+def test_the_page_may_load_its_own_parts_only(nginx: Nginx, site: Path) -> None:
+    policy = requests.get(nginx.url).headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'"} <= set(policy)
+    assert not [rule for rule in policy if "unsafe" in rule]
+    other = requests.get(f"{nginx.url}/condarc").headers
+    assert "Content-Security-Policy" not in other
+    assert other["X-Content-Type-Options"] == "nosniff"
+
+
+def test_looking_again_costs_nothing_if_nothing_changed(nginx: Nginx, site: Path) -> None:
+    for path in ("/", "/status.json"):
+        first = requests.get(nginx.url + path)
+        again = requests.get(nginx.url + path, headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
 
 
 def test_artifacts_and_indexes_are_not_rewritten(nginx: Nginx, mirror_dir: Path) -> None:

@@ -1,6 +1,8 @@
 """Our own writer against `conda index`: the same committed records, the same documents."""
 
+import bz2
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -9,8 +11,8 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 import pytest
-import zstandard
 
+from benchmarks.seeded import Seeded
 from indexer.dependency import parse
 from indexer.version_order import MalformedVersionError, version_order
 from indexer.version_spec import MalformedSpecError
@@ -73,8 +75,8 @@ def shards(folder: Path) -> dict[str, Any]:
 
 def records_of(path: Path) -> dict[str, Record]:
     """A real repodata's records, with sizes that a disk full of holes can have."""
-    with path.open("rb") as stream:
-        document = json.loads(zstandard.ZstdDecompressor().stream_reader(stream).read())
+    data = path.read_bytes()
+    document = json.loads(unpack(data) if path.suffix == ".zst" else bz2.decompress(data))
     return {
         filename: {**record, "size": record.get("size", 1000)}
         for section in ("packages", "packages.conda")
@@ -96,7 +98,7 @@ def test_77_real_packages(realdata: Path, conda_exe: Path, tmp_path: Path) -> No
 def test_real_repodata(
     realdata: Path, conda_exe: Path, tmp_path: Path, folder: str, subdir: str
 ) -> None:
-    (path,) = (realdata / "repodata" / folder / subdir).glob("*.zst")
+    (path,) = (realdata / "repodata" / folder / subdir).iterdir()
     records = records_of(path)
     assert len(records) > 20_000
     engine, own = index_both_ways(
@@ -124,8 +126,8 @@ def odd_records() -> Iterator[tuple[str, Record]]:
     yield "b-2.0-0.conda", {**package("b", "2.0").record, "summary": "two\nlines", "subdirs": []}
     c = package("c", "2.0", build="py_1", build_number=1, extension=".tar.bz2").record
     yield "c-2.0-py_1.tar.bz2", {key: c[key] for key in c if key not in {"subdir", "timestamp"}}
-    yield "c-1.5-0.tar.bz2", {**package("c", "1.5").record, "noarch": "python", "md5": "A" * 32}
-    yield "c-1.5.0-0.tar.bz2", {**package("c", "1.5.0").record, "license": "ü \u2028", "size": 7}
+    yield "c-1.5-0.conda", {**package("c", "1.5").record, "noarch": "python", "md5": "A" * 32}
+    yield "c-1.5.0-0.conda", {**package("c", "1.5.0").record, "license": "ü \u2028", "size": 7}
     d = package("d", "1!1.0_", subdir="linux-64").record
     yield (
         "d-1!1.0_-0.conda",
@@ -167,7 +169,9 @@ def test_odd_records_and_all_that_changes(conda_exe: Path, tmp_path: Path) -> No
     # Each step again from nothing: what is carried over must not differ from what is made anew.
     steps = (begin, change, add_local)
     for count in range(1, len(steps) + 1):
-        check_equal(*index_both_ways(conda_exe, tmp_path / str(count), *steps[:count]))
+        engine, own = index_both_ways(conda_exe, tmp_path / str(count), *steps[:count])
+        # conda-index keeps people's own records as they are in their packages, keys in any order.
+        check_equal(engine, own, same_bytes=add_local not in steps[:count])
 
 
 def test_nothing_is_decoded_that_did_not_change(
@@ -195,6 +199,38 @@ def test_nothing_is_decoded_that_did_not_change(
     kept = {name for name in before if len(name) > 60}
     assert len(kept) == 2
     assert all(after[name] == before[name] for name in kept)
+
+
+def test_days_of_changes_end_where_a_cold_run_does(conda_exe: Path, tmp_path: Path) -> None:
+    committed = CommittedMirror.below(tmp_path)
+    seeded = Seeded(committed)
+    seeded.fill(1500)
+
+    def index(engine: str) -> dict[str, bytes]:
+        mirror, state = committed.mirror, committed.state
+        made = volumes(mirror, state, conda_exe, engine=engine, clock=time.time)
+        indexed = IndexedMirror(committed, made)
+        assert indexed.index().is_new
+        folders = [indexed.current / subdir for subdir in ("linux-64", "noarch")]
+        names = ("repodata.json", "current_repodata.json", "run_exports.json")
+        found = {
+            f"{one.name}/{name}": (one / name).read_bytes() for one in folders for name in names
+        }
+        contents = {one.name: json.dumps(shards(one), default=bytes.hex) for one in folders}
+        return {**found, **{subdir: text.encode() for subdir, text in contents.items()}}
+
+    index("own")
+    for _ in range(3):
+        seeded.spend_a_day()
+        step_by_step = index("own")
+    for engine in ("own", "conda-index"):
+        for path in (
+            committed.mirror.index(committed.channel),
+            committed.state.generations(committed.channel),
+            committed.state.engine(committed.channel),
+        ):
+            shutil.rmtree(path)
+        assert index(engine) == step_by_step
 
 
 def _pack() -> Callable[[Any], tuple[str, bytes]]:
@@ -255,14 +291,16 @@ def ask_conda(conda_exe: Path, program: str, question: object) -> Any:
 
 @pytest.fixture(scope="module")
 def real_records(realdata: Path) -> list[Record]:
-    paths = sorted((realdata / "repodata").glob("c*/*/*.zst"))
+    paths = sorted((realdata / "repodata").glob("co*/*/repodata.json.*"))
     return [record for path in paths for record in records_of(path).values()]
 
 
 def test_versions_have_condas_order(conda_exe: Path, real_records: list[Record]) -> None:
     texts = sorted({str(record["version"]) for record in real_records})
-    texts += ["1.0", "1.0.0", "1.1.a1", "1.1.0a1", "1.0.1_", "1.0.1a", "1!0", "0.5C1", "0.5c1",
-              "1.0dev", "1.0post1", "1.0+local.1", "1.0+local", "1-2", "", "1..2", "a!1", "1!!2"]  # fmt: skip
+    texts += [
+        "1.0", "1.0.0", "1.1.a1", "1.1.0a1", "1.0.1_", "1.0.1a", "1!0", "0.5C1", "0.5c1", "1.0dev",
+        "1.0post1", "1.0+local.1", "1.0+local", "1-2", "", "1..2", "a!1", "1!!2",
+    ]  # fmt: skip
     expected = ask_conda(conda_exe, _ORDER, texts)
     known = []
     for text in texts:
@@ -286,19 +324,23 @@ def test_dependencies_mean_what_conda_says(conda_exe: Path, real_records: list[R
     for record in real_records:
         one = (record["name"], record["version"], record["build"], record["build_number"])
         builds.setdefault(record["name"], []).append(one)
-    texts = sorted({text for record in real_records for text in record["depends"]})
+    found = {text for record in real_records for text in record.get("depends", ())}
+    texts = sorted(found)[::3]
     texts += [
         "numpy", "numpy=1.1", "numpy ==1.13.1", "numpy=1.13.1=py27_0", "numpy 1.13.*|1.12.*",
-        "numpy >=1.11 , <1.13 py27*", "numpy !=1.13.*", "numpy ~=1.11.0", "numpy[version='>=1.13']",
-        "numpy[build=py27_0]", "numpy (>=1.9)", "x::numpy", "numpy 1.1*.1", "numpy ^1\\.1[0-9]\\..*$",
-        "NumPy >=1.9", "numpy[build_number='>=1']", "numpy >=1.9 # comment", "numpy (1.9|>1.12),<2",
+        "numpy >=1.11 , <1.13 py27*", "numpy !=1.13.*", "numpy ~=1.11.0",
+        "numpy[version='>=1.13']",
+        "numpy[build=py27_0]", "numpy (>=1.9)", "x::numpy", "numpy 1.1*.1",
+        "numpy ^1\\.1[0-9]\\..*$", "NumPy >=1.9", "numpy[build_number='>=1']",
+        "numpy >=1.9 # comment",
+        "numpy (1.9|>1.12),<2",
     ]  # fmt: skip
     asked: dict[str, list[tuple[str, str, str, int]]] = {}
     for text in texts:
         known = builds.get(text.split("[")[0].split(" ")[0].lower(), builds["numpy"])
-        asked[text] = known[:: max(1, len(known) // 12)]
+        asked[text] = known[:: max(1, len(known) // 5)]
     expected = ask_conda(conda_exe, _MATCH, asked)
-    assert len(texts) > 10_000
+    assert len(texts) > 3000
     for text, verdicts in expected.items():
         if verdicts is None:
             with pytest.raises((MalformedSpecError, MalformedVersionError)):

@@ -33,7 +33,16 @@ def images() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
-        for name in ("CHANNELS", "SUBDIRS", "INCLUDE", "EXCLUDE", "MIRROR_DATA", "MIRROR_BIND"):
+        for name in (
+            "CHANNELS",
+            "SUBDIRS",
+            "INCLUDE",
+            "EXCLUDE",
+            "MIRROR_DATA",
+            "MIRROR_BIND",
+            "UPSTREAM_SECRETS",
+            "INSTALLERS",
+        ):
             patch.delenv(name, raising=False)
         Stack().must("build")
         yield

@@ -13,7 +13,9 @@ from tests.support.demo_channel import write_demo_upstream
 from tests.support.packages import package
 
 REPODATA = "/cloud/conda-forge/linux-64/repodata.json"
-ADDED_MEGABYTES = 120
+# What each image has on top of its base. The syncer's: 55 MB of rattler alone, which reads MatchSpecs,
+# closures and lock files; 40 MB of other libraries, 50 MB of Python and supercronic.
+ADDED_MEGABYTES = {"syncer": 170, "nginx": 15}
 CONTEXT_BYTES = 1_000_000
 
 
@@ -173,14 +175,14 @@ def test_root_as_owner_is_refused(images: None) -> None:
         stack.run("down", "--volumes")
 
 
-@pytest.mark.parametrize("service", ["syncer", "nginx"])
+@pytest.mark.parametrize("service", sorted(ADDED_MEGABYTES))
 def test_images_are_small(base_image: str, service: str) -> None:
     def size(image: str) -> int:
         command = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
         return int(subprocess.run(command, capture_output=True, check=True).stdout)
 
     added = size(f"conda-mirror-test/{service}:test") - size(base_image)
-    assert added < ADDED_MEGABYTES * 1_000_000
+    assert added < ADDED_MEGABYTES[service] * 1_000_000
 
 
 def test_build_context_is_small(base_image: str) -> None:

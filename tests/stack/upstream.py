@@ -1,9 +1,12 @@
 """The upstream of ./demo and tests/stack: serves /upstream, or the demo channel if that is empty.
 
-Every request is one line on standard output: method, path, status, and `conditional` if it was.
+With UPSTREAM_BEARER_SHA256 in the environment it is private: who does not show the bearer token
+that has this hash is answered 401. Every request is one line on standard output: method, path,
+status, and `conditional` if it was.
 """
 
 import contextlib
+import hashlib
 import os
 import signal
 import sys
@@ -22,12 +25,18 @@ class LoggedUpstream(DirectoryUpstream):
     """A folder that says what it was asked for."""
 
     def __call__(self, request: Request) -> Response:
-        response = super().__call__(request)
+        response = super().__call__(request) if _is_welcome(request) else Response(401)
         conditional = "conditional" if CONDITIONS & request.headers.keys() else "plain"
         # One write: several connections are answered at a time.
         sys.stdout.write(f"{request.method} {request.path} {response.status} {conditional}\n")
         sys.stdout.flush()
         return response
+
+
+def _is_welcome(request: Request) -> bool:
+    wanted = os.environ.get("UPSTREAM_BEARER_SHA256")
+    shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return not wanted or hashlib.sha256(shown.encode()).hexdigest() == wanted
 
 
 def main() -> None:

@@ -47,6 +47,15 @@ class Syncer:
             **self.environment,
         }
 
+    def configure(self, mirror_toml: str, **files: str) -> None:
+        """Write mirror.toml, and files beside it: `lab="..."` is lab.txt."""
+        folder = self.volumes.mirror_dir.parent / "config"
+        folder.mkdir(exist_ok=True)
+        self.environment["CONFIG_DIR"] = str(folder)
+        (folder / "mirror.toml").write_text(mirror_toml)
+        for name, text in files.items():
+            (folder / f"{name}.txt").write_text(text)
+
     def run(
         self,
         *,

@@ -90,6 +90,7 @@ PARTIAL = {
         },
         {"channel": "bioconda", "status": "failed", "error": f"no {EVIL}"},
     ],
+    "canaries": [{"name": "python-3.12", "subdir": "linux-64", "why": EVIL}],
     "error": EVIL,
 }
 
@@ -225,6 +226,7 @@ class TestPage:
         assert "linux-64/x0-" in text
         assert "linux-64/x20-" not in text
         assert "and 10 more: see" in text
+        assert "<code>python-3.12</code> can't be installed on linux-64: " in text
         assert "The last complete sync ended <time" in text
 
     def test_what_upstream_says_is_never_markup(self) -> None:

@@ -122,6 +122,22 @@ def test_specs_in_env_are_one_environment_of_all_channels() -> None:
         ('[channels.x]\ndeny = ["sha256:12"]', "64 hexadecimal digits"),
         ("[channels.x]\nlicenses = {a = 1}", "another kind of value"),
         ("[channels.x", "mirror.toml"),
+        ("[channels.x]\nnewest_versions = 99999999999999999999", "a whole number from 0"),
+        ("[channels.x]\ncooldown_days = nan", "write a number from 0"),
+        ("[channels.x]\ncooldown_days = -1.5", "write a number from 0"),
+        (f"[channels.x]\nmax_size = '{'9' * 400}'", "write an amount such as"),
+        ("[channels.x]\nnewer_than = 2024-01-01T00:00:00Z", "a date such as"),
+        ("[channels.x]\nnewer_than = '01.02.2024'", "a date such as"),
+        ("[channels.x]\n[channels.x]", "Cannot declare ('channels', 'x') twice"),
+        ("[environments.e]\n[environments.e]", "Cannot declare ('environments', 'e') twice"),
+        ("[channels.x]\n[environments.SPECS]\nspecs = ['a']", "choose another name"),
+        ("[channels.x]\n[environments.'münchen']\nspecs = ['a']", "with letters, digits"),
+        ("[channels.x]\n[environments.e]\nspecs = ['a']\nsubdirs = ['win-64']",
+         "environment e: win-64 is mirrored of none of its channels"),
+        ("[channels.x]\n[channels.y]\ninclude = ['x::a']",
+         "[channels.y]: include: x::a is for channel x, so nothing here can match"),
+        ("include = ['z::a']\n[channels.x]",
+         "INCLUDE: z::a is for channel z, which is not mirrored; mirrored are x"),
     ],
 )
 def test_bad_input_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
@@ -131,6 +147,19 @@ def test_bad_input_is_named_with_its_place(tmp_path: Path, text: str, message: s
 def test_all_problems_come_together(tmp_path: Path) -> None:
     found = problems(tmp_path, "x = 1\n[channels.a]\ny = 2\n[channels.b]\nz = 3", TRIES="x")
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("beginning", ["", "\ufeff"], ids=["plain", "byte order mark"])
+def test_what_windows_editors_write_is_understood(tmp_path: Path, beginning: str) -> None:
+    text = f'{beginning}# für alle\r\nkeep = ["größe*"]\r\n[channels.x]\r\nnewest_versions = 3\r\n'
+    (tmp_path / "mirror.toml").write_bytes(text.replace("größe", "gross").encode())
+    found = read_settings({"CONFIG_DIR": str(tmp_path)}).policy("x")
+    assert (found.newest_versions, found.keep) == (3, ("gross*",))
+
+
+def test_specs_for_all_channels_may_name_one_of_them(tmp_path: Path) -> None:
+    text = "include = ['x::a', '*::b', 'b']\n[channels.x]\n[channels.y]\nkeep = ['y::c']"
+    assert problems(tmp_path, text) == []
 
 
 def test_an_unreadable_file_is_a_problem(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -65,3 +67,27 @@ def test_registered_secrets_are_masked_wherever_they_stand(
     shown = "pa/ss wörd, pa%2Fss%20w%C3%B6rd, pa%2Fss+w%C3%B6rd, pa/ss%20w%C3%B6rd: pa/ss, abc"
     assert log.redact(shown) == "***, ***, ***, ***: ***, abc"
     assert log.holds_secret("https://host/pa%2Fss/x") and not log.holds_secret("https://host/abc")
+
+
+def test_why_a_program_ends_is_said_in_the_configured_form(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    complaint = "a is wrong\nhttps://me:secret@host is too"
+    log.complain("syncer", complaint, "text")
+    assert capsys.readouterr().err == "syncer: a is wrong\nsyncer: https://***@host is too\n"
+    log.complain("syncer", complaint, " JSON ")
+    (line,) = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert (found["program"], found["level"]) == ("syncer", "error")
+    assert found["message"] == "a is wrong\nhttps://***@host is too"
+
+
+def test_a_crash_is_one_json_object_too() -> None:
+    code = "from volume import log; log.configure('info', 'json'); raise KeyError('a mistake')"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    (line,) = answer.stderr.splitlines()
+    assert json.loads(line)["level"] == "critical"
+    assert "Traceback" in json.loads(line)["message"]

@@ -11,7 +11,7 @@ from importlib import resources
 
 from indexer.site.catalog import short_digest
 
-_SCRIPTS = ("freshness.js", "live.js", "search.js")
+_SCRIPTS = ("freshness.js", "live.js", "package.js", "search.js")
 
 
 def text(name: str) -> str:
