@@ -287,6 +287,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+_LARGEST = 2**62
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -297,7 +298,10 @@ def size(value: str) -> int:
         raise ValueError("write an amount such as 500MB, 10GB or 10GiB")
     letter = match[2].upper()
     unit = 1024 ** " KMGT".index(letter) if match[3] and letter else _UNITS[letter]
-    return int(float(match[1]) * unit)
+    amount = float(match[1]) * unit
+    if amount > _LARGEST:
+        raise ValueError("write an amount such as 500MB, 10GB or 10GiB; no disk holds that much")
+    return int(amount)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tests.support.simulator import ChannelSimulator
 from tests.support.sync_harness import Syncer
 
 MANY = [package(f"p{number}", padding_bytes=2000) for number in range(40)]
-BIG = package("big", padding_bytes=300_000)
+BIG = package("big", padding_bytes=1500)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_slow_host_is_not_waited_for_at_every_artifact(both: Syncer, after: in
 def test_what_only_the_slow_host_has_gets_its_time(both: Syncer, second: ChannelSimulator) -> None:
     both.upstream.channel("conda-forge").publish(BIG)
     path = f"*/{BIG.filename}"
-    both.upstream.script(path, faults.stall(30, after=200_000, times=2))
+    both.upstream.script(path, faults.stall(30, after=500, times=2))
     result = both.channel()
     assert (result.status, result.downloaded) == ("success", len(MANY) + 1)
     assert second.requests(path)[0].status == 404
@@ -53,6 +53,6 @@ def test_what_only_the_slow_host_has_gets_its_time(both: Syncer, second: Channel
 def test_a_slow_host_alone_is_asked_with_all_tries(syncer: Syncer) -> None:
     syncer.upstream.channel("conda-forge").publish(BIG)
     path = f"*/{BIG.filename}"
-    syncer.upstream.script(path, faults.stall(30, after=200_000, times=1))
+    syncer.upstream.script(path, faults.stall(30, after=500, times=1))
     assert syncer.channel(SYNC_TIMEOUT_SECONDS="1").status == "success"
     assert syncer.upstream.count(path) == 2

@@ -82,7 +82,7 @@ def test_environments(tmp_path: Path) -> None:
         solve = true
         subdirs = ["win-64"]
         """,
-        SUBDIRS="linux-64",
+        SUBDIRS="linux-64 win-64",
     )
     ml, own = found.environments
     assert (ml.name, ml.channels, ml.specs) == (
@@ -90,7 +90,7 @@ def test_environments(tmp_path: Path) -> None:
     )  # fmt: skip
     assert ml.solve and ml.spec_files == ("ml.yml",) and ml.subdirs == ("win-64", "noarch")
     assert (own.name, own.channels, own.subdirs) == (
-        "conda-forge specs", ("conda-forge",), ("linux-64", "noarch"),
+        "conda-forge specs", ("conda-forge",), ("linux-64", "win-64", "noarch"),
     )  # fmt: skip
 
 
@@ -132,12 +132,18 @@ def test_specs_in_env_are_one_environment_of_all_channels() -> None:
         ("[environments.e]\n[environments.e]", "Cannot declare ('environments', 'e') twice"),
         ("[channels.x]\n[environments.SPECS]\nspecs = ['a']", "choose another name"),
         ("[channels.x]\n[environments.'münchen']\nspecs = ['a']", "with letters, digits"),
-        ("[channels.x]\n[environments.e]\nspecs = ['a']\nsubdirs = ['win-64']",
-         "environment e: win-64 is mirrored of none of its channels"),
-        ("[channels.x]\n[channels.y]\ninclude = ['x::a']",
-         "[channels.y]: include: x::a is for channel x, so nothing here can match"),
-        ("include = ['z::a']\n[channels.x]",
-         "INCLUDE: z::a is for channel z, which is not mirrored; mirrored are x"),
+        (
+            "[channels.x]\n[environments.e]\nspecs = ['a']\nsubdirs = ['win-64']",
+            "environment e: win-64 is mirrored of none of its channels",
+        ),
+        (
+            "[channels.x]\n[channels.y]\ninclude = ['x::a']",
+            "[channels.y]: include: x::a is for channel x, so nothing here can match",
+        ),
+        (
+            "include = ['z::a']\n[channels.x]",
+            "INCLUDE: z::a is for channel z, which is not mirrored; mirrored are x",
+        ),
     ],
 )
 def test_bad_input_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
@@ -159,7 +165,7 @@ def test_what_windows_editors_write_is_understood(tmp_path: Path, beginning: str
 
 def test_specs_for_all_channels_may_name_one_of_them(tmp_path: Path) -> None:
     text = "include = ['x::a', '*::b', 'b']\n[channels.x]\n[channels.y]\nkeep = ['y::c']"
-    assert problems(tmp_path, text) == []
+    assert settings(tmp_path, text).policy("y").keep == ("y::c",)
 
 
 def test_an_unreadable_file_is_a_problem(tmp_path: Path) -> None:
