@@ -37,10 +37,16 @@ class Listed:
             self.records[subdir] = dict(found)
         self.publish()
 
-    def seed(self, committed: CommittedMirror) -> None:
-        """Commit all that is listed, without its bytes."""
+    def seed(self, committed: CommittedMirror, *, places: bool = False) -> None:
+        """Commit all that is listed; ``places`` makes sparse files for it, or there are none."""
         for subdir, records in self.records.items():
             listed = iter(records.items())
+            folder = committed.artifacts(subdir)
+            if places:
+                folder.mkdir(parents=True, exist_ok=True)
+                for filename, record in records.items():
+                    with (folder / filename).open("wb") as stream:
+                        stream.truncate(record["size"])
             while batch := list(itertools.islice(listed, _BATCH)):
                 committed.commit_rows([row(subdir, filename, one) for filename, one in batch])
 

@@ -78,10 +78,15 @@ def page_in_place_of(url: str, host: Host, tally: Tally, body: bytes) -> Upstrea
     )
 
 
+_WANTS_CERTIFICATE = "certificate required"
+
+
 def unreachable(
     url: str, host: Host, tally: Tally, why: str, *, proxy_status: int = 0
 ) -> Retryable | UpstreamError:
     """No connection; through a proxy it is most often the proxy's doing."""
+    if _WANTS_CERTIFICATE in why.lower():  # TLS 1.3 says so after its handshake
+        return tls_failure(url, host, why)
     if not host.proxy:
         return Retryable(TransferError(f"{url}{_by(host, url)} can't be reached: {why}"), tally)
     if proxy_status == 407:
@@ -111,7 +116,7 @@ def tls_failure(url: str, host: Host, why: str) -> TransferError:
     cure = "if a proxy inspects TLS here, give its CA bundle in REQUESTS_CA_BUNDLE"
     if host.certificate:
         cure += f"; the client certificate {host.certificate} was offered"
-    elif "certificate required" in why.lower() or "handshake failure" in why.lower():
+    elif _WANTS_CERTIFICATE in why.lower() or "handshake failure" in why.lower():
         cure = f"it wants a client certificate: put it into SECRETS_DIR as {host.name}.pem"
     return TransferError(f"{url}{_by(host, url)}: TLS failed ({why}); {cure}")
 

@@ -191,13 +191,13 @@ class ChannelSync:
         with self._locked():
             self._commit_locked(committer, batch)
             self._locked_artifacts(ledger).place(locked)
-            supplement.commit()
             if all(is_upstreams_own(failed.error) for failed in failures):
                 self.result.retired = retirement.retire(
                     [(plan.subdir, name) for plan in survey.plans for name in plan.retired],
                     now=self._tools.now(),
                     reason="removed",
                 )
+            supplement.commit()  # of what is committed now
             if not failures:
                 committer.clear_staging(survey.fetched)
                 with ledger.transaction("settle run"):

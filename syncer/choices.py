@@ -187,7 +187,7 @@ class Choices:
             ) -> dict[str, list[LeftOut]]:
                 found: dict[str, list[LeftOut]] = {}
                 for selector in selectors if specs else ():
-                    for spec, outs in selector.refused(specs, subdirs).items():
+                    for spec, outs in selector.refusals.of(specs, subdirs).items():
                         found.setdefault(spec, []).extend(outs)
                 return found
 
@@ -198,7 +198,7 @@ class Choices:
                 environment,
                 demand.requests,
                 permitted=(one for selector in selectors for one in selector.permitted()),
-                lockable=(one for selector in selectors for one in selector.judged(names)),
+                lockable=(one for selector in selectors for one in selector.refusals.judged(names)),
                 refused=refused,
             )
             known = self._needs[environment] = (digest, needs)

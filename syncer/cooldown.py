@@ -30,10 +30,15 @@ CREATE TABLE IF NOT EXISTS looked (subdir TEXT PRIMARY KEY) WITHOUT ROWID;
 
 
 class Listed:
-    """What one channel's upstream listed, and since when."""
+    """What one channel's upstream listed, and since when.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        patience: seconds to wait while another program is at it.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 30.0) -> None:
         self._path = path
+        self._patience = patience
 
     def first_seen(
         self, subdir: str, contents: Mapping[str, str], *, now: float, writes: bool
@@ -72,7 +77,7 @@ class Listed:
         self, subdir: str, contents: Mapping[str, str], now: float, *, writes: bool
     ) -> dict[str, float]:
         make_directory(self._path.parent)
-        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection = sqlite3.connect(self._path, self._patience, isolation_level=None)
         with contextlib.closing(connection):
             connection.executescript(_TABLES)
             known = {

@@ -71,7 +71,11 @@ def _blame(plans: Sequence[SubdirPlan], choices: Mapping[str, Choice] | None) ->
                 counts[out.reason] += 1
                 examples.setdefault(out.reason, out.detail)
     if dropped:
-        words.append(f"{dropped:,} are not in upstream's index any more (is upstream broken?)")
+        # A narrow selection reads its own part of a sharded index: the rest looks dropped, too.
+        words.append(
+            f"{dropped:,} are not in what was read of upstream's index (is upstream broken, or the"
+            " selection narrower?)"
+        )
     words += [
         f"{count:,} are left out by the policy ({reason}: {examples[reason]})"
         for reason, count in counts.most_common()

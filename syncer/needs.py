@@ -28,7 +28,7 @@ class Needs:
 
 
 Refused = Callable[[Collection[str], Collection[str]], Mapping[str, Sequence[LeftOut]]]
-"""What policies have against what specs match in subdirs: ``Selector.refused``."""
+"""What policies have against what specs match in subdirs: ``selection.refusal``."""
 
 _MOST_REASONS = 3
 

@@ -68,8 +68,8 @@ class Supplement:
             for subdir, sections in self._carried.items():
                 changed |= self._ledger.replace_carried(subdir, sections)
             for subdir, run_exports in self._run_exports.items():
-                known = self._ledger.known(subdir)
-                mine = {name: text for name, text in run_exports.items() if name in known}
+                committed = self._ledger.committed(subdir)
+                mine = {name: text for name, text in run_exports.items() if name in committed}
                 changed |= self._ledger.replace_run_exports(subdir, mine)
             if self._channeldata is not None:
                 names = self._ledger.names()

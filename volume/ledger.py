@@ -229,6 +229,11 @@ class Ledger:
         )
         return {row[0]: Known(*row[1:]) for row in rows}
 
+    def committed(self, subdir: str) -> set[str]:
+        """The filename of every committed artifact of a subdir."""
+        rows = self._connection.execute("SELECT filename FROM artifact WHERE subdir = ?", (subdir,))
+        return {row[0] for row in rows}
+
     def artifacts(self, subdir: str, *, after_serial: int = 0) -> Iterator[Artifact]:
         """Committed artifacts of a subdir that changed after ``after_serial``."""
         rows = self._connection.execute(
@@ -283,9 +288,13 @@ class Ledger:
 
     def subdirs(self) -> list[str]:
         """Subdirs that upstream offers or that hold artifacts."""
+        # From one subdir to the next by the primary key; DISTINCT would look at every row.
         rows = self._connection.execute(
-            "SELECT subdir FROM artifact UNION SELECT subdir FROM carried"
-            " WHERE subdir != '' ORDER BY 1"
+            "WITH RECURSIVE found(subdir) AS (SELECT min(subdir) FROM artifact UNION ALL"
+            " SELECT (SELECT min(subdir) FROM artifact a WHERE a.subdir > found.subdir)"
+            " FROM found WHERE found.subdir IS NOT NULL)"
+            " SELECT subdir FROM found WHERE subdir IS NOT NULL"
+            " UNION SELECT subdir FROM carried WHERE subdir != '' ORDER BY 1"
         )
         return [row[0] for row in rows]
 

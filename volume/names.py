@@ -7,6 +7,7 @@ so an upstream can't write outside its folder. Nothing is normalised: a name is 
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 
 from volume.errors import NameRefusedError
@@ -82,7 +83,9 @@ def parse_artifact(filename: str) -> ArtifactName:
                 and _VERSION.fullmatch(parts[1])
                 and _BUILD.fullmatch(parts[2])
             ):
-                return ArtifactName(parts[0], parts[1], parts[2], extension)
+                # Interned: a large channel has each name and version many times.
+                name, version = sys.intern(parts[0]), sys.intern(parts[1])
+                return ArtifactName(name, version, parts[2], extension)
             break
     raise NameRefusedError(
         f"artifact name {filename[:200]!r} is not name-version-build with"

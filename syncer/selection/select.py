@@ -19,13 +19,13 @@ import msgspec
 
 from syncer.policy import Policy
 from syncer.repodata import Entry, Index
-from syncer.selection.catalog import Catalog, read
 from syncer.selection.choice import Choice, Selected
 from syncer.selection.filename import of_filename, unlisted
 from syncer.selection.newest import limit
 from syncer.selection.permit import Permit, has_these_bytes
 from syncer.selection.reason import LeftOut, Reason
 from syncer.selection.record import Candidate, facts
+from syncer.selection.refusal import Refusals
 from syncer.selection.spec import SpecSet
 from syncer.selection.unmatched import Listing, warnings_of
 from volume.ledger import Known
@@ -33,7 +33,6 @@ from volume.ledger import Known
 Needed = Mapping[str, Mapping[str, str]]
 Present = Mapping[str, Mapping[str, Known]]
 FirstSeen = Mapping[tuple[str, str], float]
-Judged = tuple[Candidate, LeftOut | None]
 
 _EVERYTHING = "everything is included"
 _NOTHING = LeftOut(Reason.NOT_INCLUDED, "no environment needs it")
@@ -90,6 +89,7 @@ class Selector:
         self._only_needed = only_needed or bool(policy.specs or policy.spec_files)
         self.due = 0.0
         """When the first cooldown ends that kept something from environments; 0 if none did."""
+        self.refusals = Refusals(channel, indexes, self.objection)
         self._whys = {spec: f"include = {spec.text}" for spec in self._include.specs}
         self._not_included = LeftOut(Reason.NOT_INCLUDED, "no spec of include matches it")
 
@@ -105,36 +105,6 @@ class Selector:
             for filename in self._twins(permitted):
                 del permitted[filename]
             found.extend(permitted.values())
-        return found
-
-    def judged(self, names: Collection[tuple[str, str]]) -> Iterator[Judged]:
-        """What upstream lists of these (subdir, filename), and what the policy has against it."""
-        for subdir, index in self._indexes.items() if names else ():
-            for entry in index.entries:
-                if (subdir, entry.filename) in names:
-                    candidate = self._read(subdir, entry)
-                    yield candidate, self.objection(candidate)
-
-    def refused(self, specs: Collection[str], subdirs: Collection[str]) -> dict[str, list[LeftOut]]:
-        """What the policy has against records that specs match, of those where it has something.
-
-        Args:
-            specs: as environments and dependencies have them; name patterns are passed over.
-        """
-        wanted = {spec: read(spec) for spec in specs}
-        names = {one.name for one in wanted.values() if not one.is_pattern}
-        named = Catalog(
-            self._read(subdir, entry)
-            for subdir in subdirs
-            if names and subdir in self._indexes
-            for entry in self._indexes[subdir].entries
-            if entry.name.name.lower() in names
-        )
-        found: dict[str, list[LeftOut]] = {}
-        for spec in wanted:
-            for position in named.matching(spec):
-                if (out := self.objection(named.records[position])) is not None:
-                    found.setdefault(spec, []).append(out)
         return found
 
     def objection(self, candidate: Candidate) -> LeftOut | None:

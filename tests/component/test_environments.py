@@ -80,6 +80,16 @@ def test_the_end_of_a_cooldown_in_one_channel_reaches_the_other(syncer: Syncer) 
     assert committed(syncer) == {"lib-1-0.conda", "new-1-0.conda"}
 
 
+def test_another_policy_of_one_channel_reaches_the_other(lab: Syncer) -> None:
+    lab.upstream.channel("bioconda").publish(package("tool", "2", depends=("other",)))
+    lab.configure(LAB.replace("[channels.bioconda]", '[channels.bioconda]\nexclude = ["tool 2"]'))
+    assert lab.run().status == "success"
+    assert committed(lab) == {"lib-1.0-0.conda"}
+    lab.configure(LAB)
+    assert lab.run().status == "success"
+    assert committed(lab) == {"lib-1.0-0.conda", "other-1.0-0.conda"}
+
+
 def test_what_the_policy_leaves_out_is_said_as_such(syncer: Syncer) -> None:
     syncer.configure("""
         [channels.conda-forge]

@@ -8,6 +8,7 @@ from syncer.status import describe
 from syncer.status import status as read_status
 from tests.support.packages import package
 from tests.support.sync_harness import Syncer
+from tests.support.tree import publish
 
 WHY = "kept: keep = a; upstream does not list it"
 LOCKED = "a lock file names it; it is out of the index and stays downloadable"
@@ -64,8 +65,12 @@ def test_what_a_lock_file_holds_shows_too(syncer: Syncer) -> None:
     for result in (syncer.channel(), syncer.channel()):
         assert result.kept.by_lock == 1
         assert [(one.filename, one.why) for one in result.kept.first] == [(locked.filename, LOCKED)]
+    # Not even for a day without grace.
+    publish(syncer.volumes)
+    assert syncer.channel(RETIRE_DAYS="0").expired == 0
     syncer.configure('[channels.conda-forge]\ninclude = ["b"]')
-    assert syncer.channel().kept == Keeping()
+    result = syncer.channel(RETIRE_DAYS="0")
+    assert (result.kept, result.expired) == (Keeping(), 1)
 
 
 def test_a_hundred_are_listed_and_all_are_counted(syncer: Syncer) -> None:

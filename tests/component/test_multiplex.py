@@ -1,7 +1,12 @@
 """Several requests at once on one connection: against a real nginx that speaks HTTP/2."""
 
+import contextlib
 import hashlib
+import socket
+import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +21,7 @@ from syncer.repodata import Wanted
 from syncer.retry import Limits
 from syncer.transfer import Transfers
 from tests.support.certificates import openssl, self_signed
-from tests.support.nginx import executable, free_port, start, wait_for_port
+from tests.support.nginx import executable, free_port, start
 from volume.layout import Mirror
 from volume.stop import Stop
 
@@ -65,7 +70,6 @@ def upstream(folder: Path, *, http2: bool = True, requests: int = 1000) -> Itera
     root, scratch = folder / "root", folder / "nginx"
     root.mkdir()
     scratch.mkdir()
-    self_signed(folder).key.chmod(0o644)
     port = free_port()
     text = _NGINX.format(
         scratch=scratch, port=port, root=root, folder=folder, requests=requests,
@@ -73,11 +77,20 @@ def upstream(folder: Path, *, http2: bool = True, requests: int = 1000) -> Itera
     )  # fmt: skip
     process = start(scratch, text)
     try:
-        wait_for_port(port, process)
+        _wait(port, process)
         yield Upstream(f"https://127.0.0.1:{port}", root, scratch / "access.log")
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=30).close()
+            return
+        time.sleep(0.02)
+    raise RuntimeError("nginx did not start")
 
 
 class Body:
@@ -105,9 +118,17 @@ class Meter:
 
 
 @pytest.fixture
-def transfers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Transfers:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
-    self_signed(tmp_path)
+def folder() -> Iterator[Path]:
+    """One that nginx, another user, can reach."""
+    with tempfile.TemporaryDirectory(prefix="multiplex-") as name:
+        Path(name).chmod(0o755)
+        self_signed(Path(name)).key.chmod(0o644)
+        yield Path(name)
+
+
+@pytest.fixture
+def transfers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Transfers:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "certificate.pem"))
     return Transfers(Limits(tries=1), Stop(), environment.Environment())
 
 
@@ -121,8 +142,8 @@ def _wanted(root: Path, number: int, size: int) -> Wanted:
     )  # fmt: skip
 
 
-def test_threads_share_one_connection(tmp_path: Path, transfers: Transfers) -> None:
-    with upstream(tmp_path) as served:
+def test_threads_share_one_connection(folder: Path, transfers: Transfers) -> None:
+    with upstream(folder) as served:
         for number in range(40):
             (served.root / f"{number}").write_bytes(b"P%d" % number * 1000)
         transfers.receive(f"{served.url}/0", Body())
@@ -149,8 +170,8 @@ def test_threads_share_one_connection(tmp_path: Path, transfers: Transfers) -> N
         assert len(served.connections() - before) == 1
 
 
-def test_http_1_is_not_shared(tmp_path: Path, transfers: Transfers) -> None:
-    with upstream(tmp_path, http2=False) as served:
+def test_http_1_is_not_shared(folder: Path, transfers: Transfers) -> None:
+    with upstream(folder, http2=False) as served:
         (served.root / "a").write_bytes(b"P")
         transfers.receive(f"{served.url}/a", Body())
         assert transfers.share(4) is None
@@ -159,7 +180,7 @@ def test_http_1_is_not_shared(tmp_path: Path, transfers: Transfers) -> None:
 @pytest.mark.parametrize("requests", [1000, 7], ids=["lasting", "renewed connections"])
 @pytest.mark.parametrize("http2", [True, False], ids=["HTTP/2", "HTTP/1.1"])
 def test_downloads_from_afar(
-    tmp_path: Path,
+    folder: Path,
     transfers: Transfers,
     monkeypatch: pytest.MonkeyPatch,
     requests: int,
@@ -169,9 +190,10 @@ def test_downloads_from_afar(
     """As if upstream were slow from the first artifact on."""
     monkeypatch.setattr("syncer.download._LOOK_SECONDS", 0.0)
     monkeypatch.setattr("syncer.download._QUICK_SECONDS", 0.0)
-    with upstream(tmp_path, http2=http2, requests=requests) as served:
-        mirror = Mirror(tmp_path / "mirror")
-        wanted = [_wanted(served.root, number, 3_000_000 * (number % 9 == 0)) for number in range(300)]
+    with upstream(folder, http2=http2, requests=requests) as served:
+        mirror = Mirror(folder / "mirror")
+        sizes = [3_000_000 if number % 9 == 0 else 0 for number in range(300)]
+        wanted = [_wanted(served.root, number, size) for number, size in enumerate(sizes)]
         tasks = [Task("c", one, (f"{served.url}/{one.filename}",)) for one in wanted]
         gone = served.root / wanted[77].filename
         gone.unlink()
@@ -180,13 +202,13 @@ def test_downloads_from_afar(
         staged = [one.task.artifact.filename for one in outcomes if isinstance(one, Staged)]
         failed = [one for one in outcomes if isinstance(one, Failed)]
         assert sorted(staged) == sorted(one.filename for one in wanted if one is not wanted[77])
-        assert [str(one.error) for one in failed] == [
-            f"{served.url}/{gone.name} answered 404"
-        ] or "404" in str(failed[0].error)
+        assert [one.task.artifact.filename for one in failed] == [gone.name]
+        assert "404" in str(failed[0].error)
         assert served.protocols() == {"HTTP/2.0" if http2 else "HTTP/1.1"}
-        # Two threads with a connection of their own, each exchanged for a shared one.
+        # Two threads with a connection of their own, each exchanged for a shared one. By HTTP/1.1
+        # the 404 costs one: its page is longer than the artifact and not read to its end.
         if requests == 1000:
-            assert len(served.connections()) <= (4 if http2 else 2)
+            assert len(served.connections()) <= (4 if http2 else 3)
         assert not [thread.name for thread in threading.enumerate() if thread.name == "download"]
 
 

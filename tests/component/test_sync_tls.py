@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,48 @@ def test_an_artifact_may_be_redirected_to_another_host_and_is_verified_all_the_s
         simulator.script("*.conda", faults.redirect(f"{elsewhere.url}/right"))
         assert syncer.run().status == "success"
     assert set(syncer.volumes.served()) == {f"linux-64/{ZLIB.filename}"}
+
+
+def test_a_client_certificate_is_shown_to_its_own_host_only(
+    certificate: Certificate, tmp_path: Path
+) -> None:
+    """The artifact is redirected to a host that takes it with the certificate, or over http."""
+    only_known = certificate.server_context()
+    only_known.verify_mode = ssl.CERT_REQUIRED
+    only_known.load_verify_locations(certificate.certificate)
+    volumes = Volumes(tmp_path / "mirror", tmp_path / "state")
+    for folder in (volumes.mirror_dir, volumes.state_dir, tmp_path / "hosts"):
+        folder.mkdir()
+    with (
+        ChannelSimulator(tls=only_known) as upstream,
+        ChannelSimulator(tls=only_known) as other,
+        ChannelSimulator() as plain,
+    ):
+        upstream.channel("conda-forge").publish(ZLIB)
+        for host in (other, plain):
+            host.put_file("/zlib", ZLIB.data)
+        own = tmp_path / "hosts" / f"{upstream.url.partition('://')[2]}.pem"
+        own.write_text(certificate.certificate.read_text() + certificate.key.read_text())
+        syncer = Syncer(
+            upstream,
+            volumes,
+            {
+                "SECRETS_DIR": str(tmp_path / "hosts"),
+                "REQUESTS_CA_BUNDLE": str(certificate.certificate),
+            },
+        )
+        upstream.script("*.conda", faults.redirect(f"{other.url}/zlib"))
+        answer = syncer.command("--once")
+        assert answer.code == 3, answer
+        assert f"redirected to {other.url.partition('://')[2]}" in answer.out
+        name = other.url.partition("://")[2]
+        assert f"it wants a client certificate: put it into SECRETS_DIR as {name}.pem" in answer.out
+        assert other.count() == 0
+        upstream.heal()
+        upstream.script("*.conda", faults.redirect(f"{plain.url}/zlib"))
+        assert syncer.command("--once").code == 0
+        assert plain.count("/zlib") == 1
+    assert set(volumes.served()) == {f"linux-64/{ZLIB.filename}"}
 
 
 def test_credentials_do_not_follow_a_redirect_to_another_host(

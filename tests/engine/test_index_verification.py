@@ -11,12 +11,16 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import zstandard
 
+from indexer import complete as completion
 from indexer.engine import Engine
 from indexer.errors import VerificationError
+from indexer.generation import Draft
+from indexer.listing import Listing
 from indexer.writer import Writer, Written
 from tests.support.committed import CommittedMirror
 from tests.support.indexed import IndexedMirror, unpack, volumes
 from tests.support.packages import package
+from volume.stop import Stop
 
 SUBDIR = "linux-64"
 SHARDS = "repodata_shards.msgpack.zst"
@@ -112,10 +116,6 @@ CASES: dict[str, tuple[Damage, str]] = {
         edit_json("repodata.json", add_to_removed),
         "without reason 1 artifacts, such as b-1.0-0.t",
     ),
-    "current_repodata changed": (
-        edit_json("current_repodata.json", set_depends),
-        "current_.* another record of b-1.0-0.conda",
-    ),
     "run_exports changed": (edit_json("run_exports.json", set_run_exports), "has others of b-1.0"),
     "shard truncated": (truncate_new_shard, "does not have the hash in its name"),
     "shard exchanged": (exchange_shard, "does not have the hash in its name"),
@@ -175,6 +175,21 @@ def test_a_wrong_variant_is_not_published(
 
     monkeypatch.setattr("indexer.complete._compress_one", compress)
     with pytest.raises(VerificationError, match="differs from"):
+        indexed.index()
+    check_nothing_happened(indexed)
+
+
+def test_a_wrong_current_repodata_is_not_published(
+    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = completion.complete
+
+    def complete_wrongly(draft: Draft, listing: Listing, stop: Stop) -> None:
+        complete(draft, listing, stop)
+        edit_json("current_repodata.json", set_depends)(draft.folder / SUBDIR)
+
+    monkeypatch.setattr(completion, "complete", complete_wrongly)
+    with pytest.raises(VerificationError, match=r"current_.* another record of b-1\.0-0\.conda"):
         indexed.index()
     check_nothing_happened(indexed)
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the test levels below Docker use on the host, where it is missing and may be installed:
-# nginx and shellcheck by apt, supercronic out of Debian testing's package into ~/.cache/conda-lan-mirror/bin.
+# nginx, rsync and shellcheck by apt, supercronic out of Debian testing's package into ~/.cache/conda-lan-mirror/bin.
 # Exit 0 also when something is left out; ./test reports what it skips for that.
 set -eu
 
@@ -12,7 +12,7 @@ bin=$HOME/.cache/conda-lan-mirror/bin
 PATH=$bin:$PATH:/usr/sbin
 
 missing=
-for tool in nginx shellcheck; do
+for tool in nginx rsync shellcheck; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
 done
 if [ -n "$missing" ]; then

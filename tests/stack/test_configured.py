@@ -1,9 +1,8 @@
 """An appliance that an admin has configured: a private upstream, a policy, an environment, a lock
-file and installers; and a second appliance that mirrors the first.
+file and installers.
 """
 
 import hashlib
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +16,13 @@ from tests.support.demo_channel import demo_packages, write_channel
 from tests.support.packages import package
 
 SECRET = "planted-0123456789-secret"
-FRESH = package(
-    "greeting", "2.1", subdir="noarch", depends=("nothing-else",), timestamp=int(time.time() * 1000)
-)
+FRESH = package("demo-gamma", "3.0", subdir="noarch", timestamp=int(time.time() * 1000))
 DELISTED = package("tool", "0.9", files={"bin/tool": (b"#!/bin/sh\necho locked\n", 0o755)})
 INSTALLER = "Miniforge3-Linux-x86_64.sh"
 LOCK = "service/explicit.txt"
 POLICY = """\
 [channels.conda-forge]
-include = []
+include = ["demo-gamma >=2"]
 cooldown_days = 7
 
 [environments.hello]
@@ -38,6 +35,7 @@ MIRRORED = {
     "greeting-recipient-1.1-0.conda",
     "greeting-2.0-0.conda",
     "demo-alpha-1.0-0.conda",
+    "demo-gamma-2.0-0.conda",
 }
 
 
@@ -50,8 +48,10 @@ class Configured:
     secrets: Path
     said: list[Finished] = field(default_factory=list)
 
-    def syncer(self, *arguments: str, **settings: str) -> Finished:
-        finished = self.stack.syncer(*arguments, **settings)
+    def syncer(self, *arguments: str) -> Finished:
+        """`docker compose exec syncer`: the settings are the container's, and it starts faster."""
+        command = ("python3", "-m", "syncer", *arguments)
+        finished = self.stack.run("exec", "-T", "-e", "SYNC_TRIES=1", "syncer", *command)
         self.said.append(finished)
         return finished
 
@@ -102,7 +102,9 @@ def configured(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def dry_run(configured: Configured) -> Finished:
     """What the admin was told before the first sync."""
-    return configured.syncer("--once", "--dry-run", "--explain", "greeting")
+    finished = configured.stack.syncer("--once", "--dry-run", "--explain", "demo-gamma")
+    configured.said.append(finished)
+    return finished
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +126,12 @@ def listed(stack: Stack) -> set[str]:
 def test_a_dry_run_says_what_and_why(dry_run: Finished) -> None:
     assert dry_run.code == 0, dry_run
     assert "conda-forge" in dry_run.out
-    fresh, chosen = (
-        next(line for line in dry_run.out.splitlines() if filename in line)
-        for filename in (FRESH.filename, "greeting-2.0-0.conda")
-    )
+    said = [line for line in dry_run.out.splitlines() if "/demo-gamma" in line]
+    assert len(said) == 5
+    (fresh,) = (line for line in said if FRESH.filename in line)
     assert "cooldown" in fresh
-    assert "greeting-recipient" in chosen or "hello-mirror" in chosen
+    (chosen,) = (line for line in said if "demo-gamma-2.0" in line)
+    assert "wanted: include" in chosen
 
 
 def test_the_environment_is_mirrored_and_nothing_else(synced: Configured) -> None:
@@ -194,7 +196,7 @@ def changed(path: Path, text: str | None) -> Iterator[None]:
 
 def test_a_missing_secret_is_named(synced: Configured) -> None:
     with changed(synced.secrets / "upstream:8000.bearer", None):
-        finished = synced.syncer("--once", SYNC_TRIES="1")
+        finished = synced.syncer("--once")
     assert finished.code == 1, finished
     assert "upstream:8000 wants credentials, and none are in SECRETS_DIR" in finished.out
     assert listed(synced.stack) == MIRRORED
@@ -202,7 +204,7 @@ def test_a_missing_secret_is_named(synced: Configured) -> None:
 
 def test_a_refused_secret_is_named(synced: Configured) -> None:
     with changed(synced.secrets / "upstream:8000.bearer", "another\n"):
-        finished = synced.syncer("--once", SYNC_TRIES="1")
+        finished = synced.syncer("--once")
     assert finished.code == 1, finished
     assert "upstream:8000 refuses the credentials of upstream:8000.bearer" in finished.out
 
@@ -221,21 +223,3 @@ def test_a_mistake_in_mirror_toml_is_said(synced: Configured, text: str, words: 
         finished = synced.syncer("--once", "--dry-run")
     assert finished.code == 2, finished
     assert words in finished.err
-
-
-def test_a_second_appliance_mirrors_the_first(synced: Configured) -> None:
-    first = synced.stack.must("ps", "--quiet", "nginx").strip()
-    with started() as second:
-        network = f"{second.project}_egress"
-        command = ["docker", "network", "connect", "--alias", "first", network, first]
-        subprocess.run(command, check=True)
-        try:
-            finished = second.syncer("--once", CONDA_CLOUD_URL="http://first:8080/cloud")
-            assert finished.code == 0, finished
-            second.wait_published()
-        finally:
-            subprocess.run(["docker", "network", "disconnect", network, first], check=True)
-        assert listed(second) == MIRRORED
-        artifact = "/conda-forge/linux-64/hello-mirror-1.0-0.conda"
-        assert second.get(artifact).content == synced.stack.get(artifact).content
-        assert second.requests_upstream() == []

@@ -13,8 +13,8 @@ from tests.support.demo_channel import write_demo_upstream
 from tests.support.packages import package
 
 REPODATA = "/cloud/conda-forge/linux-64/repodata.json"
-# What each image has on top of its base. The syncer's: 55 MB of rattler alone, which reads MatchSpecs,
-# closures and lock files; 40 MB of other libraries, 50 MB of Python and supercronic.
+# What each image has on top of its base. The syncer's: 55 MB of rattler alone, for MatchSpecs,
+# closures and lock files, 40 MB of other libraries, 50 MB of Python and supercronic.
 ADDED_MEGABYTES = {"syncer": 170, "nginx": 15}
 CONTEXT_BYTES = 1_000_000
 

@@ -77,8 +77,9 @@ def test_specs_that_contradict_each_other_by_their_records_are_named() -> None:
 
 
 def test_two_versions_of_one_name_are_alternatives() -> None:
-    assert closed(PYTHONS, "python 3.11.*", "python 3.12.*") == [
-        "python-3.11.9-0", "python-3.12.4-0",
+    candidates = [*PYTHONS, candidate("python-3.10.1-0"), candidate("tool-1-0", "python")]
+    assert closed(candidates, "python 3.11.*", "python 3.12.*", "tool") == [
+        "python-3.11.9-0", "python-3.12.4-0", "tool-1-0",
     ]  # fmt: skip
 
 

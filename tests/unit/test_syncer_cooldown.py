@@ -1,8 +1,12 @@
 """Since when upstream lists what it lists."""
 
+import sqlite3
 from pathlib import Path
 
+import pytest
+
 from syncer.cooldown import Listed
+from volume.errors import VolumeError
 
 
 def test_what_was_there_at_the_first_look_has_no_moment(tmp_path: Path) -> None:
@@ -49,3 +53,26 @@ def test_a_damaged_memory_begins_anew(tmp_path: Path) -> None:
     path.write_bytes(b"not a database, and longer than its header" * 9)
     assert Listed(path).first_seen("noarch", {"a": "1"}, now=100, writes=True) == {}
     assert Listed(path).first_seen("noarch", {"b": "1"}, now=200, writes=True) == {"b": 200}
+
+
+def test_a_memory_that_is_in_use_is_not_thrown_away(tmp_path: Path) -> None:
+    """Else a full disk or a second program would let a backdated artifact in."""
+    path = tmp_path / "listed.db"
+    Listed(path).first_seen("noarch", {"a": "1"}, now=100, writes=True)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    impatient = Listed(path, patience=0.01)
+    for writes in (True, False):
+        with pytest.raises(VolumeError, match=r"can't read .*listed.db: database is locked"):
+            impatient.first_seen("noarch", {"a": "1", "b": "1"}, now=200, writes=writes)
+    other.close()
+    found = Listed(path).first_seen("noarch", {"a": "1", "b": "1"}, now=200, writes=True)
+    assert found == {"b": 200}
+
+
+def test_a_dry_run_leaves_a_damaged_memory_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "listed.db"
+    content = b"not a database, and longer than its header" * 9
+    path.write_bytes(content)
+    assert Listed(path).first_seen("noarch", {"a": "1"}, now=100, writes=False) == {}
+    assert path.read_bytes() == content

@@ -5,6 +5,8 @@ import pytest
 from syncer.errors import GuardError, NoSpaceError
 from syncer.guard import check_space, check_wipe
 from syncer.plan import SubdirPlan
+from syncer.selection.choice import Choice
+from syncer.selection.reason import LeftOut, Reason
 
 
 def plan(kept: int, retired: int, *, subdir: str = "linux-64", size: int = 1) -> SubdirPlan:
@@ -59,6 +61,26 @@ def test_many_small_losses_are_one_large_loss() -> None:
     check_wipe("c", plans[:1], 20)
     with pytest.raises(GuardError, match=r"^c: "):
         check_wipe("c", plans, 20)
+
+
+def test_who_wants_them_gone_is_said() -> None:
+    def out(reason: Reason, detail: str) -> LeftOut:
+        return LeftOut(reason, detail)
+
+    narrowed = plan(1, 30)
+    older = out(Reason.OLDER_VERSION, "newest_versions = 1: 3")
+    left_out = {f"p{number}-1-0.conda": older for number in range(20)}
+    left_out["p20-1-0.conda"] = out(Reason.EXCLUDED, "exclude = p20")
+    choices = {"linux-64": Choice({}, left_out, {})}
+    with pytest.raises(GuardError) as refused:
+        check_wipe("c", [narrowed], 20, choices)
+    assert (
+        " 20 are left out by the policy (an older version: newest_versions = 1: 3), 1 are left out"
+        " by the policy (excluded: exclude = p20). Nothing was changed" in str(refused.value)
+    )
+    assert " Of these 9 are not in what was read of upstream's index (" in str(refused.value)
+    with pytest.raises(GuardError, match="Of these 12 are of noarch, which SUBDIRS does not name"):
+        check_wipe("c", [plan(9, 0), plan(0, 12, subdir="noarch")], 20, choices)
 
 
 def test_the_whole_download_and_the_reserve_must_fit() -> None:

@@ -186,3 +186,28 @@ def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StateError, match="newer"):
         Ledger.read(path)
+
+
+def test_what_every_run_asks_does_not_read_every_row(ledger: LedgerWriter) -> None:
+    names = [f"a-{number}-0.conda" for number in range(3000)]
+    commit(ledger, *(row(name) for name in names))
+    commit(ledger, row("b-1-0.conda", subdir="win-64", home="replaced"))
+    steps = []
+    ledger._connection.set_progress_handler(lambda: steps.append(1), 100)
+    assert ledger.replaced() == [("win-64", "b-1-0.conda", "a" * 64)]
+    assert ledger.subdirs() == ["noarch", "win-64"]
+    assert ledger.retired() == []
+    assert ledger.incoming() == []
+    assert len(steps) < 10  # of a hundred instructions; the rows alone are thousands
+    assert ledger.committed("noarch") == set(names)
+
+
+def test_a_ledger_of_an_older_version_gets_the_index_of_replaced_rows(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with LedgerWriter.create(path) as ledger:
+        ledger._connection.execute("DROP INDEX artifact_replaced")
+    with LedgerWriter.create(path) as ledger:
+        found = ledger._connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'artifact_replaced'"
+        )
+        assert found.fetchone() == (1,)
