@@ -249,7 +249,9 @@ class Choices:
                 entry.filename: (read := facts(entry)).sha256 or read.md5 or ""
                 for entry in index.entries
             }
-            seen = listed.first_seen(subdir, contents, now=self._now(), writes=self._writes)
+            seen = listed.first_seen(
+                subdir, contents, now=self._now(), writes=self._writes, reach=offer.reach(subdir)
+            )
             found.update(((subdir, filename), moment) for filename, moment in seen.items())
         return found
 

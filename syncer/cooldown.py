@@ -4,6 +4,9 @@ A record's own timestamp is in the hands of whoever built it. So from the first 
 and content that appears is noted with the moment at which it did; what was there at the first look
 has only its record's word.
 
+Of a sharded index only the names are looked at that a policy can reach; what is found of a name
+that was not looked at before was there at the first look.
+
 Guaranteed: content that vanishes and comes back counts as new. Not guaranteed: a memory that is
 lost or damaged begins again with a first look.
 """
@@ -16,6 +19,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
+from syncer.selection.reach import Reach
 from volume import database
 from volume.errors import VolumeError
 from volume.files import make_directory, unlink
@@ -26,6 +30,7 @@ CREATE TABLE IF NOT EXISTS listed (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, content TEXT NOT NULL, moment REAL NOT NULL,
     PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS looked (subdir TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reach (subdir TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -41,7 +46,13 @@ class Listed:
         self._patience = patience
 
     def first_seen(
-        self, subdir: str, contents: Mapping[str, str], *, now: float, writes: bool
+        self,
+        subdir: str,
+        contents: Mapping[str, str],
+        *,
+        now: float,
+        writes: bool,
+        reach: Reach | None = None,
     ) -> dict[str, float]:
         """Note what upstream lists now; return when each filename's content appeared.
 
@@ -51,6 +62,7 @@ class Listed:
             contents: a hash of the content by filename.
             now: seconds since the epoch.
             writes: whether to note it; a dry run does not.
+            reach: the names that were looked at; None means all.
 
         Raises:
             VolumeError: the state volume refused.
@@ -58,7 +70,7 @@ class Listed:
         if not writes and not self._path.exists():
             return {}
         try:
-            return self._look(subdir, contents, now, writes=writes)
+            return self._look(subdir, contents, now, reach, writes=writes)
         except sqlite3.OperationalError as error:
             # In use, or the volume refuses: what is remembered is not lost, and must not be.
             raise VolumeError(
@@ -71,10 +83,16 @@ class Listed:
                 return {}
             _LOG.warning("%s is damaged (%s): the cooldown begins anew", self._path, error)
             unlink(self._path)
-            return self._look(subdir, contents, now, writes=True)
+            return self._look(subdir, contents, now, reach, writes=True)
 
     def _look(
-        self, subdir: str, contents: Mapping[str, str], now: float, *, writes: bool
+        self,
+        subdir: str,
+        contents: Mapping[str, str],
+        now: float,
+        reach: Reach | None,
+        *,
+        writes: bool,
     ) -> dict[str, float]:
         make_directory(self._path.parent)
         connection = sqlite3.connect(self._path, self._patience, isolation_level=None)
@@ -86,15 +104,19 @@ class Listed:
                     "SELECT filename, content, moment FROM listed WHERE subdir = ?", (subdir,)
                 )
             }
-            looked = connection.execute("SELECT 1 FROM looked WHERE subdir = ?", (subdir,))
-            moment = now if looked.fetchone() else 0.0
+            before = _before(connection, subdir)
             appeared = [
-                (subdir, filename, content, moment)
+                (subdir, filename, content, now if _is_in(before, filename) else 0.0)
                 for filename, content in contents.items()
                 if known.get(filename, (None,))[0] != content
             ]
-            gone = [(subdir, filename) for filename in known.keys() - contents.keys()]
-            if writes and (appeared or gone or not moment):
+            gone = [
+                (subdir, filename)
+                for filename in known.keys() - contents.keys()
+                if _is_in(reach, filename)
+            ]
+            is_other = _text(before) != _text(reach)
+            if writes and (appeared or gone or is_other):
                 with database.transaction(connection, "cooldown", self._path):
                     connection.executemany(
                         "DELETE FROM listed WHERE subdir = ? AND filename = ?", gone
@@ -103,6 +125,9 @@ class Listed:
                         "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", appeared
                     )
                     connection.execute("INSERT OR REPLACE INTO looked VALUES (?)", (subdir,))
+                    connection.execute("DELETE FROM reach WHERE subdir = ?", (subdir,))
+                    if reach is not None:
+                        connection.execute("INSERT INTO reach VALUES (?, ?)", (subdir, reach.text))
         seen = {
             filename: since
             for filename, (content, since) in known.items()
@@ -110,3 +135,22 @@ class Listed:
         }
         seen.update((filename, moment) for _, filename, _, moment in appeared if moment)
         return seen
+
+
+_NOTHING = Reach("")
+
+
+def _before(connection: sqlite3.Connection, subdir: str) -> Reach | None:
+    """The names that the last look was at; None means all."""
+    if not connection.execute("SELECT 1 FROM looked WHERE subdir = ?", (subdir,)).fetchone():
+        return _NOTHING
+    found = connection.execute("SELECT text FROM reach WHERE subdir = ?", (subdir,)).fetchone()
+    return Reach(found[0]) if found else None
+
+
+def _is_in(reach: Reach | None, filename: str) -> bool:
+    return reach is None or reach(filename.rsplit("-", 2)[0])
+
+
+def _text(reach: Reach | None) -> str | None:
+    return None if reach is None else reach.text

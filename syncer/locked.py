@@ -63,7 +63,7 @@ def compare(locked: Iterable[Locked], index: Mapping[Name, Facts]) -> Standing:
         name = (one.subdir, one.filename)
         facts = index.get(name)
         if facts is not None:
-            if difference := _difference(one, facts.sha256, facts.md5):
+            if difference := one.difference(facts.sha256, facts.md5):
                 problems.append(f"{_shown(one)} has other bytes upstream than locked: {difference}")
             else:
                 listed.add(name)
@@ -73,20 +73,12 @@ def compare(locked: Iterable[Locked], index: Mapping[Name, Facts]) -> Standing:
                 " hash to verify it by; lock the environment again"
             )
         elif name in unlisted and (
-            difference := _difference(one, unlisted[name].sha256, unlisted[name].md5)
+            difference := one.difference(unlisted[name].sha256, unlisted[name].md5)
         ):
             problems.append(f"{_shown(one)} is locked twice, with different hashes: {difference}")
         else:
             unlisted.setdefault(name, one)
     return Standing(frozenset(listed), tuple(unlisted.values()), tuple(dict.fromkeys(problems)))
-
-
-def _difference(one: Locked, sha256: str | None, md5: str | None) -> str:
-    """Which hash tells the bytes apart; empty if none does."""
-    for kind, ours, theirs in (("sha256", one.sha256, sha256), ("md5", one.md5, md5)):
-        if ours and theirs:
-            return "" if ours == theirs.lower() else f"{kind} {theirs.lower()}, not {ours}"
-    return ""
 
 
 def _shown(one: Locked) -> str:

@@ -65,7 +65,7 @@ def needs_of(
     locked = {(one.channel, one.subdir, one.filename): one for r in requests for one in r.locked}
     for record, out in lockable if locked else ():
         lock = locked.get(key(record))
-        if lock is None or _has_other_bytes(lock.sha256, record.facts.sha256):
+        if lock is None or lock.difference(record.facts.sha256, record.facts.md5):
             continue
         if out is None:
             wanted.setdefault(key(record), f"locked by {environment.name}")
@@ -135,7 +135,3 @@ def _solved(
             f" changed. The solver says:\n{found.why}" + "".join(f"\n{one}" for one in hints)
         )
     return Needs({place: f"{name}: in its solution" for place in found.records})
-
-
-def _has_other_bytes(locked: str | None, listed: str | None) -> bool:
-    return locked is not None and listed is not None and locked != listed.lower()

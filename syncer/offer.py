@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.repodata import Index, empty
-from syncer.selection.reach import names_of
+from syncer.selection.reach import Reach, reach_of
 from syncer.settings import Settings
+from syncer.upstream import shards
 from syncer.upstream.channel import ChannelUpstream
 from syncer.upstream.fetched import Fetched
 from syncer.upstream.reader import Reader
@@ -33,7 +34,7 @@ class Offer:
         )
         self._policy = settings.policy(channel)
         is_shared = any(channel in one.channels for one in settings.environments)
-        self._names = None if is_shared or reads_all else names_of(self._policy)
+        self._names = None if is_shared or reads_all else reach_of(self._policy)
         self._listener: Callable[[str], None] | None = None
         self._unheard: list[str] = []
         self._fetched: Fetches | None = None
@@ -82,6 +83,15 @@ class Offer:
                 " channel of this upstream?"
             )
         return fetched
+
+    def reach(self, subdir: str) -> Reach | None:
+        """The names that were read of a subdir; None means all.
+
+        Raises:
+            UpstreamError: as ``fetched`` does.
+        """
+        found = self.fetched[subdir]
+        return self._names if found is not None and found.name == shards.INDEX else None
 
     @property
     def digest(self) -> str:

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from syncer.address import check_url
 from syncer.selection.matchspec import check_denied, check_pin, check_spec, split_specs
 from volume import settings as define
+from volume.log import redact
 from volume.settings import setting
 
 _SECTION = "What to mirror"
@@ -170,14 +171,14 @@ class Policy:
 
     @property
     def summary(self) -> str:
-        """The settings that are not the default, as a person would write them in mirror.toml."""
+        """The settings that are not the default, for people; without credentials in addresses."""
         parts = [
             f"{field.metadata['definition'].name.lower()} = {_shown(value)}"
             for field in fields(self)
             if "definition" in field.metadata
             and (value := getattr(self, field.name)) != field.default
         ]
-        return "; ".join(parts)
+        return redact("; ".join(parts))
 
     @property
     def not_before(self) -> float:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from syncer.policy import Policy
 from syncer.selection.spec import SpecSet
 
 
-def names_of(policy: Policy) -> Callable[[str], bool] | None:
-    """Whether a policy may want, or has to look at, records of a name; None if that may be any.
+class Reach:
+    """Whether records of a name may be wanted, or have to be looked at.
+
+    ``text`` says which in a form that can be kept: ``Reach(text)`` is the same.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._specs = SpecSet.of(filter(None, text.split("\n")))
+
+    def __call__(self, name: str) -> bool:
+        return self._specs.may_match(name)
+
+
+def reach_of(policy: Policy) -> Reach | None:
+    """The reach of a policy; None if that may be any name.
 
     Dependencies can lead anywhere, and so does a policy that includes everything.
     """
@@ -17,6 +29,5 @@ def names_of(policy: Policy) -> Callable[[str], bool] | None:
         return None
     if policy.newest_versions or policy.newest_builds:
         return None
-    asked = SpecSet.of([*policy.include, *policy.keep])
-    pinned = frozenset(name.lower() for name, _ in policy.pins)
-    return lambda name: asked.may_match(name) or name.lower() in pinned
+    pinned = [name.lower() for name, _ in policy.pins]
+    return Reach("\n".join([*policy.include, *policy.keep, *pinned]))

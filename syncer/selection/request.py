@@ -33,6 +33,13 @@ class Locked:
     md5: str | None = None
     size: int | None = None
 
+    def difference(self, sha256: str | None, md5: str | None) -> str:
+        """Which hash tells its bytes from others; empty if none does."""
+        for kind, ours, theirs in (("sha256", self.sha256, sha256), ("md5", self.md5, md5)):
+            if ours and theirs:
+                return "" if ours == theirs.lower() else f"{kind} {theirs.lower()}, not {ours}"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -124,6 +124,26 @@ def test_no_solution_because_of_the_policy_is_said_as_such(syncer: Syncer) -> No
     assert "lib: needed by a-1.0-0, and the policy leaves out what matches: exclude = lib" in error
 
 
+@pytest.mark.parametrize("kind", ["sha256", "md5"])
+def test_a_lock_file_that_means_other_bytes_brings_nothing_in(syncer: Syncer, kind: str) -> None:
+    good, other = package("good"), package("other")
+    syncer.upstream.channel("conda-forge").publish(good, other)
+    url = "https://conda.anaconda.org/conda-forge/linux-64/"
+    mark = "#" if kind == "md5" else "#sha256:"
+    wrong = "0" * len(str(other.record[kind]))
+    syncer.configure(
+        '[channels.conda-forge]\nspec_files = ["lab.txt"]',
+        lab=f"@EXPLICIT\n{url}{good.filename}{mark}{good.record[kind]}\n"
+        f"{url}{other.filename}{mark}{wrong}\n",
+    )
+    result = syncer.channel()
+    assert committed(syncer) == {good.filename}
+    assert result.warnings == [
+        "linux-64/other-1.0-0.conda of conda-forge has other bytes upstream than locked:"
+        f" {kind} {other.record[kind]}, not {wrong}"
+    ]
+
+
 def test_newest_counts_what_is_out_of_its_cooldown(syncer: Syncer) -> None:
     syncer.environment |= {"NEWEST_VERSIONS": "1", "COOLDOWN_DAYS": "7"}
     channel = syncer.upstream.channel("conda-forge")

@@ -58,6 +58,21 @@ def test_it_names_source_run_and_policy(syncer: Syncer) -> None:
     assert ZLIB.filename in people
 
 
+def test_what_a_run_was_told_has_no_credentials(syncer: Syncer) -> None:
+    syncer.upstream.channel("conda-forge").publish(ZLIB)
+    url = syncer.upstream.url.replace("://", "://robot:s3same@") + "/conda-forge"
+    syncer.configure(
+        f'[channels.conda-forge]\nupstreams = ["{url}"]\n'
+        'pins = {python = ["3.11", "3.12"]}\nnewest_versions = 3'
+    )
+    assert syncer.run().status == "success"
+    with syncer.volumes.ledger() as ledger:
+        (event,) = ledger.history()
+    assert "newest_versions = 3; pins = python=3.11,3.12; upstreams = http" in event.policy
+    for path in syncer.volumes.state_dir.rglob("*"):
+        assert not path.is_file() or b"s3same" not in path.read_bytes(), path
+
+
 @pytest.mark.parametrize("change", ["DELETE FROM history", "UPDATE history SET event = 'x'"])
 def test_it_can_not_be_changed(syncer: Syncer, change: str) -> None:
     syncer.upstream.channel("conda-forge").publish(ZLIB)

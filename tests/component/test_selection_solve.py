@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from syncer.selection.catalog import key
+from syncer.selection.catalog import Catalog, key
 from syncer.selection.closure import close
 from syncer.selection.record import Candidate
 from syncer.selection.solve import NoSolution, Solution, solve, virtual_packages
@@ -34,20 +34,30 @@ def test_a_made_up_channel_solves_on_the_closure_if_it_solves_at_all(
     assert isinstance(directly, Solution) == (whole is not None)
 
 
+@pytest.fixture(scope="module")
+def real_catalog(realdata: Path) -> Catalog:
+    """conda-forge of December 2017, put in order once for all closures."""
+    folder = realdata / "repodata" / "conda-forge-2017-12"
+    return Catalog(real(folder, "conda-forge", "linux-64", "noarch"))
+
+
+@pytest.fixture(scope="module")
+def real_channel(real_catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> WholeChannel:
+    return WholeChannel(tmp_path_factory.mktemp("whole"), real_catalog.records)
+
+
 @pytest.mark.parametrize("pin", ["", "python 3.5.*", "python 3.6.*"])
 def test_real_names_solve_on_their_closure_if_they_solve_at_all(
-    realdata: Path, tmp_path: Path, pin: str
+    real_catalog: Catalog, real_channel: WholeChannel, pin: str
 ) -> None:
     """`python -m benchmarks.closure` does it for 200 names."""
-    folder = realdata / "repodata" / "conda-forge-2017-12"
-    candidates = real(folder, "conda-forge", "linux-64", "noarch")
+    candidates, whole = real_catalog.records, real_channel
     names = sorted({one.facts.name for one in candidates})
-    whole = WholeChannel(tmp_path, candidates)
     solved = 0
     for name in random.Random(2017).sample(names, 40 if not pin else 20):
         specs = [name, pin] if pin else [name]
         expected = whole.solve(specs)
-        selected = close(candidates, specs).selected
+        selected = close(real_catalog, specs).selected
         kept = [one for one in candidates if key(one) in selected]
         found = solve(kept, specs, channels=CHANNEL, virtual=LINUX)
         assert isinstance(found, Solution) == (expected is not None), (specs, found)

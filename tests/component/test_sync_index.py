@@ -122,7 +122,7 @@ def test_an_empty_channel_trips_the_wipe_guard(synced: Syncer) -> None:
     fails(synced, "conda-forge/linux-64", "12 of 12", "WIPE_GUARD_PERCENT", "--allow-wipe")
     fails(synced, "12 of 12")  # the refused index is not remembered as good
     answer = synced.command("--once", "--allow-wipe", "other")
-    assert answer.code == 1
+    assert answer.code == 2 and "--allow-wipe other: not mirrored" in answer.err
     answer = synced.command("--once", "--allow-wipe", "conda-forge", "--json")
     assert answer.code == 0
     assert answer.document["channels"][0]["retired"] == 12

@@ -51,6 +51,12 @@ def test_what_nothing_matches_is_reported_with_who_needs_it() -> None:
     assert stems(found.selected) == ["a-1-0", "a-2-0"]
 
 
+def test_a_version_that_is_none_fulfils_no_version() -> None:
+    found = close([candidate("a-1..2-0"), candidate("b-1-0", "a >=0")], ["b"])
+    assert stems(found.selected) == ["b-1-0"]
+    assert [one.spec for one in found.unavailable] == ["a >=0"]
+
+
 def test_builds_for_another_version_of_what_is_asked_for_are_left_out() -> None:
     candidates = [
         *PYTHONS,

@@ -105,6 +105,6 @@ def _bounds(text: str) -> str | None:
 def test_all_dependencies_must_go_with_one_and_the_same_version() -> None:
     both = candidate("a-1-0", "python <3.12", "python >=3.12")
     either = candidate("b-1-0", "python <3.12", "python >=3.10")
-    (pin,) = pins_of((("python", ("3.11", "3.12")),), {})
+    pin = Pin("python", ("3.11", "3.12"), ())
     assert pin.objection(both.facts) == "pins: python = 3.11, 3.12: it depends on python >=3.12"
     assert pin.objection(either.facts) is None

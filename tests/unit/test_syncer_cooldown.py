@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from syncer.cooldown import Listed
+from syncer.selection.reach import Reach
 from volume.errors import VolumeError
 
 
@@ -76,3 +77,25 @@ def test_a_dry_run_leaves_a_damaged_memory_as_it_is(tmp_path: Path) -> None:
     path.write_bytes(content)
     assert Listed(path).first_seen("noarch", {"a": "1"}, now=100, writes=False) == {}
     assert path.read_bytes() == content
+
+
+A1, A2, B1 = "a-1-0.conda", "a-2-0.conda", "b-1-0.conda"
+
+
+def test_a_name_that_is_looked_at_for_the_first_time_is_not_new(tmp_path: Path) -> None:
+    """As when INCLUDE gets another name, and the channel is read by shards."""
+    listed = Listed(tmp_path / "listed.db")
+
+    def look(now: float, reach: Reach | None, *names: str) -> dict[str, float]:
+        return listed.first_seen(
+            "noarch", dict.fromkeys(names, "1"), now=now, writes=True, reach=reach
+        )
+
+    only_a, both = Reach("a"), Reach("a >=1\nb*")
+    assert look(100, only_a, A1) == {}
+    assert look(200, both, A1, A2, B1) == {A2: 200}
+    assert look(300, only_a, A1, A2) == {A2: 200}  # b is not gone: nobody looked
+    assert look(400, None, A1, A2, B1, "c-1-0.conda") == {A2: 200}
+    assert look(500, None, A1, A2, B1, "d-1-0.conda") == {A2: 200, "d-1-0.conda": 500}
+    assert look(600, None, A1, B1) == {}
+    assert look(700, both, A1, A2, B1) == {A2: 700}
