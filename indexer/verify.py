@@ -154,7 +154,9 @@ def _verify_size(check: Check, subdir: str, path: Path, expected: int) -> None:
         size = path.stat().st_size
     except OSError as error:
         raise check.fail(
-            subdir, f"{path.name} is committed but not in {path.parent} ({error.strerror})"
+            subdir,
+            f"{path.name} is committed but not in {path.parent} ({error.strerror};"
+            " 'syncer verify' fetches it again)",
         ) from error
     if size != expected:
         raise check.fail(subdir, f"{path.name} has {size} bytes and its record says {expected}")

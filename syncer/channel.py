@@ -20,7 +20,7 @@ from syncer.errors import GuardError, is_upstreams_own
 from syncer.failure import kind_of
 from syncer.hold import hold_channel, open_ledger
 from syncer.ledger_writer import LedgerWriter
-from syncer.locked import LockedArtifacts, missing, stays
+from syncer.locked import LockedArtifacts, stays
 from syncer.plan import Totals
 from syncer.repodata import Wanted
 from syncer.retire import Retirement
@@ -182,7 +182,7 @@ class ChannelSync:
         if self._tools.adoption is not None:
             self._commit(committer, batch)
             return  # a part of a sync: the next whole one does the rest
-        locked, missed = self._stage_locked(survey, ledger)
+        locked, missed = self._stage_locked(survey)
         failures += missed
         self._report(survey, failures)
         supplement = Supplement(self._upstream, ledger, self._warn)
@@ -243,13 +243,9 @@ class ChannelSync:
 
         return self._staging.stage(tasks, batch.add, checkpoint)
 
-    def _stage_locked(self, survey: Survey, ledger: Ledger) -> tuple[list[Staged], list[Failed]]:
+    def _stage_locked(self, survey: Survey) -> tuple[list[Staged], list[Failed]]:
         """What lock files name and the index does not list."""
-        standing = self._tools.choices.standing(self._channel)
-        wanted, problems = missing(self._tools.mirror, self._channel, ledger, standing.unlisted)
-        for problem in problems:
-            self._warn(problem)
-        tasks = [Task(self._channel, one, self._urls(survey, one)) for one in wanted]
+        tasks = [Task(self._channel, one, self._urls(survey, one)) for one in survey.locked]
         staged: list[Staged] = []
         failures = self._staging.stage(tasks, staged.append) if tasks else []
         return staged, failures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -176,10 +176,21 @@ class Totals:
     held_size: int = 0
     denied: int = 0
     denied_size: int = 0
+    locked: int = 0
+    locked_size: int = 0
+
+    @property
+    def download_size(self) -> int:
+        """Bytes to download, as far as the records tell."""
+        return self.new_size + self.replaced_size + self.locked_size
 
 
-def totals(channel: str, plan: SubdirPlan) -> Totals:
-    """Count a plan."""
+def totals(channel: str, plan: SubdirPlan, locked: Sequence[Wanted] = ()) -> Totals:
+    """Count a plan.
+
+    Args:
+        locked: what is downloaded besides, because lock files name it.
+    """
     return Totals(
         channel=channel,
         subdir=plan.subdir,
@@ -199,4 +210,6 @@ def totals(channel: str, plan: SubdirPlan) -> Totals:
         held_size=plan.held.size,
         denied=plan.denied.count,
         denied_size=plan.denied.size,
+        locked=len(locked),
+        locked_size=download_size(locked),
     )

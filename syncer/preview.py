@@ -82,7 +82,7 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
     if not problems:
         problems += too_much(plans, free, settings.min_free)
     rate = growth.bytes_per_day(_growths(settings))
-    room = (free or 0) - sum(plan.new_size + plan.replaced_size for plan in plans)
+    room = (free or 0) - sum(plan.download_size for plan in plans)
     return Preview(
         plans=tuple(plans),
         warnings=tuple(warnings),
@@ -100,7 +100,8 @@ def _look(work: ChannelSync | InstallersSync, plans: list[Totals], problems: lis
         if isinstance(error, InterruptedRunError):
             raise
         plans.extend(work.result.plan)
-        problems.append(f"{work.result.channel}: {error}")
+        channel = work.result.channel
+        problems.append(f"{error}" if str(error).startswith(channel) else f"{channel}: {error}")
 
 
 def too_much(plans: Sequence[Totals], free: int | None, reserve: int) -> list[str]:
@@ -112,7 +113,7 @@ def too_much(plans: Sequence[Totals], free: int | None, reserve: int) -> list[st
     if free is None:
         return []
     try:
-        check_space(sum(plan.new_size + plan.replaced_size for plan in plans), free, reserve)
+        check_space(sum(plan.download_size for plan in plans), free, reserve)
     except NoSpaceError as error:
         return [f"all channels together: {error}"]
     return []

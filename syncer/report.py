@@ -11,7 +11,7 @@ from volume.sizes import amount
 
 _HEAD = (
     "channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired",
-    "kept anyway", "held back", "denied", "left out",
+    "locked", "kept anyway", "held back", "denied", "left out",
 )  # fmt: skip
 _ALWAYS = 7  # columns; the others are there when they say something
 
@@ -37,8 +37,8 @@ def plan_table(plans: Sequence[Totals], free: int | None, *, full_on: str | None
         ).rstrip()
         for row in rows
     ]
-    count = sum(plan.new + plan.replaced for plan in plans)
-    size = sum(plan.new_size + plan.replaced_size for plan in plans)
+    count = sum(plan.new + plan.replaced + plan.locked for plan in plans)
+    size = sum(plan.download_size for plan in plans)
     lines.append("")
     summary = f"To download: {count:,} artifacts, {amount(size)}."
     if free is not None:
@@ -58,6 +58,7 @@ def _row(plan: Totals) -> tuple[str, ...]:
         _cell(plan.replaced, plan.replaced_size),
         f"{plan.hotfixed:,}",
         _cell(plan.retired, plan.retired_size),
+        _cell(plan.locked, plan.locked_size),
         f"{plan.kept_anyway:,}",
         _cell(plan.held, plan.held_size),
         _cell(plan.denied, plan.denied_size),

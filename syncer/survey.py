@@ -15,8 +15,9 @@ from syncer.choices import Choices
 from syncer.download import staged_path
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.guard import check_space, check_wipe
+from syncer.locked import missing
 from syncer.offer import Fetches, Offer
-from syncer.plan import SubdirPlan, Totals, plan_subdir, totals
+from syncer.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
 from syncer.repodata import Index, Wanted, empty
 from syncer.selection.choice import Choice
 from syncer.settings import Settings
@@ -35,6 +36,7 @@ class Survey:
     plans: list[SubdirPlan] = field(default_factory=list)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    locked: list[Wanted] = field(default_factory=list)  # named by lock files, not by the index
     environments_due: float = 0.0
 
     @property
@@ -47,7 +49,10 @@ class Survey:
     @property
     def totals(self) -> list[Totals]:
         """The plans in numbers."""
-        return [totals(self.channel, plan) for plan in self.plans]
+        return [
+            totals(self.channel, plan, [one for one in self.locked if one.subdir == plan.subdir])
+            for plan in self.plans
+        ]
 
 
 class Surveyor:
@@ -120,6 +125,10 @@ class Surveyor:
             if subdir not in survey.fetched and ledger:
                 # SUBDIRS was narrowed: everything in it leaves, as the wipe guard allows.
                 survey.plans.append(plan_subdir(empty(subdir), ledger.known(subdir)))
+        standing = self._choices.standing(self._channel)
+        survey.locked, problems = missing(self._mirror, self._channel, ledger, standing.unlisted)
+        for problem in problems:
+            self._warn(problem)
         return survey
 
     def remember(self, survey: Survey) -> None:
@@ -143,7 +152,7 @@ class Surveyor:
             percent = self._policy.wipe_guard_percent
             check_wipe(self._channel, survey.plans, percent, survey.choices)
         free = free_space(self._mirror)
-        needed = sum(plan.download_size for plan in survey.plans)
+        needed = sum(plan.download_size for plan in survey.plans) + download_size(survey.locked)
         if needed + self._settings.min_free > free:
             needed -= sum(
                 self._present_size(artifact) for plan in survey.plans for artifact in plan.downloads

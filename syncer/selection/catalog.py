@@ -189,9 +189,21 @@ def _number_test(spec: str) -> Callable[[int], bool]:
 def _text_test(pattern: str) -> Callable[[str], bool]:
     """How builds and name patterns match: ``^...$`` is a regular expression, ``*`` a wildcard."""
     if pattern.startswith("^") and pattern.endswith("$"):
-        expression = re.compile(pattern)
-        return lambda text: expression.search(text) is not None
+        return _expression_test(pattern)
     if "*" in pattern:
         expression = re.compile(fnmatch.translate(pattern), re.IGNORECASE)
         return lambda text: expression.match(text) is not None
     return lambda text: text == pattern
+
+
+def _expression_test(pattern: str) -> Callable[[str], bool]:
+    """A regular expression, by rattler: upstream wrote it, and Python's may take years."""
+    from rattler import BuildString, MatchSpec, PackageRecord
+
+    spec = MatchSpec(f"* * {pattern}", exact_names_only=False)
+
+    def matches(text: str) -> bool:
+        build = BuildString.new_unchecked(text)
+        return bool(spec.matches(PackageRecord("x", "0", build, 0, "noarch")))
+
+    return matches

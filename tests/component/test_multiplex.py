@@ -81,7 +81,7 @@ def upstream(folder: Path, *, http2: bool = True, requests: int = 1000) -> Itera
         yield Upstream(f"https://127.0.0.1:{port}", root, scratch / "access.log")
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.communicate(timeout=30)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -227,6 +227,9 @@ def test_locked_artifacts_are_downloadable_as_long_as_a_lock_file_names_them(
         )
     )
     configure('[channels.conda-forge]\nspec_files = ["lab.txt"]\ndeny = ["c"]')
+    answer = syncer.command("--once", "--dry-run", "--json")
+    assert sum(plan["locked"] for plan in answer.document["plan"]) == 1
+    assert "To download: 2 artifacts" in syncer.command("--once", "--dry-run").out
     result = syncer.channel()
     assert result.status == "success", result
     assert committed(syncer) == {listed.filename}

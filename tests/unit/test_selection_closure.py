@@ -57,6 +57,19 @@ def test_a_version_that_is_none_fulfils_no_version() -> None:
     assert [one.spec for one in found.unavailable] == ["a >=0"]
 
 
+def test_an_expression_of_an_upstream_does_not_hold_a_sync_up() -> None:
+    """With Python's own this takes longer than a life."""
+    candidates = [
+        candidate("a-1-0", "b * ^(x+)+$"),
+        candidate("b-1-" + "x" * 40),
+        candidate("b-2-" + "x" * 40 + "_"),
+        candidate("c-1-0", "^(d+)+$"),
+        candidate("d" * 40 + "_-1-0"),
+    ]
+    found = close(candidates, ["a", "c"])
+    assert stems(found.selected) == ["a-1-0", "b-1-" + "x" * 40, "c-1-0"]
+
+
 def test_builds_for_another_version_of_what_is_asked_for_are_left_out() -> None:
     candidates = [
         *PYTHONS,

@@ -75,7 +75,9 @@ SHOWN_BY = {
     ),
     "SYNC_CONTACT": f"{MANNERS}::test_the_user_agent_says_who_asks",
     "SYNC_SCHEDULE": f"{SCHEDULE}::test_syncs_and_scrubs_are_on_their_schedules",
-    "SYNC_JITTER_MINUTES": f"{MANNERS}::test_a_scheduled_run_says_when_it_begins_and_can_be_stopped",
+    "SYNC_JITTER_MINUTES": (
+        f"{MANNERS}::test_a_scheduled_run_says_when_it_begins_and_can_be_stopped"
+    ),
     "SYNC_AT_START": f"{SCHEDULE}::test_it_syncs_at_start_unless_told_not_to",
     "CHECKPOINT_MINUTES": f"{EFFECTS}::test_a_checkpoint_is_due_after_so_many_minutes",
     "CHECKPOINT_SIZE": ("component/test_sync_changes.py::test_checkpoints_commit_what_is_complete"),
