@@ -68,6 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from syncer import schedule  # 25 ms that a sync does not pay
 
         return schedule.run(settings)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except MirrorError as error:
         _complain(error, as_json=options.json)
         return error.exit_code

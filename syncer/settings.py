@@ -228,10 +228,21 @@ def read(environment: Mapping[str, str]) -> Settings:
         environments=environments_of(settings, policies, written.environments),
     )
     problems += consistency.problems(settings, written.channels)
+    problems += _folder_installers(settings)
     problems += terms.problems(settings)
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def _folder_installers(settings: Settings) -> list[str]:
+    return [
+        f"INSTALLERS={kind}: {url} is a folder, and installers come over http; copy them to"
+        " another mirror's volume instead, as docs/air-gap.md shows"
+        for kind in settings.installers
+        for url in settings.installer_urls(kind)
+        if url.startswith("file:")
+    ]
 
 
 def _policy(settings: Settings, own: Mapping[str, Any]) -> ChannelPolicy:

@@ -190,7 +190,9 @@ class Sweep:
         environment = self.story.environment(volumes)
         ended = self.runner.run(environment, now=TODAY, point=point, mode=mode)
         where = f"{mode} at {point}: {ended.announced[-1]}"
-        assert said in ended.status, (where, ended)
+        # Metrics never make a run fail: that they are stale is only logged.
+        expected = "success" if self.announced[point].endswith("sync-metrics.json") else said
+        assert expected in ended.status, (where, ended)
         self._make_whole(volumes, environment, [where])
 
 
