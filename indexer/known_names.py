@@ -16,8 +16,6 @@ from pathlib import Path
 
 from indexer.rows import Row
 from volume import database
-from volume.errors import VolumeError
-from volume.files import make_directory, unlink
 
 FILENAME = "names.db"
 _SCHEMA = 1
@@ -97,33 +95,12 @@ class KnownNames:
         Raises:
             VolumeError: the state volume refuses.
         """
-        make_directory(path.parent)
-        try:
-            return cls._open(path)
-        except sqlite3.OperationalError as error:
-            raise VolumeError(f"can't open {path}: {error}; is the state volume full?") from error
-        except sqlite3.DatabaseError:
-            unlink(path)
-            unlink(path.with_name(f"{path.name}-journal"))
-            return cls._open(path)
-
-    @classmethod
-    def _open(cls, path: Path) -> KnownNames:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in {0, _SCHEMA}:
-                raise sqlite3.DatabaseError(f"schema {version}")
-            if version == 0:
-                connection.execute("BEGIN IMMEDIATE")
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_SCHEMA}")
-                connection.execute("COMMIT")
-            connection.execute("SELECT count(*) FROM (SELECT 1 FROM name LIMIT 1)")
-        except BaseException:
-            connection.close()
-            raise
+        connection = database.open_cache(
+            path,
+            schema=_SCHEMA,
+            tables=_TABLES,
+            probe="SELECT count(*) FROM (SELECT 1 FROM name LIMIT 1)",
+        )
         return cls(connection, path)
 
     def close(self) -> None:

@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from volume import database
-from volume.errors import VolumeError
-from volume.files import make_directory, unlink
 
 _SCHEMA = 1
 _TABLES = """
@@ -75,33 +73,9 @@ class Memory:
         Raises:
             VolumeError: the state volume refuses.
         """
-        make_directory(path.parent)
-        try:
-            return cls._open(path)
-        except sqlite3.OperationalError as error:
-            raise VolumeError(f"can't open {path}: {error}; is the state volume full?") from error
-        except sqlite3.DatabaseError:
-            for leftover in (path, *(path.with_name(path.name + end) for end in ("-journal",))):
-                unlink(leftover)
-            return cls._open(path)
-
-    @classmethod
-    def _open(cls, path: Path) -> Memory:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in {0, _SCHEMA}:
-                raise sqlite3.DatabaseError(f"schema {version}")
-            if version == 0:
-                connection.execute("BEGIN IMMEDIATE")
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_SCHEMA}")
-                connection.execute("COMMIT")
-            connection.execute("SELECT count(*) FROM folder")
-        except BaseException:
-            connection.close()
-            raise
+        connection = database.open_cache(
+            path, schema=_SCHEMA, tables=_TABLES, probe="SELECT count(*) FROM folder"
+        )
         return cls(connection, path)
 
     def close(self) -> None:
