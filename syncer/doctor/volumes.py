@@ -120,6 +120,8 @@ def _published(mirror: Mirror, state: State, channel: str) -> Finding:
         return skipped(channel, "nothing is committed yet")
     with ledger:
         serial = ledger.serial
+    if serial == 0:  # opened by a sync that got no further
+        return skipped(channel, "nothing is committed yet")
     if published is None:
         step = "wait a minute; then see 'docker compose logs indexer'"
         return warning(channel, "committed, not published yet", step)
