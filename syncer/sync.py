@@ -36,7 +36,7 @@ from syncer.tools import Tools
 from syncer.transfer import Transfers
 from syncer.upstream.reader import Reader
 from volume import identity, locks
-from volume.errors import InterruptedRunError, MirrorError, VolumeError
+from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
 from volume.stop import Stop
 
@@ -218,7 +218,13 @@ def _look_at_canaries(run: Run, shared: Tools, before: Mapping[str, Any]) -> Non
     if all(result.unchanged for result in run.channels):
         run.canaries = list(before.get("canaries", []))
         return
-    for failure in shared.canaries.check():
+    try:
+        failures = shared.canaries.check()
+    except StateError as error:  # that channel's own result says so too; the run goes on to its end
+        run.canaries = list(before.get("canaries", []))
+        _LOG.error("the canaries can't be looked at: %s", error)
+        return
+    for failure in failures:
         run.canaries.append({"name": failure.name, "subdir": failure.subdir, "why": failure.why})
         _LOG.warning("%s", failure)
 

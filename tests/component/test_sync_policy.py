@@ -281,3 +281,18 @@ def test_explain_says_why_each_artifact_is_wanted_or_not(syncer: Syncer) -> None
     assert "scipy" not in answer.out
     wrong = syncer.command("--once", "--dry-run", "--explain", "numpy >>1")
     assert wrong.code == 2 and "numpy >>1" in wrong.err
+
+
+def test_a_damaged_ledger_does_not_keep_a_run_with_canaries_from_its_end(syncer: Syncer) -> None:
+    publish(syncer, package("a"))
+    syncer.environment |= {"CHANNELS": "conda-forge bioconda", "CANARY": "a"}
+    publish(syncer, package("a"), channel="bioconda")
+    assert syncer.run().status == "success"
+    syncer.volumes.state.ledger("bioconda").write_bytes(
+        b"not a ledger, and longer than a header" * 9
+    )
+    publish(syncer, package("b"))
+    run = syncer.run()
+    assert [result.status for result in run.channels] == ["success", "failed"]
+    assert (run.status, run.canaries) == ("partial", [])
+    assert run.finished is not None
