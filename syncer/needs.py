@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from syncer.errors import NoSolutionError
-from syncer.policy import Environment
+from syncer.policy import Environment, platforms
 from syncer.selection.catalog import Catalog, Key, key
 from syncer.selection.closure import NOTHING, Unavailable, close
 from syncer.selection.reason import LeftOut
@@ -75,11 +75,6 @@ def needs_of(
                 f" {environment.name}, and the policy leaves it out: {out.detail}"
             )
     return Needs(wanted, tuple(dict.fromkeys(missing)))
-
-
-def platforms(subdirs: Sequence[str]) -> list[str]:
-    """The platforms that clients have: noarch alone is one only if there is no other."""
-    return [subdir for subdir in subdirs if subdir != "noarch"] or ["noarch"]
 
 
 def _asked(

@@ -245,6 +245,11 @@ class Environment:
 OWN_SPECS = "SPECS"  # the environment that these make
 
 
+def platforms(subdirs: Sequence[str]) -> list[str]:
+    """The platforms that clients have: noarch alone is one only if there is no other."""
+    return [subdir for subdir in subdirs if subdir != "noarch"] or ["noarch"]
+
+
 def environments_of(
     common: Policy, policies: Mapping[str, Policy], named: Sequence[Environment]
 ) -> tuple[Environment, ...]:

@@ -172,11 +172,6 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
         return self.policies[channel]
 
     @property
-    def repo_url(self) -> str:
-        """The first choice for ``pkgs/*`` and installers."""
-        return self.repo_urls[0]
-
-    @property
     def user_agent(self) -> str:
         """Name, version and contact, as upstreams ask for."""
         contact = f" (+{self.contact})" if self.contact else ""

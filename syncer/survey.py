@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from syncer.choices import Choices
 from syncer.download import staged_path
@@ -21,7 +20,7 @@ from syncer.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
 from syncer.repodata import Index, Wanted, empty
 from syncer.selection.choice import Choice
 from syncer.settings import Settings
-from volume.files import volume_error
+from volume.files import size_of, volume_error
 from volume.layout import Mirror
 from volume.ledger import Known, Ledger
 
@@ -166,10 +165,10 @@ class Surveyor:
             mirror.artifacts(self._channel, subdir),
             mirror.retired(self._channel, subdir),
         ):
-            if (found := _size(folder / filename)) == artifact.size:
+            if (found := size_of(folder / filename)) == artifact.size:
                 return found
         staged = staged_path(mirror, self._channel, subdir, filename, artifact.digest)
-        return min(_size(staged), artifact.size or 0)
+        return min(size_of(staged), artifact.size or 0)
 
 
 def free_space(mirror: Mirror) -> int:
@@ -182,10 +181,3 @@ def free_space(mirror: Mirror) -> int:
         return shutil.disk_usage(mirror.root).free
     except OSError as error:
         raise volume_error(error, "look at", mirror.root) from error
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -45,22 +45,15 @@ class WritableLedger(Ledger):
         make_directory(path.parent)
         ledger = cls(connect(path), path)
         ledger._run = (run, policy)
-        try:
+        with ledger._opening():
             with ledger.transaction("create ledger"):
-                tables = ledger._connection.execute("SELECT count(*) FROM sqlite_master")
-                if tables.fetchone()[0] == 0:
+                if ledger._is_blank():
                     for statement in re.split(r";\n", TABLES):
                         ledger._connection.execute(statement)
                     ledger._connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA,))
                     ledger._connection.execute("INSERT INTO meta VALUES ('serial', 0)")
                 ledger._connection.execute(_REPLACED_INDEX)
             ledger.check_schema()
-        except sqlite3.DatabaseError as error:
-            ledger.close()
-            raise StateError(f"{path} is damaged ({error}); {CURE}") from error
-        except BaseException:
-            ledger.close()
-            raise
         return ledger
 
     @contextlib.contextmanager

@@ -184,6 +184,14 @@ def remove_empty(path: Path) -> None:
                 raise
 
 
+def size_of(path: Path) -> int:
+    """A file's bytes; 0 if it is not there, or can't be looked at."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def hash_file(path: Path) -> str:
     """A file's sha256.
 

@@ -22,6 +22,7 @@ Not guaranteed: that the files are there; that is the order of ``volume``'s docs
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -170,20 +171,34 @@ class Ledger:
         if not path.exists():
             return None
         ledger = cls(connect(path), path)
-        try:
+        with ledger._opening():
             ledger._connection.execute("PRAGMA query_only = 1")
-            tables = ledger._connection.execute("SELECT count(*) FROM sqlite_master")
-            if tables.fetchone()[0] == 0:  # created, and stopped before its first transaction
+            if ledger._is_blank():  # created, and stopped before its first transaction
                 ledger.close()
                 return None
             ledger.check_schema()
-        except sqlite3.DatabaseError as error:
-            ledger.close()
-            raise StateError(f"{path} is damaged ({error}); {CURE}") from error
-        except BaseException:
-            ledger.close()
-            raise
         return ledger
+
+    @contextlib.contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Close the file again if it can't be used.
+
+        Raises:
+            StateError: it is damaged.
+        """
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _is_blank(self) -> bool:
+        """Whether the file has no tables yet."""
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master")
+        return bool(tables.fetchone()[0] == 0)
 
     def check_schema(self) -> None:
         """Refuse what another version wrote.

@@ -6,7 +6,7 @@ It is also the indexer's own memory of what was left behind and may be removed a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from indexer.site import clients
@@ -61,8 +61,3 @@ def _search(found: Mapping[str, Any]) -> Search:
         example=found["example"],
         left={str(file): float(since) for file, since in found["left"].items()},
     )
-
-
-def searched_first(channels: Sequence[str], found: Mapping[str, Search]) -> Search | None:
-    """The search data of the channel that clients look into first."""
-    return next((found[name] for name in clients.searched(channels) if name in found), None)

@@ -13,6 +13,7 @@ from syncer.installers.listing import Listed
 from syncer.progress import Progress
 from syncer.repodata import Wanted
 from syncer.tools import Tools
+from volume.files import size_of
 from volume.layout import INSTALLERS
 
 _LOG = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Staging:
 
     def missing_size(self, groups: Iterable[Group]) -> int:
         """About how many bytes are still to be downloaded."""
-        return sum(max(0, group[0].about - _size(self.path(group[0]))) for group in groups)
+        return sum(max(0, group[0].about - size_of(self.path(group[0]))) for group in groups)
 
     def download(self, groups: Iterable[Group]) -> Downloaded:
         """Download each group's content once.
@@ -100,10 +101,3 @@ class Staging:
         )
         name = quote(row.filename, safe="+._-")
         return Task(INSTALLERS, artifact, tuple(f"{base}/{name}" for base in self._bases))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -6,10 +6,10 @@ what its specs can reach, not what the channel holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from syncer.policy import Environment, Policy
+from syncer.policy import Environment, Policy, platforms
 from syncer.selection.catalog import Catalog, Key, key
 from syncer.selection.record import Candidate
 from syncer.selection.request import Locked, Request
@@ -48,7 +48,7 @@ def of_policy(channel: str, policy: Policy) -> list[Canary]:
     """A policy's CANARY: each spec for itself, on each subdir."""
     return [
         Canary(spec, (channel,), subdir, (spec,))
-        for subdir in _platforms(policy.subdirs)
+        for subdir in platforms(policy.subdirs)
         for spec in policy.canary
     ]
 
@@ -56,7 +56,7 @@ def of_policy(channel: str, policy: Policy) -> list[Canary]:
 def of_environment(environment: Environment, requests: Iterable[Request]) -> list[Canary]:
     """An environment, on each subdir: its specs together, and each of its files for itself."""
     canaries = []
-    for subdir in _platforms(environment.subdirs):
+    for subdir in platforms(environment.subdirs):
         if environment.specs:
             canaries.append(
                 Canary(environment.name, environment.channels, subdir, environment.specs)
@@ -72,10 +72,6 @@ def of_environment(environment: Environment, requests: Iterable[Request]) -> lis
             for request in requests
         ]
     return canaries
-
-
-def _platforms(subdirs: Sequence[str]) -> list[str]:
-    return [subdir for subdir in subdirs if subdir != "noarch"] or ["noarch"]
 
 
 def check(

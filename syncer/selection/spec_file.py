@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from syncer.permission import refused
+from syncer.policy import platforms
 from syncer.selection import environment_file, explicit_list, lockfile
 from syncer.selection.request import Channels, Request
 from volume.errors import ConfigError
@@ -28,7 +29,7 @@ def read(
     Raises:
         ConfigError: with every problem of every file.
     """
-    ours = [subdir for subdir in subdirs if subdir != "noarch"] or ["noarch"]
+    ours = platforms(subdirs)
     found: list[Request] = []
     problems: list[str] = []
     for name in names:

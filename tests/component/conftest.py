@@ -1,9 +1,13 @@
 """Fixtures of the component level: a syncer beside a simulated upstream."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.crash import CrashRunner
 from tests.support.installers import LATEST, NEW, OLD, WINDOWS, Folder, content
 from tests.support.packages import package
 from tests.support.simulator import ChannelSimulator
@@ -35,3 +39,19 @@ def folder(simulator: ChannelSimulator) -> Folder:
     )
     folder.list_json()
     return folder
+
+
+@pytest.fixture
+def memory_folder() -> Iterator[Path]:
+    """A folder in memory where there is one: a sweep waits for thousands of barriers."""
+    memory = Path("/dev/shm")
+    parent = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="crash-", dir=parent) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[CrashRunner]:
+    """Runs that can be stopped at any announced point."""
+    with CrashRunner() as running:
+        yield running

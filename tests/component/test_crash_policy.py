@@ -4,9 +4,7 @@ One story, in which everything that policies and environments can ask for happen
 stopped by SIGKILL at announced mutations of the volumes (see ``test_crash_sweep``).
 """
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -40,12 +38,8 @@ POLICY = """
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """In memory where there is one: a sweep waits for thousands of barriers."""
-    memory = Path("/dev/shm")
-    parent = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="crash-policy-", dir=parent) as name:
-        yield Path(name)
+def folder(memory_folder: Path) -> Path:
+    return memory_folder
 
 
 def built(name: str, version: str = "1", *, day: float = -30, depends: str = "") -> Package:

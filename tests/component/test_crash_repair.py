@@ -4,11 +4,9 @@ For each announced mutation: the command is killed there, what it left is checke
 command itself run undisturbed, and the result is compared with that of a run that was not stopped.
 """
 
-import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,18 +24,8 @@ LITTER = (".tmp", ".part", ".copy")
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """In memory where there is such a place: a sweep waits for many barriers."""
-    memory = Path("/dev/shm")
-    parent = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="crash-repair-", dir=parent) as path:
-        yield Path(path)
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[CrashRunner]:
-    with CrashRunner() as running:
-        yield running
+def folder(memory_folder: Path) -> Path:
+    return memory_folder
 
 
 @dataclass(frozen=True)

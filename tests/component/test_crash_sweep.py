@@ -5,12 +5,9 @@ what it left, a sync runs undisturbed, and its result is compared with that of a
 stopped. Three stories are swept, each at every point by SIGKILL; other ways to die are sampled.
 """
 
-import os
 import random
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,25 +17,22 @@ from tests.support.crash import CrashRunner, Mode
 from tests.support.packages import package
 from tests.support.simulator import ChannelSimulator
 from tests.support.sync_harness import Syncer
-from tests.support.tree import Volumes, broken_promises, drop_generation, outcome, publish
+from tests.support.tree import (
+    Volumes,
+    broken_promises,
+    copy_volumes,
+    drop_generation,
+    outcome,
+    publish,
+)
 
 DAY = 86_400.0
 TODAY = 20 * DAY
 
 
 @pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A folder in memory where there is one: a sweep waits for thousands of barriers."""
-    memory = Path("/dev/shm")
-    parent = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="crash-sweep-", dir=parent) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[CrashRunner]:
-    with CrashRunner() as running:
-        yield running
+def tmp_path(memory_folder: Path) -> Path:
+    return memory_folder
 
 
 @dataclass(frozen=True)
@@ -52,9 +46,7 @@ class Story:
 
     def copy(self, folder: Path) -> Volumes:
         """The same volumes at another place, hard links included."""
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
-        return Volumes(folder / "mirror", folder / "state")
+        return copy_volumes(self.folder, folder)
 
     def environment(self, volumes: Volumes) -> dict[str, str]:
         return {

@@ -1,12 +1,8 @@
 """A run that publishes installers may be stopped at any moment: what is published is whole then,
 and the next run makes it what an undisturbed one would have made it."""
 
-import os
 import random
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +13,7 @@ from tests.support.installers import LATEST, NEW, OLD, Folder, broken_installers
 from tests.support.packages import package
 from tests.support.simulator import ChannelSimulator
 from tests.support.sync_harness import Syncer
-from tests.support.tree import Volumes
+from tests.support.tree import Volumes, copy_volumes
 
 DAY = 86_400.0
 TODAY = 20 * DAY
@@ -25,18 +21,8 @@ NEWER = "Miniconda3-py312_25.1.0-0-Linux-x86_64.sh"
 
 
 @pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A folder in memory where there is one: a sweep waits for thousands of barriers."""
-    memory = Path("/dev/shm")
-    parent = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="crash-sweep-", dir=parent) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[CrashRunner]:
-    with CrashRunner() as running:
-        yield running
+def tmp_path(memory_folder: Path) -> Path:
+    return memory_folder
 
 
 @dataclass(frozen=True)
@@ -49,9 +35,7 @@ class Story:
 
     def copy(self, folder: Path) -> Volumes:
         """The same volumes at another place, hard links included."""
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
-        return Volumes(folder / "mirror", folder / "state")
+        return copy_volumes(self.folder, folder)
 
     def environment(self, volumes: Volumes) -> dict[str, str]:
         return {

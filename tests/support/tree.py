@@ -9,7 +9,9 @@ listing of its own, so that a later moment can be checked against what clients w
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -222,3 +224,10 @@ _COMPARED = {
     "run_exports": "subdir, filename, run_exports",
     "channeldata": "name, data",
 }
+
+
+def copy_volumes(source: Path, folder: Path) -> Volumes:
+    """The volumes below ``source`` at another place, hard links included."""
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["cp", "-a", str(source), str(folder)], check=True)
+    return Volumes(folder / "mirror", folder / "state")
