@@ -13,6 +13,7 @@ medians and the median of the rounds' ratios are printed.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -142,6 +143,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Spent]]:
                 course = Course(url, upstream, folder, certificate)
                 for label, make in chosen.items():
                     command = make(course)
+                    os.sync()  # ours waits for the disk, and must not wait for others' bytes
                     spent = measure(command, folder / "output.txt", course.environment)
                     measured[label].append(spent)
                 # Nothing is removed between the rounds: for half a minute ext4 is slow to create

@@ -10,6 +10,7 @@ must not be what limits it. The limit is that of the project: 0.85 x curl; exit 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -56,6 +57,7 @@ def main() -> int:
                 folder.mkdir()
                 course = Course(url, upstream, folder, None)
                 for label, make in (("ours", ours), ("curl", curl)):
+                    os.sync()  # both wait for the disk at their end, and for their own bytes only
                     spent = measure(make(course), folder / "output.txt", course.environment)
                     measured[label].append(spent)
     for label, runs in measured.items():

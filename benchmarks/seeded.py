@@ -100,12 +100,10 @@ class Seeded:
         return record
 
     def _add_run_exports(self, subdir: str, added: dict[str, dict[str, Any]]) -> None:
-        with LedgerWriter.create(self.committed.state.ledger(self.committed.channel)) as ledger:
-            texts = ledger.run_exports(subdir)
-        texts.update({filename: json.dumps(value) for filename, value in added.items()})
+        texts = {filename: json.dumps(value) for filename, value in added.items()}
 
-        def action(writer: LedgerWriter, _: int) -> None:
-            writer.replace_run_exports(subdir, texts)
+        def action(ledger: LedgerWriter, _: int) -> None:
+            ledger.change_run_exports(subdir, texts)
 
         self.committed.change(action)
 

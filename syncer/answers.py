@@ -1,6 +1,6 @@
 """What an answer that can't be used means, and what to say of it. Pure.
 
-Both ways of speaking HTTP ask here, so that one answer has one consequence: it is final, or may
+Transfers and the doctor ask here, so that one answer has one consequence: it is final, or may
 heal, or stops the host for the rest of the run (terms of service, a web page in place of data).
 """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from syncer.download import Staged
 from syncer.repodata import Wanted
 from syncer.settings import Settings
+from syncer.task import Staged
 
 
 class Batch:

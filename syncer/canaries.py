@@ -8,6 +8,7 @@ Guaranteed: ``lost`` names only what worked before, so a first sync is never ref
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,13 +17,15 @@ from syncer.errors import GuardError
 from syncer.repodata import SECTIONS, Entry
 from syncer.selection import canary
 from syncer.selection.canary import Canary, Failure
-from syncer.selection.catalog import Key
 from syncer.selection.record import Candidate, facts
 from syncer.settings import Settings
 from syncer.survey import Survey
 from volume.layout import State
 from volume.ledger import Ledger
 from volume.names import parse_artifact
+
+if TYPE_CHECKING:
+    from syncer.selection.catalog import Key
 
 
 class Canaries:
@@ -101,8 +104,8 @@ class Canaries:
 
 
 def _candidate(channel: str, subdir: str, filename: str, record: str) -> Candidate:
-    name = parse_artifact(filename)
-    entry = Entry(filename, name, SECTIONS[name.extension], msgspec.Raw(record.encode()))
+    section = SECTIONS[parse_artifact(filename).extension]
+    entry = Entry(filename, section, msgspec.Raw(record.encode()))
     return Candidate(channel, subdir, entry, facts(entry))
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from syncer import kept
 from syncer.adopt import let_go
 from syncer.batch import Batch
 from syncer.commit import Committer
-from syncer.download import Failed, Staged, Task
 from syncer.errors import GuardError, is_upstreams_own
 from syncer.failure import kind_of
 from syncer.hold import hold_channel, open_ledger
@@ -26,14 +26,17 @@ from syncer.repodata import Wanted
 from syncer.retire import Retirement
 from syncer.run import ChannelResult
 from syncer.selection.choice import Selected
-from syncer.selection.explain import Explanation, explain
 from syncer.staging import Staging
 from syncer.supplement import Supplement
 from syncer.survey import Survey, Surveyor
+from syncer.task import Failed, Staged, Task
 from syncer.tools import Tools
 from volume import generations
 from volume.ledger import Ledger
 from volume.locks import Held
+
+if TYPE_CHECKING:
+    from syncer.selection.explain import Explanation
 
 _LOG = logging.getLogger(__name__)
 _DAY = 86400.0
@@ -74,6 +77,8 @@ class ChannelSync:
         """Why what a name or MatchSpec matches is wanted or not, after a ``preview``."""
         if self._seen is None:
             return []
+        from syncer.selection.explain import explain  # others do not pay for it
+
         selected = Selected(self._seen.choices, ())
         return [explain(asked, self._channel, self._seen.indexes, selected)]
 
@@ -185,6 +190,9 @@ class ChannelSync:
         locked, missed = self._stage_locked(survey)
         failures += missed
         self._report(survey, failures)
+        # A large channel's records and its supplements need not be in memory together.
+        self._tools.choices.release(self._channel)
+        survey.release()
         supplement = Supplement(self._upstream, ledger, self._warn)
         supplement.fetch(survey)
         # One hold of the lock for all of it: the indexer makes one generation of one sync.

@@ -11,24 +11,27 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from syncer.cooldown import Listed
 from syncer.errors import PeerError, UpstreamError
 from syncer.locked import Standing, compare
-from syncer.needs import Needs, needs_of
 from syncer.offer import Offer, Offers
 from syncer.policy import Environment
-from syncer.selection import spec_file
 from syncer.selection.choice import Selected
-from syncer.selection.filename import unlisted
-from syncer.selection.permit import Permit, barrier
-from syncer.selection.reason import LeftOut
 from syncer.selection.record import facts
 from syncer.selection.request import Locked, Request
-from syncer.selection.select import Present, Selector
 from syncer.settings import Settings
 from volume.layout import State
 from volume.ledger import Known, Ledger
+
+# A run that finds nothing changed does not choose, and most mirrors have no environments: what
+# either needs is imported where it begins.
+if TYPE_CHECKING:
+    from syncer.needs import Needs
+    from syncer.selection.permit import Permit
+    from syncer.selection.reason import LeftOut
+    from syncer.selection.select import Present, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,9 @@ class Choices:
 
     def _barred(self, locked: Locked) -> LeftOut | None:
         """What deny or exclude have against what a lock file names; they win over it."""
+        from syncer.selection.filename import unlisted
+        from syncer.selection.permit import barrier
+
         permit = self._barriers.get(locked.channel)
         if permit is None:
             permit = barrier(self._settings.policy(locked.channel))
@@ -176,6 +182,8 @@ class Choices:
         return permit.bar(candidate) if candidate is not None else None
 
     def _needs_of(self, demand: Demand) -> Needs:
+        from syncer.needs import needs_of
+
         environment = demand.environment
         digest = "\n".join(self._offers.of(peer).digest for peer in environment.channels)
         known = self._needs.get(environment)
@@ -218,6 +226,8 @@ class Choices:
         known = self._selectors.get(channel)
         if known is not None and known[0] == offer.digest:
             return known[1]
+        from syncer.selection.select import Selector
+
         policy = self._settings.policy(channel)
         selector = Selector(
             policy,
@@ -262,6 +272,10 @@ def read_demands(settings: Settings) -> tuple[Demand, ...]:
     Raises:
         ConfigError: a file can't be read or understood.
     """
+    if not settings.environments:
+        return ()
+    from syncer.selection import spec_file
+
     channels = {channel: settings.channel_urls(channel) for channel in settings.channels}
     return tuple(
         Demand(

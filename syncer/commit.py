@@ -10,13 +10,14 @@ Callers hold the channel lock.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from syncer.download import Staged, staged_name, staged_path
 from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import Wanted
+from syncer.task import Staged, staged_name, staged_path
 from volume.errors import VolumeError
 from volume.files import (
     hash_file,
@@ -51,9 +52,7 @@ class Committer:
         """
         rows = self._ledger.incoming()
         if rows:
-            self._place(rows)
-            with self._ledger.transaction("commit"):
-                self._ledger.accept_incoming(self._ledger.raise_serial())
+            self._accept(rows)
         return len(rows)
 
     def commit(self, staged: Sequence[Staged]) -> None:
@@ -66,10 +65,17 @@ class Committer:
             return
         sync_filesystem(self._mirror.root)
         retired = self._ledger.retired_names()
-        rows = [self._row(item, retired) for item in staged]
+        shown = functools.cache(redact)  # artifacts come from a few folders
+        rows = [self._row(item, retired, shown) for item in staged]
         with self._ledger.transaction("journal"):
             self._ledger.expect(rows)
-        self.finish()
+        self._accept(rows)
+
+    def _accept(self, rows: Sequence[Artifact]) -> None:
+        """Carry out what is in the journal."""
+        self._place(rows)
+        with self._ledger.transaction("commit"):
+            self._ledger.accept_incoming(self._ledger.raise_serial())
 
     def take_over_records(self, artifacts: Iterable[Wanted]) -> None:
         """Commit hotfixes: new records of unchanged bytes.
@@ -84,8 +90,11 @@ class Committer:
                     changes, self._ledger.raise_serial(), moment=self._now()
                 )
 
-    def _row(self, item: Staged, retired: set[tuple[str, str]]) -> Artifact:
+    def _row(
+        self, item: Staged, retired: set[tuple[str, str]], shown: Callable[[str], str]
+    ) -> Artifact:
         artifact = item.task.artifact
+        folder, slash, name = item.source.rpartition("/")
         return Artifact(
             subdir=artifact.subdir,
             filename=artifact.filename,
@@ -96,7 +105,7 @@ class Committer:
             record=artifact.record,
             home=self._home(item, taken=(artifact.subdir, artifact.filename) in retired),
             entered=self._now(),
-            source=redact(item.source),
+            source=f"{shown(folder + slash)}{name}",
             md5=artifact.md5,
         )
 

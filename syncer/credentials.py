@@ -16,7 +16,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,6 +174,8 @@ def basic(pair: str) -> str:
 
 
 def _check_certificate(path: Path) -> None:
+    import ssl  # 10 ms that others do not pay
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         # An empty passphrase: OpenSSL would ask a terminal for one otherwise.

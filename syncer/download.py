@@ -22,10 +22,10 @@ from syncer.errors import IntegrityError, ManyUpstreamsError, StalledError, Upst
 from syncer.multiplex import Multiplexer
 from syncer.part import Meter, Part
 from syncer.reachability import Reachability
-from syncer.repodata import Wanted
+from syncer.task import Absent, Failed, Staged, Task, staged_name
 from syncer.transfer import Transfers
 from syncer.upstream.location import is_folder
-from volume.errors import MirrorError
+from syncer.writeback import Writeback
 from volume.files import make_directory, volume_error
 from volume.layout import Mirror
 from volume.stop import Stop
@@ -41,51 +41,14 @@ _STREAMS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One artifact to stage, and the URLs to try, best first."""
+class _Folder:
+    """Where a subdir is staged, as a text: for each artifact a Path would cost more than its file.
 
-    channel: str
-    artifact: Wanted
-    urls: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A verified artifact in staging; ``source`` is where it came from.
-
-    ``failures`` are the URLs that were tried before that one, and what was wrong with each.
+    It is untouched if no file of the subdir is on the volume yet: then none need be looked for.
     """
 
-    task: Task
-    sha256: str
-    size: int
-    source: str
-    failures: tuple[tuple[str, UpstreamError], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An artifact that could not be had, and why. It is left out and tried again next run."""
-
-    task: Task
-    error: MirrorError
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """An artifact that a mirror which is taken over does not have, or not intact."""
-
-    task: Task
-
-
-def staged_path(mirror: Mirror, channel: str, subdir: str, filename: str, digest: bytes) -> Path:
-    """Where a download is staged: its record's digest keeps contents of one name apart."""
-    return mirror.staging(channel, subdir) / staged_name(filename, digest)
-
-
-def staged_name(filename: str, digest: bytes) -> str:
-    """The name of a staged file."""
-    return f"{filename}.{digest.hex()[:16]}.part"
+    path: str
+    is_untouched: bool
 
 
 class Downloads:
@@ -113,7 +76,7 @@ class Downloads:
         self._meter = meter
         self._adoption = adoption
         self._reachability = reachability or Reachability()
-        self._untouched: set[tuple[str, str]] = set()
+        self._folders: dict[tuple[str, str], _Folder] = {}
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Staged | Failed | Absent | None]:
         """Stage ``tasks``; yield each outcome, and None now and then while nothing ends.
@@ -122,10 +85,16 @@ class Downloads:
             VolumeError: the mirror volume refused; retrying would not help.
             InterruptedRunError: the run was stopped.
         """
-        folders = {(task.channel, task.artifact.subdir) for task in tasks}
-        for folder in folders:
-            make_directory(self._mirror.staging(*folder))
-        self._untouched = {folder for folder in folders if self._is_untouched(*folder)}
+        for place in {(task.channel, task.artifact.subdir) for task in tasks}:
+            staging = self._mirror.staging(*place)
+            make_directory(staging)
+            self._folders[place] = _Folder(str(staging), self._is_untouched(*place))
+        with Writeback(self._mirror.root, self._meter) as writeback:
+            yield from self._run(tasks, writeback)
+
+    def _run(
+        self, tasks: Sequence[Task], writeback: Writeback
+    ) -> Iterator[Staged | Failed | Absent | None]:
         waiting = iter(tasks)
         guard = threading.Lock()
         outcomes: queue.SimpleQueue[Staged | Failed | Absent | BaseException] = queue.SimpleQueue()
@@ -143,7 +112,7 @@ class Downloads:
                     task = next(waiting, None)
                 if task is None:
                     break
-                outcomes.put(self._attempt(task))
+                outcomes.put(self._attempt(task, writeback))
                 if shared is None and is_far.is_set():
                     shared = self._transfers.share(_STREAMS)
                     for _ in range(1, _STREAMS if shared is not None else 0):
@@ -163,6 +132,7 @@ class Downloads:
                 working += 1
             thread.start()
 
+        self._transfers.rest()  # this thread's connection would be one too many
         most = min(self._workers, len(tasks))
         workers = min(_FEW_WORKERS, most)
         for _ in range(workers):
@@ -173,6 +143,7 @@ class Downloads:
             while done < len(tasks):
                 # Not woken for each: that would cost small artifacts a good part of their time.
                 finished.wait(_TICK_SECONDS)
+                writeback.check()
                 elapsed = time.monotonic() - started
                 if elapsed > _LOOK_SECONDS and elapsed * workers > _QUICK_SECONDS * done:
                     is_far.set()  # upstream takes its time: ask for more at once
@@ -210,22 +181,21 @@ class Downloads:
             )
         )
 
-    def _attempt(self, task: Task) -> Staged | Failed | Absent | BaseException:
+    def _attempt(self, task: Task, meter: Meter) -> Staged | Failed | Absent | BaseException:
         try:
-            return self._stage(task)
+            return self._stage(task, meter)
         except UpstreamError as error:
             return Failed(task, error)
         except Exception as fatal:  # noqa: BLE001 - a worker must report, never die silently
             return fatal
 
-    def _stage(self, task: Task) -> Staged | Absent:
+    def _stage(self, task: Task, meter: Meter) -> Staged | Absent:
         artifact = task.artifact
-        path = staged_path(
-            self._mirror, task.channel, artifact.subdir, artifact.filename, artifact.digest
-        )
-        part = Part(path, artifact, self._meter)
-        if (task.channel, artifact.subdir) not in self._untouched:
-            here = self._find(task, task.urls[0] if task.urls else "", path, part)
+        folder = self._folders[task.channel, artifact.subdir]
+        path = f"{folder.path}/{staged_name(artifact.filename, artifact.digest)}"
+        part = Part(path, artifact, meter)
+        if not folder.is_untouched:
+            here = self._find(task, task.urls[0] if task.urls else "", Path(path), part)
             if here is not None:
                 return here
         if self._adoption is not None:

@@ -1,7 +1,7 @@
 """Proxies, CA bundle, secrets and netrc: how each host is reached, found once for each.
 
-Both ways of speaking HTTP (``fetch`` and ``transfer``) use this and follow redirects by it, so they
-can't disagree.
+Whoever speaks HTTP to upstream (``transfer``, ``doctor``, ``notify``) uses this, so they can't
+disagree.
 
 Guaranteed: a secret is sent to the scheme, host and port that it is for and to no other. After a
 redirect to another origin the secrets of the first are left behind, those of the new one (from
@@ -14,13 +14,10 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
-import ssl
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin, urlsplit
-
-import certifi
-import requests
 
 from syncer import credentials
 from syncer.credentials import Secret, Secrets, basic
@@ -32,6 +29,7 @@ from volume.log import holds_secret, redact, register
 _LOG = logging.getLogger(__name__)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END")
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -109,7 +107,7 @@ class Environment:
             given = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             return self._make(base, origin, secrets, given, "the address")
         if not any(secret.kind in {"basic", "bearer"} for secret in secrets):
-            netrc = requests.utils.get_netrc_auth(base)
+            netrc = _netrc(base)
             if netrc is not None:
                 return self._make(base, origin, secrets, ":".join(netrc), "netrc")
         return self._make(base, origin, secrets)
@@ -154,9 +152,11 @@ class Environment:
         )
 
     def _proxy(self, base: str) -> str:
-        found = requests.utils.select_proxy(
-            f"{base}/", requests.utils.get_environ_proxies(f"{base}/", no_proxy=None)
-        )
+        if not any(name.lower().endswith("_proxy") for name in os.environ):
+            return ""
+        from requests import utils  # 50 ms that most do not pay; people know its rules
+
+        found = utils.select_proxy(f"{base}/", utils.get_environ_proxies(f"{base}/", no_proxy=None))
         return _with_scheme(found) if found else ""
 
     def _warn_of_plain_http(self, name: str, base: str) -> None:
@@ -188,6 +188,17 @@ def read(secrets_dir: Path) -> Environment:
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def _netrc(base: str) -> tuple[str, str] | None:
+    """User and password for a host from the file that NETRC names, or the one at home."""
+    names = (os.environ["NETRC"],) if os.environ.get("NETRC") else ("~/.netrc", "~/_netrc")
+    # Not a Path's exists(), which raises where the folder must not be looked into.
+    if not any(os.path.exists(os.path.expanduser(name)) for name in names):  # noqa: PTH110, PTH111
+        return None
+    from requests import utils  # as for proxies
+
+    return utils.get_netrc_auth(base)
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -258,19 +269,19 @@ def _ca_bundle() -> tuple[str, list[str]]:
         if not given:
             continue
         path = Path(given)
+        problem = ""
         try:
             if path.is_dir():
                 next(path.iterdir(), None)
-            else:
+            elif not _CERTIFICATE.search(
                 path.read_bytes()
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(given)
+            ):  # libcurl looks closer, when it connects
+                problem = "it holds no certificate in PEM form; give the CA's, in that form"
         except FileNotFoundError:
             problem = "there is no such file; in a container it must be mounted"
-        except ssl.SSLError:
-            problem = "it holds no certificate in PEM form; give the CA's, in that form"
         except OSError as error:
             problem = f"it can't be read ({error.strerror}) by the user id {os.getuid()}; chmod it"
-        else:
-            return given, []
-        return given, [f"{name}={given}: {problem}"]
+        return given, [f"{name}={given}: {problem}"] if problem else []
+    import certifi  # 8 ms that others do not pay
+
     return certifi.where(), []

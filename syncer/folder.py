@@ -15,9 +15,9 @@ from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from syncer.curl import Sink
+from syncer.document import Document, Validators
 from syncer.errors import MissingError, TransferError
-from syncer.fetch import Document, Validators
+from syncer.reception import Sink
 from volume.stop import Stop
 
 _BLOCK = 1 << 20  # bytes

@@ -1,6 +1,7 @@
 """Writing the ledger: the syncer's side of ``volume.ledger``.
 
-Guaranteed: whatever enters or leaves is written to the history in the same transaction.
+Guaranteed: whatever enters or leaves is written to the history in the same transaction, and what
+leaves takes upstream's word on it along.
 All methods are called inside ``transaction``.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from syncer.writable_ledger import WritableLedger
+from syncer.supplement_ledger import SupplementLedger
 from volume.ledger import COLUMNS, RETIRED_COLUMNS, Artifact, Home, Placed, Retired
 
 
@@ -30,7 +31,7 @@ class Hotfix(Protocol):
     def md5(self) -> str | None: ...
 
 
-class LedgerWriter(WritableLedger):
+class LedgerWriter(SupplementLedger):
     """A ledger, open for writing."""
 
     def expect(self, artifacts: Iterable[Artifact]) -> None:
@@ -86,7 +87,8 @@ class LedgerWriter(WritableLedger):
         self, names: Iterable[tuple[str, str]], *, serial: int, left: float, reason: str
     ) -> None:
         """Take (subdir, filename) out of the index; their bytes stay for now."""
-        for subdir, filename in names:
+        leaving = list(names)
+        for subdir, filename in leaving:
             self._remember(
                 "SELECT ?, ?, subdir, filename, sha256, size, source FROM artifact"
                 " WHERE subdir = ? AND filename = ?",
@@ -101,6 +103,7 @@ class LedgerWriter(WritableLedger):
             self._connection.execute(
                 "DELETE FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
             )
+        self._drop_entries(leaving)
 
     def set_retired_home(self, retired: Retired, home: Home) -> None:
         """Note where retired bytes are now."""
@@ -149,7 +152,8 @@ class LedgerWriter(WritableLedger):
 
     def condemn(self, placed: Iterable[Placed], *, serial: int, left: float) -> None:
         """Take damaged bytes out of the index, or note it of bytes that are out already."""
-        for item in placed:
+        damaged = list(placed)
+        for item in damaged:
             key = (item.subdir, item.filename, item.sha256)
             self._remember(
                 "SELECT ?, 'damaged', ?, ?, ?, ?, ''",
@@ -169,6 +173,7 @@ class LedgerWriter(WritableLedger):
                 " WHERE subdir = ? AND filename = ? AND sha256 = ?",
                 key,
             )
+        self._drop_entries((item.subdir, item.filename) for item in damaged)
 
     def expire(self, retired: Retired, *, moment: float) -> None:
         """Drop the row of retired bytes that are gone, and remember it."""
@@ -184,44 +189,6 @@ class LedgerWriter(WritableLedger):
             "DELETE FROM retired WHERE subdir = ? AND filename = ? AND sha256 = ?",
             (retired.subdir, retired.filename, retired.sha256),
         )
-
-    def replace_carried(self, subdir: str, sections: dict[str, str]) -> bool:
-        """Set a subdir's other sections; return whether anything changed."""
-        if self.carried(subdir) == sections:
-            return False
-        self._connection.execute("DELETE FROM carried WHERE subdir = ?", (subdir,))
-        self._connection.executemany(
-            "INSERT INTO carried VALUES (?, ?, ?)",
-            [(subdir, key, value) for key, value in sections.items()],
-        )
-        return True
-
-    def replace_run_exports(self, subdir: str, run_exports: dict[str, str]) -> bool:
-        """Set upstream's run_exports (JSON texts by filename); return whether any changed."""
-        select = "SELECT filename, run_exports FROM run_exports WHERE subdir = ?"
-        known = dict(self._connection.execute(select, (subdir,)).fetchall())
-        gone = [(subdir, filename) for filename in known.keys() - run_exports.keys()]
-        changed = [
-            (subdir, filename, text)
-            for filename, text in run_exports.items()
-            if known.get(filename) != text
-        ]
-        self._connection.executemany(
-            "DELETE FROM run_exports WHERE subdir = ? AND filename = ?", gone
-        )
-        self._connection.executemany("INSERT OR REPLACE INTO run_exports VALUES (?, ?, ?)", changed)
-        return bool(gone or changed)
-
-    def replace_channeldata(self, packages: dict[str, str]) -> bool:
-        """Set upstream's channeldata (JSON texts by package name); return whether any changed."""
-        known = dict(self._connection.execute("SELECT name, data FROM channeldata").fetchall())
-        if known == packages:
-            return False
-        self._connection.execute("DELETE FROM channeldata")
-        self._connection.executemany(
-            "INSERT INTO channeldata VALUES (?, ?)", list(packages.items())
-        )
-        return True
 
 
 def _row(artifact: Artifact) -> tuple[object, ...]:

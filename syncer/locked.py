@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncer.download import Staged, staged_path
 from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import SECTIONS, Wanted
 from syncer.selection.record import Facts
 from syncer.selection.request import Locked
+from syncer.task import Staged, staged_path
 from volume.files import (
     hash_file,
     make_directory,

@@ -29,7 +29,7 @@ class Meter(Protocol):
 class Part:
     """A partly downloaded artifact: its file, the bytes in it, and their hash so far."""
 
-    def __init__(self, path: Path, artifact: Wanted, meter: Meter) -> None:
+    def __init__(self, path: str, artifact: Wanted, meter: Meter) -> None:
         self._path = path
         self._artifact = artifact
         self._meter = meter
@@ -45,12 +45,12 @@ class Part:
             os.ftruncate(self._descriptor, 0)
         self.position = 0
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False) if self._verify_md5 else None
 
     def begin(self) -> int:
         """Hash what an earlier run left; return the bytes that we have."""
         try:
-            with self._path.open("rb", buffering=0) as stream:
+            with Path(self._path).open("rb", buffering=0) as stream:
                 while chunk := stream.read(BLOCK):
                     self._hash(chunk)
                     self.position += len(chunk)
@@ -131,7 +131,7 @@ class Part:
             problem = f"{self.position:,} bytes instead of {artifact.size:,}"
         elif artifact.sha256 is not None and sha256 != artifact.sha256:
             problem = f"sha256 {sha256} instead of {artifact.sha256}"
-        elif self._verify_md5 and self._md5.hexdigest() != artifact.md5:
+        elif self._md5 is not None and self._md5.hexdigest() != artifact.md5:
             problem = f"md5 {self._md5.hexdigest()} instead of {artifact.md5}"
         else:
             return sha256
@@ -141,10 +141,10 @@ class Part:
 
     def discard(self) -> None:
         """Remove the file and start over."""
-        unlink(self._path)
+        unlink(Path(self._path))
         self.restart()
 
     def _hash(self, block: bytes) -> None:
         self._sha256.update(block)
-        if self._verify_md5:
+        if self._md5 is not None:
             self._md5.update(block)

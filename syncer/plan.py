@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from syncer.repodata import Index, Refused, Wanted, wanted
 from syncer.selection.choice import Choice
@@ -72,72 +71,66 @@ def plan_subdir(
     replaced: list[Wanted] = []
     hotfixed: list[Wanted] = []
     refused = list(index.refused)
-    desired: set[str] = set()
-    kept = kept_size = 0
+    left = set(known)  # what is committed and not wanted, in the end
     held: Mapping[str, float] = choice.held if choice is not None else {}
     for entry in index.entries:
         if choice is not None and entry.filename not in choice.wanted:
             continue
+        # Also if the record turned bad or its bytes have to wait: that takes down nothing.
+        left.discard(entry.filename)
         present = known.get(entry.filename)
         if present is not None and present.digest == entry.digest:
-            desired.add(entry.filename)
-            kept += 1
-            kept_size += present.size
             continue
         artifact = wanted(entry, index.subdir)
         if isinstance(artifact, Refused):
             refused.append(artifact)
-        if isinstance(artifact, Refused) or _waits(artifact, present, held):
-            # A record that turned bad, or bytes that have to wait, do not take down what is here.
-            if present is not None:
-                desired.add(entry.filename)
-                kept += 1
-                kept_size += present.size
-            continue
-        desired.add(entry.filename)
-        if present is None:
+        elif present is None:
             new.append(artifact)
+        elif _waits(artifact, present, held):
+            continue
         elif _same_bytes(artifact, present):
             hotfixed.append(artifact)
-            kept += 1
-            kept_size += present.size
         else:
             replaced.append(artifact)
-    left = sorted(known.keys() - desired)
-    kept_anyway = tuple(name for name in left if choice is not None and name in choice.wanted)
-    kept += len(kept_anyway)
-    kept_size += sum(known[filename].size for filename in kept_anyway)
-    retired = tuple(sorted(set(left).difference(kept_anyway)))
+    kept_anyway = tuple(
+        name for name in sorted(left) if choice is not None and name in choice.wanted
+    )
+    retired = tuple(sorted(left.difference(kept_anyway)))
+    retired_size = sum(known[filename].size for filename in retired)
+    replaced_size = sum(known[artifact.filename].size for artifact in replaced)
+    present_size = sum(present.size for present in known.values())
     return SubdirPlan(
         subdir=index.subdir,
         new=tuple(new),
         replaced=tuple(replaced),
         hotfixed=tuple(hotfixed),
         retired=retired,
-        retired_size=sum(known[filename].size for filename in retired),
-        kept=kept,
-        kept_size=kept_size,
+        retired_size=retired_size,
+        kept=len(known) - len(retired) - len(replaced),
+        kept_size=present_size - retired_size - replaced_size,
         refused=tuple(refused),
         offered=len(index.entries),
         kept_anyway=kept_anyway,
-        held=_amount(index, lambda filename: filename in held and filename not in known),
-        denied=_amount(index, partial(_is_denied, choice)) if choice is not None else Amount(),
+        held=_amount(index, {filename for filename in held if filename not in known}),
+        denied=_amount(index, _denied(choice)) if choice is not None else Amount(),
     )
 
 
-def _is_denied(choice: Choice, filename: str) -> bool:
-    out = choice.left_out.get(filename)
-    return out is not None and out.reason is Reason.DENIED
+def _denied(choice: Choice) -> set[str]:
+    return {name for name, out in choice.left_out.items() if out.reason is Reason.DENIED}
 
 
-def _amount(index: Index, applies: Callable[[str], bool]) -> Amount:
-    sizes = [facts(entry).size or 0 for entry in index.entries if applies(entry.filename)]
+def _amount(index: Index, filenames: Collection[str]) -> Amount:
+    """Of those that upstream lists of some filenames."""
+    if not filenames:
+        return Amount()
+    sizes = [facts(entry).size or 0 for entry in index.entries if entry.filename in filenames]
     return Amount(len(sizes), sum(sizes))
 
 
-def _waits(artifact: Wanted, present: Known | None, held: Container[str]) -> bool:
+def _waits(artifact: Wanted, present: Known, held: Container[str]) -> bool:
     """Whether new bytes under a known name have to wait; a mere hotfix does not."""
-    return present is not None and artifact.filename in held and not _same_bytes(artifact, present)
+    return artifact.filename in held and not _same_bytes(artifact, present)
 
 
 def _same_bytes(artifact: Wanted, present: Known) -> bool:

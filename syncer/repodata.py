@@ -23,17 +23,27 @@ SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}
 
 _HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 _DEEPEST = 16  # levels; real records have three
+# A number of 19 digits, or with an exponent; also what looks so within a text.
+_LONG_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9]{19}|[0-9.]+[eE])")
 LARGEST = 1 << 40  # bytes; a record that claims more than a TiB is a mistake or an attack
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One record, undecoded."""
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One record, undecoded. ``filename`` is an artifact's, as ``parse_artifact`` takes it.
+
+    A struct, and little in it: a large channel has a million of them.
+    """
 
     filename: str
-    name: ArtifactName
     section: str
     raw: msgspec.Raw
+
+    @property
+    def name(self) -> ArtifactName:
+        """The filename, taken apart; each time anew, as most runs ask for few of them."""
+        extension = ".conda" if self.filename.endswith(".conda") else ".tar.bz2"
+        name, version, build = self.filename[: -len(extension)].rsplit("-", 2)
+        return ArtifactName(name, version, build, extension)
 
     @property
     def digest(self) -> bytes:
@@ -123,9 +133,8 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
     for section, records in sections.items():
         for filename, raw in records.items():
             try:
-                name = parse_artifact(filename)
-                if SECTIONS[name.extension] == section:
-                    entries.append(Entry(filename, name, section, raw))
+                if SECTIONS[parse_artifact(filename).extension] == section:
+                    entries.append(Entry(filename, section, raw))
                 else:
                     reason = f"it is listed under {section!r}, which is for the other format"
                     refused.append(Refused(_shown(filename), reason))
@@ -166,12 +175,19 @@ def _base_url(info: dict[str, msgspec.Raw]) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _check_values(value: object, depth: int = 0) -> None:
+def _check(raw: msgspec.Raw) -> None:
     """Refuse what some client or the indexer's engine would stumble over.
 
     Raises:
-        ValueError: it is nested absurdly deep, or holds a number that 64 bits can't.
+        ValueError: it is no JSON, nested absurdly deep, or holds a number that 64 bits can't.
     """
+    value, text = msgspec.json.decode(raw), bytes(raw)
+    # Nearly no text can hold such a thing, and a look at it costs a fifth of one at each value.
+    if text.count(b"{") + text.count(b"[") > _DEEPEST or _LONG_NUMBER.search(text):
+        _check_values(value)
+
+
+def _check_values(value: object, depth: int = 0) -> None:
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
@@ -183,20 +199,17 @@ def _check_values(value: object, depth: int = 0) -> None:
         raise ValueError("it holds a number beyond 64 bits")
 
 
-def _named(entry: Entry) -> tuple[str, str, str]:
-    """What the filename says; selection goes by it, so the record must not say otherwise."""
-    return entry.name.name, entry.name.version, entry.name.build
-
-
 def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
     """Decode what a download of this entry needs, or say why it is left out."""
     try:
         fields = _decode_fields(entry.raw)
         record = bytes(entry.raw).decode()
-        _check_values(msgspec.json.decode(entry.raw))
+        _check(entry.raw)
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         return Refused(entry.filename, f"its record is malformed: {error}")
-    if (fields.name, fields.version, fields.build) != _named(entry):
+    # Selection goes by the filename, so the record must not say otherwise.
+    name = entry.name
+    if (fields.name, fields.version, fields.build) != (name.name, name.version, name.build):
         return Refused(
             entry.filename,
             f"its record is of {fields.name[:80]!r} {fields.version[:80]!r} {fields.build[:80]!r}:"

@@ -83,7 +83,8 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
     )  # fmt: skip
     connections: int = setting(
         "SYNC_CONNECTIONS", "8", define.whole_number(1, 16),
-        "Connections to each upstream host at a time, 1 to 16.",
+        "Connections to each upstream host at a time, 1 to 16. Each carries up to four requests at"
+        " once if the host is far away and speaks HTTP/2.",
         section="Upstream",
     )  # fmt: skip
     tries: int = setting(

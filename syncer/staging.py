@@ -10,11 +10,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from syncer.detours import Detours
-from syncer.download import Absent, Downloads, Failed, Staged, Task
+from syncer.download import Downloads
 from syncer.errors import DeniedError, HostStoppedError
 from syncer.plan import download_size
 from syncer.progress import Progress
 from syncer.selection.permit import denied_hashes
+from syncer.task import Absent, Failed, Staged, Task
 from syncer.tools import Tools
 from volume.errors import InterruptedRunError
 

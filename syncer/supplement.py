@@ -1,18 +1,19 @@
 """What an upstream publishes beside its records: run_exports, channeldata, notices, others.
 
 Fetched only when an index changed, and optional: a channel without them is a channel. Kept for
-what is committed only.
+what is committed only, and compared with what is kept one document after the other: of a large
+channel only what differs is in memory until the commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
+from syncer import entries
+from syncer.entries import Difference
 from syncer.errors import UpstreamError
 from syncer.ledger_writer import LedgerWriter
-from syncer.repodata import SECTIONS
+from syncer.supplement_table import Channeldata, RunExports, Table
 from syncer.survey import Survey
 from syncer.upstream.channel import ChannelUpstream
 from syncer.upstream.fetched import Fetched
@@ -22,8 +23,8 @@ from volume.ledger import DOCUMENT, ROOT
 _OF_SUBDIR = ("patch_instructions.json",)
 _OF_CHANNEL = ("notices.json",)
 
-_Document = dict[str, msgspec.Raw]
-_decode = msgspec.json.Decoder(_Document).decode
+# The digest of no document: what came with shards is compared in every run that changes something.
+_SHARDS = "shards"
 
 
 class Supplement:
@@ -36,26 +37,28 @@ class Supplement:
         self._ledger = ledger
         self._warn = warn
         self._carried: dict[str, dict[str, str]] = {}
-        self._run_exports: dict[str, dict[str, str]] = {}
-        self._channeldata: dict[str, str] | None = None
+        self._compared: list[tuple[Table, str, Difference]] = []
         self._fetched: list[tuple[Fetched, str]] = []
 
     def fetch(self, survey: Survey) -> None:
-        """Ask upstream for what belongs to its indexes. Failures are warnings."""
+        """Ask upstream for what belongs to its indexes. Failures are warnings.
+
+        What is committed between this and ``commit`` must be of the survey's plans.
+        """
+        planned: list[str] = []
         for plan in survey.plans:
             index = survey.indexes.get(plan.subdir)
             if index is None:  # the subdir is not mirrored any more
                 self._carried[plan.subdir] = {}
-                self._run_exports[plan.subdir] = {}
                 continue
             self._carried[index.subdir] = index.carried | self._documents(index.subdir, _OF_SUBDIR)
-            run_exports = self._document(index.subdir, "run_exports.json", _run_exports)
-            if run_exports is None and index.run_exports:
-                run_exports = index.run_exports
-            if run_exports is not None:
-                self._run_exports[index.subdir] = run_exports
+            new = [artifact.filename for artifact in plan.new]
+            planned += new
+            table = RunExports(self._ledger, index.subdir, new)
+            if not self._compare(table) and index.run_exports:
+                self._compared.append((table, _SHARDS, table.compare_texts(index.run_exports)))
         self._carried[ROOT] = self._documents(ROOT, _OF_CHANNEL)
-        self._channeldata = self._document(ROOT, "channeldata.json", _channeldata)
+        self._compare(Channeldata(self._ledger, planned))
 
     def commit(self) -> None:
         """Take over what was fetched, as far as it belongs to committed artifacts.
@@ -67,16 +70,14 @@ class Supplement:
             changed = False
             for subdir, sections in self._carried.items():
                 changed |= self._ledger.replace_carried(subdir, sections)
-            for subdir, run_exports in self._run_exports.items():
-                committed = self._ledger.committed(subdir)
-                mine = {name: text for name, text in run_exports.items() if name in committed}
-                changed |= self._ledger.replace_run_exports(subdir, mine)
-            if self._channeldata is not None:
-                names = self._ledger.names()
-                mine = {name: text for name, text in self._channeldata.items() if name in names}
-                changed |= self._ledger.replace_channeldata(mine)
+            for table, _, difference in self._compared:
+                changed |= table.change(difference)
+                if self._ledger.note(table.key) is None:
+                    changed |= table.sweep()
             if changed:
                 self._ledger.raise_serial()
+            for table, digest, _ in self._compared:
+                self._ledger.set_note(table.key, f"{digest} {self._ledger.serial}")
         for fetched, name in self._fetched:
             self._upstream.remember(fetched, name)
 
@@ -103,48 +104,30 @@ class Supplement:
         if fetched is None:
             return None
         content = bytes(self._upstream.content(fetched, name))
-        _decode(content)
+        entries.check(content)
         self._fetched.append((fetched, name))
         return content.decode()
 
-    def _document(
-        self, subdir: str, filename: str, understand: Callable[[_Document], dict[str, str]]
-    ) -> dict[str, str] | None:
-        """An optional document, compressed if upstream has it so; None if it has none."""
-        path = f"{subdir}/{filename}" if subdir else filename
-        for variant in (f"{path}.zst", path) if subdir else (path,):
-            name = variant.replace("/", ".")
+    def _compare(self, table: Table) -> bool:
+        """Compare a table with its document; return whether upstream has one that can be used."""
+        for path in table.variants:
+            name = path.replace("/", ".")
             try:
-                fetched = self._upstream.fetch_optional(variant, name)
+                fetched = self._upstream.fetch_optional(path, name)
                 if fetched is None:
                     continue
-                content = understand(_decode(self._upstream.content(fetched, name)))
-            except (UpstreamError, ValueError, RecursionError) as error:  # ValueError: as below
-                self._warn(f"{path} can't be used, going on without it: {error}")
-                return None
+                difference: Difference = {}
+                if not self._is_settled(table, fetched):
+                    difference = table.compare(self._upstream.content(fetched, name))
+            except (UpstreamError, ValueError, RecursionError) as error:
+                self._warn(f"{table.variants[-1]} can't be used, going on without it: {error}")
+                return False
+            self._compared.append((table, fetched.digest, difference))
             self._fetched.append((fetched, name))
-            return content
-        return None
+            return True
+        return False
 
-
-# These raise ValueError for what is not as they expect: msgspec's errors, text that is no UTF-8.
-
-
-def _channeldata(document: _Document) -> dict[str, str]:
-    """channeldata as JSON texts by package name (CEP 38)."""
-    packages = _decode(document.get("packages", b"{}"))
-    return {name: bytes(raw).decode() for name, raw in packages.items()}
-
-
-def _run_exports(document: _Document) -> dict[str, str]:
-    """run_exports as JSON texts by filename (CEP 12)."""
-    found: dict[str, str] = {}
-    for section in SECTIONS.values():
-        for filename, raw in _decode(document.get(section, b"{}")).items():
-            try:
-                entry = _decode(raw)
-            except (msgspec.DecodeError, msgspec.ValidationError):
-                continue  # not an object: says nothing about this artifact
-            if "run_exports" in entry:
-                found[filename] = bytes(entry["run_exports"]).decode()
-    return found
+    def _is_settled(self, table: Table, fetched: Fetched) -> bool:
+        """Whether the table says all that this document can say of what is and will be here."""
+        digest, _, serial = str(self._ledger.note(table.key) or "").partition(" ")
+        return digest == fetched.digest and not table.lacks(int(serial))

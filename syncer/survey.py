@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from syncer.choices import Choices
-from syncer.download import staged_path
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.guard import check_space, check_wipe
 from syncer.locked import missing
@@ -20,6 +19,7 @@ from syncer.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
 from syncer.repodata import Index, Wanted, empty
 from syncer.selection.choice import Choice
 from syncer.settings import Settings
+from syncer.task import staged_path
 from volume.files import size_of, volume_error
 from volume.layout import Mirror
 from volume.ledger import Known, Ledger
@@ -52,6 +52,14 @@ class Survey:
             totals(self.channel, plan, [one for one in self.locked if one.subdir == plan.subdir])
             for plan in self.plans
         ]
+
+    def release(self) -> None:
+        """Free the records that upstream lists; what it says beside them stays."""
+        self.indexes = {subdir: replace(one, entries=()) for subdir, one in self.indexes.items()}
+        self.fetched = {
+            subdir: replace(found, index=None) if found is not None else None
+            for subdir, found in self.fetched.items()
+        }
 
 
 class Surveyor:

@@ -83,10 +83,8 @@ def tools(
         read_timeout=settings.read_timeout, tries=settings.tries, user_agent=settings.user_agent
     )
     state, reachability = State(settings.state_dir), Reachability()
-    fetcher = Fetcher(limits, stop, network, hosts=hosts, throttle=limiter)
-    transfers = Transfers(
-        limits, stop, network, hosts=hosts, throttle=limiter, make_room=fetcher.rest
-    )
+    transfers = Transfers(limits, stop, network, hosts=hosts, throttle=limiter)
+    fetcher = Fetcher(limits, stop, transfers)
     reader = Reader(fetcher, transfers, stop, reachability, workers=settings.connections)
     offers = Offers(settings, state, reader, reads_all=bool(options.explain))
     choices = Choices(settings, state, offers, approved=options.approved, now=now, writes=writes)

@@ -1,4 +1,4 @@
-"""Artifacts over HTTP: large numbers of bodies, streamed, resumed where they were cut. By libcurl.
+"""Bodies over HTTP: large numbers of artifacts, streamed, resumed where they were cut. By libcurl.
 
 requests spends a millisecond of Python on each small artifact, which a mirror has by the hundred
 thousand; libcurl spends a tenth of that (``benchmarks/first_sync``).
@@ -11,14 +11,14 @@ Not guaranteed: that the bytes are right. The sink verifies.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
-from syncer.curl import Handle, Sink
+from syncer.curl import Handle
 from syncer.environment import Environment
 from syncer.errors import StalledError, TransferError
 from syncer.host import Host
 from syncer.hosts import Hosts
 from syncer.multiplex import Multiplexer
+from syncer.reception import UNCONDITIONAL, Answer, Sink, Terms
 from syncer.retry import Limits, Retries, Retryable
 from syncer.throttle import Throttle
 from volume.log import redact
@@ -38,15 +38,12 @@ class Transfers:
         *,
         hosts: Hosts | None = None,
         throttle: Throttle | None = None,
-        make_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """``make_room`` is called before a thread's first connection: others may give theirs up."""
         self._limits = limits
         self._stop = stop
         self._environment = environment
         self._hosts = hosts or Hosts()
         self._throttle = throttle
-        self._make_room = make_room
         self._local = threading.local()
 
     def receive(self, url: str, sink: Sink, *, is_patient: bool = True) -> None:
@@ -66,7 +63,7 @@ class Transfers:
         retries = Retries(self._limits, self._stop)
         for number in retries:
             try:
-                self._try(url, sink)
+                self.attempt(url, sink)
                 return
             except Retryable as failure:
                 if not is_patient and isinstance(failure.error, StalledError):
@@ -92,22 +89,32 @@ class Transfers:
         self._local.handles = {}
         self._local.shared = shared
 
-    def _try(self, url: str, sink: Sink) -> None:
+    def rest(self) -> None:
+        """Close this thread's connections, for other threads to have them; they come back."""
+        self._local.handles = {}
+
+    def attempt(self, url: str, sink: Sink, terms: Terms = UNCONDITIONAL) -> Answer:
+        """One try of a body: into ``sink``, from its position on.
+
+        Raises:
+            Retryable: it failed in a way that may heal.
+            UpstreamError, InterruptedRunError, Exception: as ``receive`` does.
+        """
         first = host = self._environment.host(url)
         target = url
         # By hand, and not by libcurl, so that each host gets its own proxy and secrets only.
         for _ in range(_MOST_REDIRECTS + 1):
-            location = self._handle(host).receive(target, host, url, first, sink)
-            if not location:
-                return
-            target, host = self._environment.follow(first, host.without_token(target), location)
+            answer = self._handle(host).receive(target, host, url, first, sink, terms)
+            if not answer.location:
+                return answer
+            base = host.without_token(target)
+            target, host = self._environment.follow(first, base, answer.location)
         raise TransferError(f"{redact(first.without_token(url))} redirects without end")
 
     def _handle(self, host: Host) -> Handle:
         """This thread's handle; hosts with a client certificate have one of their own."""
         handles: dict[str, Handle] | None = getattr(self._local, "handles", None)
         if handles is None:
-            self._make_room()
             handles = self._local.handles = {}
         found = handles.get(host.certificate)
         if found is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncer.fetch import Validators
+from syncer.document import Validators
 from volume import documents
 from volume.errors import StateError
 from volume.layout import State

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from syncer.download import Downloads, Failed, Staged, Task, staged_path
+from syncer.download import Downloads
 from syncer.installers.listing import Listed
 from syncer.progress import Progress
 from syncer.repodata import Wanted
+from syncer.task import Failed, Staged, Task, staged_path
 from syncer.tools import Tools
 from volume.files import size_of
 from volume.layout import INSTALLERS

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
+from syncer.document import Document, Validators
 from syncer.errors import HttpStatusError, ListingRejectedError, UpstreamError
-from syncer.fetch import Document, Fetcher, Validators
+from syncer.fetch import Fetcher
 from syncer.installers import checksums, files_json, table
 from syncer.installers.choice import Choice
 from syncer.installers.listing import Listing, collect

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from syncer.policy import Environment, Policy, platforms
-from syncer.selection.catalog import Catalog, Key, key
-from syncer.selection.record import Candidate
 from syncer.selection.request import Locked, Request
-from syncer.selection.solve import NoSolution, solve, virtual_packages
+
+if TYPE_CHECKING:
+    from syncer.selection.catalog import Catalog, Key
+    from syncer.selection.record import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def check(
         retired: sha256 of what is out of the index and still downloadable; enough for an artifact
             that a lock file names by its URL.
     """
+    from syncer.selection.catalog import Catalog, key  # who has no canary does not pay for solving
+
     records = list(candidates)
     present = {key(record): record.facts.sha256 for record in records} | dict(retired or {})
     catalogs: dict[tuple[tuple[str, ...], str], Catalog] = {}
@@ -107,6 +111,8 @@ def check(
 def _unsolved(canary: Canary, catalog: Catalog | None) -> list[str]:
     if catalog is None or not canary.specs:
         return []
+    from syncer.selection.solve import NoSolution, solve, virtual_packages
+
     virtual = virtual_packages(canary.subdir, **dict(canary.virtual))
     found = solve(catalog, canary.specs, channels=canary.channels, virtual=virtual)
     return [found.why] if isinstance(found, NoSolution) else []

@@ -20,10 +20,10 @@ def of_filename(entry: Entry) -> Facts:
 def named(channel: str, subdir: str, filename: str) -> Candidate | None:
     """An artifact of which there is only the filename; None for one that is none."""
     try:
-        name = parse_artifact(filename)
+        parse_artifact(filename)
     except NameRefusedError:
         return None
-    entry = Entry(filename, name, "", msgspec.Raw(b"{}"))
+    entry = Entry(filename, "", msgspec.Raw(b"{}"))
     return Candidate(channel, subdir, entry, of_filename(entry))
 
 

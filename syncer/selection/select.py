@@ -21,7 +21,6 @@ from syncer.policy import Policy
 from syncer.repodata import Entry, Index
 from syncer.selection.choice import Choice, Selected
 from syncer.selection.filename import of_filename, unlisted
-from syncer.selection.newest import limit
 from syncer.selection.permit import Permit, has_these_bytes
 from syncer.selection.reason import LeftOut, Reason
 from syncer.selection.record import Candidate, facts
@@ -89,9 +88,14 @@ class Selector:
         self._only_needed = only_needed or bool(policy.specs or policy.spec_files)
         self.due = 0.0
         """When the first cooldown ends that kept something from environments; 0 if none did."""
-        self.refusals = Refusals(channel, indexes, self.objection)
         self._whys = {spec: f"include = {spec.text}" for spec in self._include.specs}
         self._not_included = LeftOut(Reason.NOT_INCLUDED, "no spec of include matches it")
+
+    @property
+    def refusals(self) -> Refusals:
+        """What the policy has against what is asked for by name."""
+        # Made when it is needed: kept, it would be a cycle that holds a large channel's records.
+        return Refusals(self._channel, self._indexes, self.objection)
 
     def permitted(self) -> list[Candidate]:
         """What environments may draw from: all but what deny to cooldown and twins leave out."""
@@ -226,6 +230,8 @@ class Selector:
 
     def _limit(self, drafts: Mapping[str, _Draft], needed: Needed) -> None:
         """Leave out what is not among the newest, except what environments need."""
+        from syncer.selection.newest import limit  # others do not pay for it
+
         found = limit(
             {subdir: draft.included.values() for subdir, draft in drafts.items()},
             versions=self._policy.newest_versions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncer.fetch import Document, Validators
+from syncer.document import Document, Validators
 from syncer.repodata import Index
 from syncer.upstream.body import digest as digest_of
 from syncer.upstream.memory import Remembered

@@ -11,8 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncer.document import Validators
 from syncer.errors import IndexRejectedError
-from syncer.fetch import Validators
 from syncer.upstream.body import digest as digest_of
 from volume import documents
 from volume.errors import StateError

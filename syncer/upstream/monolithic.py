@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from syncer import repodata
+from syncer.document import Validators
 from syncer.errors import HttpStatusError, IndexRejectedError, UpstreamError, says_absent
-from syncer.fetch import Validators
 from syncer.upstream.body import decompress
 from syncer.upstream.body import digest as digest_of
 from syncer.upstream.fetched import Fetched, origin_of
-from syncer.upstream.memory import Memory, Remembered
+from syncer.upstream.memory import Memory
 from syncer.upstream.reader import Reader
 
 # Smallest first. A variant that is missing is asked for again when the remembered one vanishes.
@@ -40,7 +40,7 @@ class Monolithic:
             if variant not in VARIANTS:
                 continue  # a shard index is remembered
             try:
-                found = self.document(base, f"{subdir}/{variant}", name)
+                found, content = self._ask(base, f"{subdir}/{variant}", name)
             except UpstreamError as error:
                 if says_absent(error):
                     self.said[origin_of(base)] = (
@@ -50,8 +50,8 @@ class Monolithic:
                     )
                     continue
                 raise
-            if found.document is not None and (known is None or known.digest != found.digest):
-                return replace(found, index=repodata.parse(self.content(found, name), subdir))
+            if content is not None and (known is None or known.digest != found.digest):
+                return replace(found, index=repodata.parse(content, subdir))
             return found
         return None
 
@@ -61,6 +61,10 @@ class Monolithic:
         Raises:
             UpstreamError: it can't be had; ``says_absent`` tells whether there is none.
         """
+        return self._ask(base, path, name)[0]
+
+    def _ask(self, base: str, path: str, name: str) -> tuple[Fetched, bytes | bytearray | None]:
+        """A document, and its content unless it is known to be what is remembered."""
         url = f"{base}/{path}"
         variant = path.rpartition("/")[2]
         known = self._memory.find(name)
@@ -73,15 +77,12 @@ class Monolithic:
                 raise IndexRejectedError(
                     f"{origin_of(url)} answered 304 to a request without conditions"
                 )
-            return Fetched(variant, base, known.digest, None)
-        found = Fetched(variant, base, "", document)
-        return replace(found, digest=self._digest(found, name, known))
-
-    def _digest(self, found: Fetched, name: str, known: Remembered | None) -> str:
-        """Of the content, so that two upstreams may compress it differently."""
-        if known and found.document and known.body == digest_of(found.document.body):
-            return known.digest
-        return digest_of(self.content(found, name))
+            return Fetched(variant, base, known.digest, None), None
+        if known is not None and known.body == digest_of(document.body):
+            return Fetched(variant, base, known.digest, document), None
+        content = _content(document.body, variant, base, name)
+        # Of the content, so that two upstreams may compress it differently.
+        return Fetched(variant, base, digest_of(content), document), content
 
     def content(self, fetched: Fetched, name: str) -> bytes | bytearray:
         """The uncompressed content.
@@ -96,4 +97,8 @@ class Monolithic:
             if known is None:
                 raise IndexRejectedError(f"{name} of {fetched.origin} was remembered and is gone")
             body = self._memory.body(name, known)
-        return decompress(body, fetched.name, f"{fetched.origin}: {fetched.name} ({name})")
+        return _content(body, fetched.name, fetched.base, name)
+
+
+def _content(body: bytes, variant: str, base: str, name: str) -> bytes | bytearray:
+    return decompress(body, variant, f"{origin_of(base)}: {variant} ({name})")

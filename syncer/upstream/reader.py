@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from syncer import folder
+from syncer.document import Document, Validators
 from syncer.errors import (
     HostStoppedError,
     HttpStatusError,
@@ -16,7 +16,7 @@ from syncer.errors import (
     TransferError,
     UpstreamError,
 )
-from syncer.fetch import Document, Fetcher, Validators
+from syncer.fetch import Fetcher
 from syncer.reachability import Reachability
 from syncer.transfer import Transfers
 from syncer.upstream.body import LARGEST_BODY
@@ -67,6 +67,9 @@ class Reader:
         Raises:
             UpstreamError: one can't be had anywhere with the right hash.
         """
+        from concurrent.futures import ThreadPoolExecutor  # not all channels have shards
+
+        self.transfers.rest()  # the pool's connections are all that there may be
         pool = ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="shard")
         try:
             jobs = [pool.submit(self._shard, sha256, urls) for sha256, urls in wanted.items()]

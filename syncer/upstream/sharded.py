@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from syncer import repodata
+from syncer.document import Document, Validators
 from syncer.errors import UpstreamError, says_absent
-from syncer.fetch import Document, Validators
 from syncer.repodata import Index
 from syncer.upstream import location, shards
 from syncer.upstream.body import decompress

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from syncer import folder
+from syncer.document import Validators
 from syncer.errors import MissingError, TransferError
-from syncer.fetch import Validators
 from tests.support.channel import compress_zst, dump, repodata_document
 from tests.support.packages import Package, package
 from tests.support.sync_harness import Syncer

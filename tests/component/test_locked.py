@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from syncer import settings, sync
-from syncer.download import Downloads, Failed, Staged, Task, staged_path
+from syncer.download import Downloads
 from syncer.ledger_writer import LedgerWriter
 from syncer.locked import LockedArtifacts, Standing, compare, missing, stays
 from syncer.progress import Progress
 from syncer.retire import Retirement
 from syncer.selection.record import Facts
 from syncer.selection.request import Locked
+from syncer.task import Failed, Staged, Task, staged_path
 from tests.support.packages import package
 from tests.support.simulator import ChannelSimulator
 from tests.support.sync_harness import Syncer

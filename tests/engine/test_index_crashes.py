@@ -188,9 +188,7 @@ def test_a_signal_while_the_engine_runs(
     python = slow.with_name("python")
     python.write_text(f'#!/bin/sh\nexec {conda_exe.parent}/python "$@"\n')
     python.chmod(0o755)
-    slow.write_text(
-        f"#!/bin/sh\ntouch {tmp_path}/started\nsleep 60 & echo $! > {tmp_path}/pid\nwait\n"
-    )
+    slow.write_text(f"#!/bin/sh\ncd {tmp_path}\nsleep 60 & echo $! > new\nmv new pid\nwait\n")
     slow.chmod(0o755)
     child = subprocess.Popen(
         [sys.executable, "-m", "indexer", "--once"],
@@ -203,7 +201,7 @@ def test_a_signal_while_the_engine_runs(
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 20
-    while not (tmp_path / "started").exists():
+    while not (tmp_path / "pid").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     child.send_signal(number)

@@ -161,16 +161,12 @@ def test_upstreams_channeldata_is_taken_for_what_is_here(indexed: IndexedMirror)
     indexed.committed.commit(package("a", version="1.0"))
     entry = {"summary": "theirs", "version": "9", "subdirs": ["osx-64"], "home": "h"}
     texts = {"a": json.dumps(entry), "elsewhere": "{}"}
-    indexed.committed.change(lambda ledger, _: _drop(ledger.replace_channeldata(texts)))
+    indexed.committed.give_channeldata(texts)
     indexed.index()
     packages = json.loads((indexed.current / "channeldata.json").read_bytes())["packages"]
     assert set(packages) == {"a"}
     assert (packages["a"]["summary"], packages["a"]["home"]) == ("theirs", "h")
     assert (packages["a"]["version"], packages["a"]["subdirs"]) == ("1.0", [SUBDIR])
-
-
-def _drop(_: object) -> None:
-    return None
 
 
 def test_an_odd_record_costs_current_repodata_only(indexed: IndexedMirror) -> None:
@@ -195,9 +191,7 @@ def test_a_commit_that_changes_nothing_for_clients_keeps_the_generation(
     a = package("a")
     indexed.committed.commit(a)
     indexed.index()
-    serial = indexed.committed.change(
-        lambda ledger, _: _drop(ledger.replace_channeldata({"elsewhere": "{}"}))
-    )
+    serial = indexed.committed.give_channeldata({"elsewhere": "{}"})
     outcome = indexed.index()
     assert not outcome.is_new
     assert number(indexed) == 1

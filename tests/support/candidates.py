@@ -29,7 +29,7 @@ def candidate(
         "depends": list(depends), "size": 1, "subdir": subdir, **more,
     }  # fmt: skip
     raw = msgspec.Raw(json.dumps(record).encode())
-    entry = Entry(stem + extension, name, SECTIONS[extension], raw)
+    entry = Entry(stem + extension, SECTIONS[extension], raw)
     return Candidate(channel, subdir, entry, facts(entry))
 
 

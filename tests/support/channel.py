@@ -132,6 +132,11 @@ class Channel:
         with self._lock:
             self._files[path] = memory_resource(data, self._clock.advance())
 
+    def drop_file(self, path: str) -> None:
+        """Serve no such file any more; a document that it took the place of is there again."""
+        with self._lock:
+            del self._files[path]
+
     # -- views --------------------------------------------------------------------------------
 
     def records(self, subdir: str) -> dict[str, Record]:

@@ -105,7 +105,21 @@ class CommittedMirror:
     def give_run_exports(self, subdir: str, given: Mapping[str, Any]) -> int:
         """Set upstream's run_exports, by filename."""
         texts = {filename: json.dumps(value) for filename, value in given.items()}
-        return self.change(lambda ledger, _: _ignore(ledger.replace_run_exports(subdir, texts)))
+
+        def action(ledger: LedgerWriter, _: int) -> None:
+            gone = dict.fromkeys(ledger.run_exports(subdir).keys() - texts.keys())
+            ledger.change_run_exports(subdir, {**gone, **texts})
+
+        return self.change(action)
+
+    def give_channeldata(self, texts: Mapping[str, str]) -> int:
+        """Set upstream's channeldata as JSON texts by name, also of names that are not here."""
+
+        def action(ledger: LedgerWriter, _: int) -> None:
+            ledger._connection.execute("DELETE FROM channeldata")
+            ledger._connection.executemany("INSERT INTO channeldata VALUES (?, ?)", texts.items())
+
+        return self.change(action)
 
     def hotfix(self, subdir: str, filename: str, record: Record) -> int:
         """Give a committed artifact another record."""

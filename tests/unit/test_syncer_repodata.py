@@ -1,15 +1,18 @@
 """What upstream sends is taken apart without trust."""
 
+import gc
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncer.errors import IndexRejectedError
 from syncer.plan import plan_subdir
-from syncer.repodata import Index, Refused, Wanted, parse, wanted
+from syncer.repodata import Index, Refused, Wanted, _check_values, parse, wanted
+from volume.names import parse_artifact
 
 GOOD: dict[str, Any] = {
     "name": "a",
@@ -148,6 +151,21 @@ def test_hostile_names_are_left_out_and_the_rest_stays() -> None:
     assert all(one.filename.isprintable() and len(one.filename) <= 210 for one in found.refused)
 
 
+@pytest.mark.parametrize(
+    "filename",
+    ["a-1-0.conda", "a-b-1!2.0_x-py_0.conda", "a-1-0.tar.bz2.conda", "a-1-0.conda.tar.bz2"],
+)
+def test_an_entry_is_named_as_its_filename_says(filename: str) -> None:
+    section = "packages.conda" if filename.endswith(".conda") else "packages"
+    (entry,) = index(**{section: {filename: GOOD}}).entries
+    assert entry.name == parse_artifact(filename)
+
+
+def test_entries_are_no_work_for_the_garbage_collector() -> None:
+    (entry,) = index(**{"packages.conda": {"a-1-0.conda": GOOD}}).entries
+    assert not gc.is_tracked(entry) and not gc.is_tracked(entry.raw)
+
+
 def test_a_name_belongs_to_the_section_of_its_format() -> None:
     other = {**GOOD, "sha256": "c" * 64}
     found = index(packages={"a-1-0.conda": other}, **{"packages.conda": {"a-1-0.conda": GOOD}})
@@ -227,3 +245,71 @@ def test_any_damage_is_survived(document: Any, data: st.DataObject) -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_rejected(data: bytes) -> None:
     take_apart(data)
+
+
+def decide_text(text: str) -> Wanted | Refused:
+    """What is decided of a record with ``z``, whose text is this."""
+    record = json.dumps(GOOD)[:-1] + f', "z": {text}}}'
+    (entry,) = parse(
+        f'{{"packages.conda": {{"a-1-0.conda": {record}}}}}'.encode(), "noarch"
+    ).entries
+    return wanted(entry, "noarch")
+
+
+NUMBERS = {
+    "largest": (str(2**63 - 1), True),
+    "too large": (str(2**63), False),
+    "smallest": (str(-(2**63)), True),
+    "too small": (str(-(2**63) - 1), False),
+    "in a list": (f"[1, 2,{2**63}]", False),
+    "in an object": (f'{{"a":{{"b":{2**64}}}}}', False),
+    "behind a line's end": (f"[\n{2**63}]", False),
+    "a large float": ("1e19", False),
+    "a large float in small letters": ("[1.0E+19]", False),
+    "a small float": ("1.5e3", True),
+    "an infinite one": ("1e400", False),
+    "many digits": ("0." + "1" * 40, True),
+    "in a text": (f'":1e400, {2**64}"', True),
+}
+
+
+@pytest.mark.parametrize(("text", "is_good"), NUMBERS.values(), ids=NUMBERS)
+def test_a_number_beyond_64_bits_is_refused(text: str, is_good: bool) -> None:
+    assert isinstance(decide_text(text), Wanted) is is_good
+
+
+@pytest.mark.parametrize(
+    ("text", "is_good"),
+    [
+        ("[" * 14 + "]" * 14, True),
+        ("[" * 17 + "]" * 17, False),
+        ('{"a":' * 17 + "1" + "}" * 17, False),
+        ('"' + "[{" * 40 + '"', True),
+        ("[" + "[]," * 40 + "[]]", True),
+    ],
+)
+def test_an_absurd_depth_is_refused_and_brackets_are_not(text: str, is_good: bool) -> None:
+    assert isinstance(decide_text(text), Wanted) is is_good
+
+
+@given(
+    st.recursive(
+        st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
+        | st.text()
+        | st.booleans()
+        | st.none(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=9,
+    )
+)
+def test_a_look_at_the_text_misses_nothing(value: object) -> None:
+    """The quick look lets nothing through that a look at each value refuses."""
+    text = json.dumps(value)
+    found = decide_text(text)
+    try:
+        _check_values(msgspec.json.decode(text))
+    except ValueError:
+        assert isinstance(found, Refused)
+    else:
+        assert isinstance(found, Wanted)

@@ -1,0 +1,1 @@
+"""The commands, one module each with a ``run(settings, options)`` that returns the exit code."""
