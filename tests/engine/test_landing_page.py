@@ -367,7 +367,7 @@ class TestFreshness:
         page, _, scene = show(scenes.first_sync)
         scene.publish("conda-forge", {"noarch": by_filename(record("jq"))})
         scene.write()
-        page.evaluate("look()")
+        page.open_by("look()")
         page.wait("document.getElementById('search')")
         assert "conda create -n try jq" in text(page, "#setup")
 

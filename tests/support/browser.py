@@ -88,8 +88,15 @@ class Page:
 
     def open(self, url: str) -> None:
         """Load a page, with all that it loads at first."""
+        self._load("Page.navigate", url=url)
+
+    def open_by(self, expression: str) -> None:
+        """Load what an expression makes the browser load. Its value goes with the old page."""
+        self._load("Runtime.evaluate", expression=f"void {expression}")
+
+    def _load(self, method: str, **parameters: Any) -> None:
         self._pipe.events.clear()
-        self.call("Page.navigate", url=url)
+        self.call(method, **parameters)
         deadline = time.monotonic() + SECONDS
         while not any(one["method"] == "Page.loadEventFired" for one in self._pipe.events):
             self._pipe.receive(deadline)
