@@ -21,7 +21,7 @@ import zstandard
 
 from syncer.ledger_writer import LedgerWriter
 from tests.support.committed import ENTERED, CommittedMirror, row
-from volume.ledger import Artifact
+from volume.artifact import Artifact
 
 COMPOSITE = Path(__file__).resolve().parents[2] / "shared/realdata/repodata/composite"
 SHARES = {"linux-64": 0.8, "noarch": 0.2}

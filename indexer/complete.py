@@ -19,7 +19,7 @@ from indexer.generation import Draft
 from indexer.listing import Listing
 from indexer.rows import Rows
 from volume.files import volume_error
-from volume.ledger import DOCUMENT, ROOT
+from volume.schema import DOCUMENT, ROOT
 from volume.stop import Stop
 
 # Level 12 and up cost several times as much for a few per cent (docs/performance.md).

@@ -22,8 +22,9 @@ from syncer.selection.choice import Selected
 from syncer.selection.record import facts
 from syncer.selection.request import Locked, Request
 from syncer.settings import Settings
+from volume.artifact import Known
 from volume.layout import State
-from volume.ledger import Known, Ledger
+from volume.ledger import Ledger
 
 # A run that finds nothing changed does not choose, and most mirrors have no environments: what
 # either needs is imported where it begins.

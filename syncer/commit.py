@@ -18,6 +18,7 @@ from pathlib import Path
 from syncer.ledger_writer import LedgerWriter
 from syncer.repodata import Wanted
 from syncer.task import Staged, staged_name, staged_path
+from volume.artifact import Artifact, Home
 from volume.errors import VolumeError
 from volume.files import (
     hash_file,
@@ -29,7 +30,6 @@ from volume.files import (
     unlink,
 )
 from volume.layout import Mirror
-from volume.ledger import Artifact, Home
 from volume.log import redact
 
 

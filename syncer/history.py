@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from syncer.policy import approved_in
 from syncer.settings import Settings
 from syncer.status import moment
+from volume.artifact import Event
 from volume.layout import State
-from volume.ledger import Event, Ledger
+from volume.ledger import Ledger
 from volume.sizes import amount
 
 

@@ -14,7 +14,8 @@ from itertools import islice
 from syncer.ledger_writer import LedgerWriter
 from syncer.plan import SubdirPlan
 from syncer.selection.choice import Choice
-from volume.ledger import Ledger, Retired
+from volume.artifact import Retired
+from volume.ledger import Ledger
 
 _NOTE = "kept"
 _LOCKED = "a lock file names it; it is out of the index and stays downloadable"

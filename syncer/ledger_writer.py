@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from syncer.supplement_ledger import SupplementLedger
-from volume.ledger import COLUMNS, RETIRED_COLUMNS, Artifact, Home, Placed, Retired
+from volume.artifact import Artifact, Home, Placed, Retired
+from volume.schema import COLUMNS, RETIRED_COLUMNS
 
 
 class Hotfix(Protocol):

@@ -22,6 +22,7 @@ from syncer.repodata import SECTIONS, Wanted
 from syncer.selection.record import Facts
 from syncer.selection.request import Locked
 from syncer.task import Staged, staged_path
+from volume.artifact import Retired
 from volume.files import (
     hash_file,
     make_directory,
@@ -31,7 +32,7 @@ from volume.files import (
     unlink,
 )
 from volume.layout import Mirror
-from volume.ledger import Ledger, Retired
+from volume.ledger import Ledger
 from volume.log import redact
 from volume.names import parse_artifact
 

@@ -9,7 +9,7 @@ from syncer.repodata import Index, Refused, Wanted, wanted
 from syncer.selection.choice import Choice
 from syncer.selection.reason import Reason
 from syncer.selection.record import facts
-from volume.ledger import Known
+from volume.artifact import Known
 
 
 @dataclass(frozen=True, slots=True)

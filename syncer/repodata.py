@@ -15,8 +15,8 @@ import msgspec
 
 from syncer.errors import IndexRejectedError
 from volume.errors import NameRefusedError
-from volume.ledger import DOCUMENT
 from volume.names import ArtifactName, parse_artifact
+from volume.schema import DOCUMENT
 
 # The record sections, by the artifacts' extension.
 SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}

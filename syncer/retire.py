@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncer.ledger_writer import LedgerWriter
+from volume.artifact import Placed, Retired
 from volume.files import link, make_directory, remove_tree, rename, sync_directory, unlink
 from volume.generations import Generation
 from volume.layout import Mirror
-from volume.ledger import Placed, Retired
 
 _RENEWAL = 86_400.0  # seconds: no need to write it down at each run
 

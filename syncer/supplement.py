@@ -17,7 +17,7 @@ from syncer.supplement_table import Channeldata, RunExports, Table
 from syncer.survey import Survey
 from syncer.upstream.channel import ChannelUpstream
 from syncer.upstream.fetched import Fetched
-from volume.ledger import DOCUMENT, ROOT
+from volume.schema import DOCUMENT, ROOT
 
 # Documents that clients and people may read as they are: of a subdir, and of the channel (CEP 6).
 _OF_SUBDIR = ("patch_instructions.json",)

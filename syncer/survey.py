@@ -20,9 +20,10 @@ from syncer.repodata import Index, Wanted, empty
 from syncer.selection.choice import Choice
 from syncer.settings import Settings
 from syncer.task import staged_path
+from volume.artifact import Known
 from volume.files import size_of, volume_error
 from volume.layout import Mirror
-from volume.ledger import Known, Ledger
+from volume.ledger import Ledger
 
 
 @dataclass(slots=True)

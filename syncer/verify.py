@@ -31,9 +31,10 @@ from syncer.retire import Retirement
 from syncer.run import EXIT_CODES, Run
 from syncer.settings import Settings
 from syncer.tools import Tools
+from volume.artifact import Placed, Retired
 from volume.errors import InterruptedRunError, VolumeError
 from volume.files import hash_file
-from volume.ledger import Ledger, Placed, Retired
+from volume.ledger import Ledger
 from volume.sizes import amount
 from volume.stop import Stop
 

@@ -15,7 +15,8 @@ from typing import Self
 from volume import database, faults
 from volume.errors import StateError
 from volume.files import make_directory, volume_error
-from volume.ledger import CURE, SCHEMA, TABLES, Ledger, connect
+from volume.ledger import Ledger
+from volume.schema import CURE, SCHEMA, TABLES, connect
 
 # What is in ``replaced/`` is asked for in every run, and there is little of it. Ledgers of before
 # this index get it as well.

@@ -2,19 +2,8 @@
 
 The syncer is its only writer (``syncer/ledger_writer.py``); the indexer and the status pages read.
 It is the one place that knows the channel's serial, so "committed" can't disagree with itself, and
-the cost of a commit follows the change, not the size of the channel.
-
-Tables (the indexer may attach the file and read them in SQL):
-
-- ``artifact``: what the next generation lists; ``record`` is upstream's JSON text, unchanged;
-  ``serial`` is the commit that last changed the row.
-- ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
-- ``retired``: bytes that no longer belong to the index but are still on the volume.
-- ``carried``: what else upstream's repodata holds (``removed``, ``signatures``, ``info.*``, ...),
-  and documents beside it: ``document.<filename>``, those of the channel itself in subdir ''.
-- ``run_exports``, ``channeldata``: upstream's, for what is committed (CEP 12, CEP 38).
-- ``history``: what entered or left, when, from where and by which run; append-only.
-- ``meta``: ``schema``, ``serial``, and the syncer's own notes.
+the cost of a commit follows the change, not the size of the channel. ``volume/schema.py`` has its
+tables, ``volume/artifact.py`` what their rows say.
 
 Guaranteed: every transaction is atomic and durable (WAL, synchronous=FULL).
 Not guaranteed: that the files are there; that is the order of ``volume``'s docstring.
@@ -25,161 +14,12 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
-from volume.errors import StateError, VolumeError
-
-SCHEMA = 1
-ROOT = ""  # in place of a subdir: what belongs to the channel as a whole
-DOCUMENT = "document."  # before a filename, in ``carried``: no key of a repodata.json
-Home = Literal["channels", "replaced", "retired"]
-
-TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE artifact (
-    subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
-    size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
-    home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
-    serial INTEGER NOT NULL, entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
-    verified REAL NOT NULL, PRIMARY KEY (subdir, filename));
-CREATE INDEX artifact_serial ON artifact (serial);
-CREATE TABLE incoming (
-    subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
-    size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
-    home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
-    entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
-    PRIMARY KEY (subdir, filename));
-CREATE TABLE retired (
-    subdir TEXT NOT NULL, filename TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
-    home TEXT NOT NULL CHECK (home IN ('channels', 'replaced', 'retired')),
-    serial INTEGER NOT NULL, left REAL NOT NULL, reason TEXT NOT NULL,
-    PRIMARY KEY (subdir, filename, sha256));
-CREATE TABLE carried (subdir TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (subdir, key)) WITHOUT ROWID;
-CREATE TABLE run_exports (subdir TEXT NOT NULL, filename TEXT NOT NULL, run_exports TEXT NOT NULL,
-    PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
-CREATE TABLE run (id INTEGER PRIMARY KEY, started TEXT NOT NULL, policy TEXT NOT NULL,
-    UNIQUE (started, policy));
-CREATE TABLE history (
-    moment REAL NOT NULL, event TEXT NOT NULL, subdir TEXT NOT NULL, filename TEXT NOT NULL,
-    sha256 TEXT NOT NULL, size INTEGER NOT NULL, source TEXT NOT NULL, run INTEGER NOT NULL);
-CREATE INDEX history_filename ON history (filename);
-CREATE TRIGGER history_keeps BEFORE DELETE ON history
-    BEGIN SELECT RAISE(ABORT, 'history is append-only') ;END;
-CREATE TRIGGER history_stays BEFORE UPDATE ON history
-    BEGIN SELECT RAISE(ABORT, 'history is append-only') ;END;
-CREATE TABLE channeldata (name TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """One committed artifact, or one that is about to be.
-
-    ``digest`` is a short hash of upstream's record as it was sent: equal means unchanged.
-    ``source`` is the URL that it came from, without credentials. ``size`` is in bytes. ``md5`` is
-    what upstream's record says; where it has no sha256, that is what the bytes were verified by,
-    and ``sha256`` is our own.
-    """
-
-    subdir: str
-    filename: str
-    section: str
-    size: int
-    sha256: str
-    digest: bytes
-    record: str
-    home: Home
-    entered: float
-    source: str
-    md5: str | None = None
-
-
-class Known(bytes):
-    """What a plan needs to know of a committed artifact; ``size`` is in bytes, hashes are in hex.
-
-    Packed into one object, because a large channel has a million of them: with a str or bytes for
-    each value they take three times the memory.
-
-    Raises:
-        ValueError: a hash is not hex.
-    """
-
-    __slots__ = ()
-
-    def __new__(cls, size: int, sha256: str, digest: bytes, md5: str | None = None) -> Self:
-        hashes = bytes.fromhex(sha256 + (md5 or ""))
-        lengths = bytes((len(digest), len(sha256) // 2))
-        return bytes.__new__(cls, size.to_bytes(8, "big") + lengths + digest + hashes)
-
-    @property
-    def size(self) -> int:
-        return int.from_bytes(self[:8], "big")
-
-    @property
-    def digest(self) -> bytes:
-        return self[10 : 10 + self[8]]
-
-    @property
-    def sha256(self) -> str:
-        start = 10 + self[8]
-        return self[start : start + self[9]].hex()
-
-    @property
-    def md5(self) -> str | None:
-        return self[10 + self[8] + self[9] :].hex() or None
-
-    def __repr__(self) -> str:
-        return f"Known({self.size}, {self.sha256!r}, {self.digest!r}, {self.md5!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Bytes on the volume, and what they must be."""
-
-    subdir: str
-    filename: str
-    sha256: str
-    size: int
-    home: Home
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """Bytes out of the index since ``serial``; ``left`` is in seconds since the epoch."""
-
-    subdir: str
-    filename: str
-    sha256: str
-    size: int
-    home: Home
-    serial: int
-    left: float
-    reason: str
-
-
-COLUMNS = "subdir, filename, section, size, sha256, digest, record, home, entered, source, md5"
-RETIRED_COLUMNS = "subdir, filename, sha256, size, home, serial, left, reason"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the history. ``moment`` is in seconds since the epoch, ``size`` in bytes.
-
-    ``event`` is entered, replaced, hotfixed, damaged, expired, or why the artifact was retired.
-    """
-
-    moment: float
-    event: str
-    subdir: str
-    filename: str
-    sha256: str
-    size: int
-    source: str
-    run: str
-    policy: str
+from volume.artifact import Artifact, Event, Known, Placed, Retired
+from volume.errors import StateError
+from volume.schema import COLUMNS, CURE, RETIRED_COLUMNS, SCHEMA, connect
 
 
 class Ledger:
@@ -419,27 +259,3 @@ class Ledger:
             " SELECT subdir, filename, sha256, size, home, left FROM retired ORDER BY 6, 1, 2"
         )
         return (Placed(*row[:5]) for row in rows.fetchall())
-
-
-CURE = (
-    "move it away and run 'syncer --once': what is on the mirror volume is hashed and taken over,"
-    " not downloaded again"
-)
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file as both sides use it: WAL, every commit durable.
-
-    Raises:
-        VolumeError: the state volume refuses.
-        StateError: it is no database.
-    """
-    try:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
-    except sqlite3.OperationalError as error:
-        raise VolumeError(f"can't open {path}: {error}; is the state volume writable?") from error
-    except sqlite3.DatabaseError as error:
-        raise StateError(f"{path} is damaged ({error}); {CURE}") from error

@@ -13,10 +13,11 @@ from syncer import answers
 from syncer.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.notify.settings import DEFAULT_MIRROR_URL
 from volume import generations
+from volume.artifact import Artifact
 from volume.errors import MirrorError
 from volume.generations import Generation
 from volume.layout import Mirror, State
-from volume.ledger import Artifact, Ledger
+from volume.ledger import Ledger
 
 _SECONDS = 10.0
 _LARGEST = 1 << 24  # bytes of status.json

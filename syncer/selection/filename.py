@@ -6,8 +6,8 @@ import msgspec
 
 from syncer.repodata import Entry
 from syncer.selection.record import Candidate, Facts
+from volume.artifact import Known
 from volume.errors import NameRefusedError
-from volume.ledger import Known
 from volume.names import parse_artifact
 
 

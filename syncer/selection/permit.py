@@ -15,8 +15,8 @@ from syncer.selection.pin import pins_of
 from syncer.selection.reason import LeftOut, Reason, day
 from syncer.selection.record import Candidate, Facts
 from syncer.selection.spec import Spec, SpecSet
+from volume.artifact import Known
 from volume.errors import NameRefusedError
-from volume.ledger import Known
 from volume.names import parse_artifact
 from volume.sizes import amount
 

@@ -27,7 +27,7 @@ from syncer.selection.record import Candidate, facts
 from syncer.selection.refusal import Refusals
 from syncer.selection.spec import SpecSet
 from syncer.selection.unmatched import Listing, warnings_of
-from volume.ledger import Known
+from volume.artifact import Known
 
 Needed = Mapping[str, Mapping[str, str]]
 Present = Mapping[str, Mapping[str, Known]]

@@ -6,7 +6,7 @@ from tests.support.packages import Package, package
 from tests.support.sync_harness import Syncer
 from tests.support.tree import broken_promises, drop_generation, publish
 from volume import generations
-from volume.ledger import Retired
+from volume.artifact import Retired
 
 DAY = 86_400.0
 STAYS = [package(f"p{number}") for number in range(3)]

@@ -15,9 +15,9 @@ from typing import Any
 
 from syncer.ledger_writer import LedgerWriter
 from tests.support.packages import Package, Record, section_of
+from volume.artifact import Artifact, Home
 from volume.identity import claim
 from volume.layout import Mirror, State
-from volume.ledger import Artifact, Home
 
 ENTERED = 1_700_000_000.0
 

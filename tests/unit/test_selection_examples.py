@@ -19,7 +19,7 @@ from syncer.selection.select import Selector
 from tests.support.candidates import candidate
 from tests.unit.test_selection_select import indexes
 from volume import settings
-from volume.ledger import Known
+from volume.artifact import Known
 
 DOCUMENT = (REPOSITORY / "docs" / "selection.md").read_text()
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()

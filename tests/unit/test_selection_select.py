@@ -15,7 +15,7 @@ from syncer.selection.record import Candidate
 from syncer.selection.select import Selector
 from tests.support.candidates import candidate
 from volume import settings
-from volume.ledger import Known
+from volume.artifact import Known
 
 NOW = 1_800_000_000.0  # January 2027
 DAY = 86_400.0

@@ -11,7 +11,7 @@ from syncer.plan import Amount, SubdirPlan, plan_subdir, totals
 from syncer.repodata import Index, parse
 from syncer.selection.choice import Choice
 from syncer.selection.reason import LeftOut, Reason
-from volume.ledger import Known
+from volume.artifact import Known
 
 Record = dict[str, Any]
 

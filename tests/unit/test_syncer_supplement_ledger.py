@@ -8,7 +8,7 @@ import pytest
 from syncer.ledger_writer import LedgerWriter
 from tests.support.committed import row as row_of
 from tests.support.packages import package
-from volume.ledger import Artifact, Placed
+from volume.artifact import Artifact, Placed
 
 
 def row(filename: str, subdir: str = "noarch", data: int = 0) -> Artifact:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from syncer.ledger_writer import LedgerWriter
 from volume import faults
+from volume.artifact import Artifact, Known, Retired
 from volume.errors import StateError
-from volume.ledger import Artifact, Known, Ledger, Retired
+from volume.ledger import Ledger
 
 
 def row(filename: str, sha256: str = "a" * 64, **fields: object) -> Artifact:

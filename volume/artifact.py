@@ -1,0 +1,115 @@
+"""Artifacts as the ledger knows them: committed, known to a plan, on the volume, retired.
+
+Pure data, without the file that it comes from; and the events of their history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+Home = Literal["channels", "replaced", "retired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One committed artifact, or one that is about to be.
+
+    ``digest`` is a short hash of upstream's record as it was sent: equal means unchanged.
+    ``source`` is the URL that it came from, without credentials. ``size`` is in bytes. ``md5`` is
+    what upstream's record says; where it has no sha256, that is what the bytes were verified by,
+    and ``sha256`` is our own.
+    """
+
+    subdir: str
+    filename: str
+    section: str
+    size: int
+    sha256: str
+    digest: bytes
+    record: str
+    home: Home
+    entered: float
+    source: str
+    md5: str | None = None
+
+
+class Known(bytes):
+    """What a plan needs to know of a committed artifact; ``size`` is in bytes, hashes are in hex.
+
+    Packed into one object, because a large channel has a million of them: with a str or bytes for
+    each value they take three times the memory.
+
+    Raises:
+        ValueError: a hash is not hex.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, size: int, sha256: str, digest: bytes, md5: str | None = None) -> Self:
+        hashes = bytes.fromhex(sha256 + (md5 or ""))
+        lengths = bytes((len(digest), len(sha256) // 2))
+        return bytes.__new__(cls, size.to_bytes(8, "big") + lengths + digest + hashes)
+
+    @property
+    def size(self) -> int:
+        return int.from_bytes(self[:8], "big")
+
+    @property
+    def digest(self) -> bytes:
+        return self[10 : 10 + self[8]]
+
+    @property
+    def sha256(self) -> str:
+        start = 10 + self[8]
+        return self[start : start + self[9]].hex()
+
+    @property
+    def md5(self) -> str | None:
+        return self[10 + self[8] + self[9] :].hex() or None
+
+    def __repr__(self) -> str:
+        return f"Known({self.size}, {self.sha256!r}, {self.digest!r}, {self.md5!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Bytes on the volume, and what they must be."""
+
+    subdir: str
+    filename: str
+    sha256: str
+    size: int
+    home: Home
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """Bytes out of the index since ``serial``; ``left`` is in seconds since the epoch."""
+
+    subdir: str
+    filename: str
+    sha256: str
+    size: int
+    home: Home
+    serial: int
+    left: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the history. ``moment`` is in seconds since the epoch, ``size`` in bytes.
+
+    ``event`` is entered, replaced, hotfixed, damaged, expired, or why the artifact was retired.
+    """
+
+    moment: float
+    event: str
+    subdir: str
+    filename: str
+    sha256: str
+    size: int
+    source: str
+    run: str
+    policy: str
