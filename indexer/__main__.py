@@ -2,7 +2,16 @@
 
 import sys
 
-from indexer.cli import main
+from volume import collector
+
+
+def main() -> int:
+    """Run one command; return the exit code."""
+    with collector.at_rest():
+        from indexer.cli import main as run
+
+        return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

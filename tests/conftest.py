@@ -3,6 +3,7 @@
 A test is skipped only for something that the machine lacks, and says what.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,15 @@ from tests.support.clients import CONDA_CLIENT, conda_client
 from tests.support.nginx import Nginx, executable, serving
 from tests.support.simulator import ChannelSimulator
 
-# Enough to notice, few enough to wait for: `./test unit` is run while working.
-hypothesis.settings.register_profile("working", max_examples=40, deadline=None)
+# Enough to notice, few enough to wait for: `./test unit` is run while working, with other examples
+# each time. CI is asked about the change at hand: it tries the same examples whenever it runs.
+hypothesis.settings.register_profile(
+    "working",
+    max_examples=40,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # of the machine it is run on
+)
 hypothesis.settings.load_profile("working")
 
 REPOSITORY = Path(__file__).resolve().parents[1]

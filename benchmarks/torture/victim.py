@@ -32,7 +32,7 @@ def main() -> int:
 
     faults.install(plan)
     if program == "syncer":
-        from syncer.__main__ import main as run
+        from syncer.cli import main as run
     else:
         from indexer.cli import main as run
     return run(arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.__main__ import main
+from syncer.cli import main
 from tests.support.another_mirror import FORGE, MAIN, downloads, fill, hashes, ours
 from tests.support.answer import Answer
 from tests.support.damage import flip
