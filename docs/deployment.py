@@ -5,7 +5,8 @@ The programs' own settings are in ``syncer/settings.py`` and ``indexer/settings.
 
 from __future__ import annotations
 
-from volume.settings import Definition, text
+from volume.parsers import text
+from volume.settings import Definition
 
 _RUNNING = "Deployment"
 _NETWORK = "Network"

@@ -18,7 +18,8 @@ from indexer.settings import Settings as IndexerSettings
 from syncer.policy import ChannelPolicy, Policy
 from syncer.settings import DEFAULT_INCLUDE
 from syncer.settings import Settings as SyncerSettings
-from volume.settings import Definition, Table, Words, definitions
+from volume.parsers import Table, Words
+from volume.settings import Definition, definitions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _INSIDE = "Without containers"  # fixed inside the images

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 
 from syncer.address import check_url
 from syncer.selection.matchspec import check_denied, check_pin, check_spec, split_specs
+from volume import parsers
 from volume import settings as define
 from volume.log import redact
 from volume.settings import setting
@@ -37,7 +38,7 @@ def _file(value: str) -> str:
     return value
 
 
-_specs = define.Words(check_spec, split_specs)
+_specs = parsers.Words(check_spec, split_specs)
 
 
 @dataclass(frozen=True)  # no slots: ``Settings`` has another base with some
@@ -45,7 +46,7 @@ class Policy:
     """What to mirror of one channel. Sizes are in bytes; 0 and empty mean no limit."""
 
     subdirs: tuple[str, ...] = setting(
-        "SUBDIRS", "linux-64", define.subdirs,
+        "SUBDIRS", "linux-64", parsers.subdirs,
         "Subdirs to mirror, for example: linux-64 win-64 osx-arm64; noarch always comes along.",
         section=_SECTION,
     )  # fmt: skip
@@ -68,43 +69,43 @@ class Policy:
         section=_SECTION,
     )  # fmt: skip
     spec_files: tuple[str, ...] = setting(
-        "SPEC_FILES", "", define.Words(_file, str.split),
+        "SPEC_FILES", "", parsers.Words(_file, str.split),
         "Mirror what these files need: environment.yml, conda-lock.yml, pixi.lock, @EXPLICIT"
         " lists; paths below CONFIG_DIR. Lock files are mirrored exactly.",
         section=_SECTION,
     )  # fmt: skip
     solve: bool = setting(
-        "SOLVE", "no", define.yes_or_no,
+        "SOLVE", "no", parsers.yes_or_no,
         "Mirror one solution of SPECS and environment files instead of all possible ones.",
         section=_SECTION,
     )  # fmt: skip
     newest_versions: int = setting(
-        "NEWEST_VERSIONS", "0", define.whole_number(0, 10_000),
+        "NEWEST_VERSIONS", "0", parsers.whole_number(0, 10_000),
         "Of each package only the newest so many versions, and what they depend on; 0 means all.",
         section=_POLICY,
     )  # fmt: skip
     newest_builds: int = setting(
-        "NEWEST_BUILDS", "0", define.whole_number(0, 10_000),
+        "NEWEST_BUILDS", "0", parsers.whole_number(0, 10_000),
         "Of each version only the newest so many builds of each variant; 0 means all.",
         section=_POLICY,
     )  # fmt: skip
     pins: tuple[tuple[str, tuple[str, ...]], ...] = setting(
-        "PINS", "", define.Table(check_pin),
+        "PINS", "", parsers.Table(check_pin),
         "Leave out builds for other versions, for example: python=3.11,3.12 numpy=1.26.",
         section=_POLICY,
     )  # fmt: skip
     licenses: tuple[str, ...] = setting(
-        "LICENSES", "", define.Words(str, define.words),
+        "LICENSES", "", parsers.Words(str, parsers.words),
         "Only packages whose licence matches one of these, * is a wildcard: MIT BSD* Apache-2.0.",
         section=_POLICY,
     )  # fmt: skip
     exclude_licenses: tuple[str, ...] = setting(
-        "EXCLUDE_LICENSES", "", define.Words(str, define.words),
+        "EXCLUDE_LICENSES", "", parsers.Words(str, parsers.words),
         "No packages whose licence matches one of these, for example: LicenseRef* *Proprietary*.",
         section=_POLICY,
     )  # fmt: skip
     max_size: int = setting(
-        "MAX_SIZE", "0", define.size,
+        "MAX_SIZE", "0", parsers.size,
         "No artifacts larger than this, for example 500MB; 0 means any size.",
         section=_POLICY,
     )  # fmt: skip
@@ -119,12 +120,12 @@ class Policy:
         section=_POLICY,
     )  # fmt: skip
     prefer_conda: bool = setting(
-        "PREFER_CONDA", "no", define.yes_or_no,
+        "PREFER_CONDA", "no", parsers.yes_or_no,
         "Leave out a .tar.bz2 where the same build exists as .conda.",
         section=_POLICY,
     )  # fmt: skip
     cooldown_days: float = setting(
-        "COOLDOWN_DAYS", "0", define.number(0, 3650),
+        "COOLDOWN_DAYS", "0", parsers.number(0, 3650),
         "Hold artifacts back that were published less than so many days ago.",
         section=_POLICY,
     )  # fmt: skip
@@ -134,7 +135,7 @@ class Policy:
         section=_POLICY,
     )  # fmt: skip
     deny: tuple[str, ...] = setting(
-        "DENY", "", define.Words(check_denied, split_specs),
+        "DENY", "", parsers.Words(check_denied, split_specs),
         "Never mirror or index these, whatever else says so: MatchSpecs, or sha256:<hash>.",
         section=_POLICY,
     )  # fmt: skip
@@ -149,12 +150,12 @@ class Policy:
         section=_POLICY,
     )  # fmt: skip
     canary_blocks: bool = setting(
-        "CANARY_BLOCKS", "no", define.yes_or_no,
+        "CANARY_BLOCKS", "no", parsers.yes_or_no,
         "Refuse a sync after which CANARY or an environment could not be solved any more.",
         section=_POLICY,
     )  # fmt: skip
     wipe_guard_percent: float = setting(
-        "WIPE_GUARD_PERCENT", "20", define.number(0, 100),
+        "WIPE_GUARD_PERCENT", "20", parsers.number(0, 100),
         "Refuse a run that would retire more than this share of a channel's artifacts or bytes.",
         section="Limits",
     )  # fmt: skip
@@ -196,7 +197,7 @@ class ChannelPolicy(Policy):
     """One channel's policy, and what only makes sense for one."""
 
     upstreams: tuple[str, ...] = setting(
-        "UPSTREAMS", "", define.Words(check_url, str.split),
+        "UPSTREAMS", "", parsers.Words(check_url, str.split),
         "Where the channel comes from, best first, each the whole URL of the channel. Empty means"
         " CONDA_CLOUD_URL or CONDA_REPO_URL.",
         section="Upstream",

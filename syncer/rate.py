@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from volume.settings import size
+from volume.parsers import size
 
 _UNLIMITED = "unlimited"
 # Less than this, shared by all connections, and upstreams would take each of them for dead.

@@ -12,6 +12,7 @@ from syncer.address import Address, check_url, parse
 from syncer.installers.settings import InstallerSettings
 from syncer.notify.settings import NotifySettings
 from syncer.policy import ChannelPolicy, Environment, Policy, environments_of
+from volume import parsers
 from volume import settings as define
 from volume.errors import ConfigError
 from volume.settings import Common, setting
@@ -47,48 +48,48 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
     """
 
     channels: tuple[str, ...] = setting(
-        "CHANNELS", "", define.Words(_channel),
+        "CHANNELS", "", parsers.Words(_channel),
         "Channels to mirror, separated by blanks: conda-forge bioconda pkgs/main; NAME=URL for one"
         " that has its own address: team=https://artifacts.example.com/conda/team. Empty means"
         " those of mirror.toml, and conda-forge when there are none.",
         section="What to mirror",
     )  # fmt: skip
     config_dir: Path = setting(
-        "CONFIG_DIR", "/etc/conda-mirror", define.path,
+        "CONFIG_DIR", "/etc/conda-mirror", parsers.path,
         "The folder with mirror.toml and the files that it names; Compose mounts ./config there.",
         section="Without containers",
     )  # fmt: skip
     anaconda_terms_accepted: bool = setting(
-        "ANACONDA_TERMS_ACCEPTED", "no", define.yes_or_no,
+        "ANACONDA_TERMS_ACCEPTED", "no", parsers.yes_or_no,
         "Say yes if you have the licence that Anaconda asks for mirroring its own channels"
         " (pkgs/*); its host is never contacted without it.",
         section="What to mirror",
     )  # fmt: skip
     secrets_dir: Path = setting(
-        "SECRETS_DIR", str(credentials.DEFAULT_FOLDER), define.path,
+        "SECRETS_DIR", str(credentials.DEFAULT_FOLDER), parsers.path,
         "The folder with the upstreams' secrets, one file for each host: docs/upstreams.md; Compose"
         " mounts UPSTREAM_SECRETS there.",
         section="Without containers",
     )  # fmt: skip
     cloud_urls: tuple[str, ...] = setting(
-        "CONDA_CLOUD_URL", "https://conda.anaconda.org", define.Words(check_url, str.split),
+        "CONDA_CLOUD_URL", "https://conda.anaconda.org", parsers.Words(check_url, str.split),
         "Where community channels come from: one address, or several, best first, that stand in"
         " for each other.",
         section="Upstream", aliases=("CONDA_COULD_URL",),
     )  # fmt: skip
     repo_urls: tuple[str, ...] = setting(
-        "CONDA_REPO_URL", "https://repo.anaconda.com", define.Words(check_url, str.split),
+        "CONDA_REPO_URL", "https://repo.anaconda.com", parsers.Words(check_url, str.split),
         "Where the channels pkgs/* and the installers come from: one address, or several.",
         section="Upstream",
     )  # fmt: skip
     connections: int = setting(
-        "SYNC_CONNECTIONS", "8", define.whole_number(1, 16),
+        "SYNC_CONNECTIONS", "8", parsers.whole_number(1, 16),
         "Connections to each upstream host at a time, 1 to 16. Each carries up to four requests at"
         " once if the host is far away and speaks HTTP/2.",
         section="Upstream",
     )  # fmt: skip
     tries: int = setting(
-        "SYNC_TRIES", "5", define.whole_number(1, 20),
+        "SYNC_TRIES", "5", parsers.whole_number(1, 20),
         "Tries for each request before it counts as failed; only what can heal is tried again.",
         section="Upstream",
     )  # fmt: skip
@@ -99,12 +100,12 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
         section="Upstream",
     )  # fmt: skip
     read_timeout: float = setting(
-        "SYNC_TIMEOUT_SECONDS", "60", define.number(1, 3600),
+        "SYNC_TIMEOUT_SECONDS", "60", parsers.number(1, 3600),
         "Seconds without a byte before a connection counts as dead.",
         section="Upstream",
     )  # fmt: skip
     contact: str = setting(
-        "SYNC_CONTACT", "", define.text,
+        "SYNC_CONTACT", "", parsers.text,
         "An address or URL that goes into the User-Agent, so that upstream can reach you.",
         section="Upstream",
     )  # fmt: skip
@@ -114,23 +115,23 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
         section="When",
     )  # fmt: skip
     jitter_minutes: float = setting(
-        "SYNC_JITTER_MINUTES", "20", define.number(0, 1440),
+        "SYNC_JITTER_MINUTES", "20", parsers.number(0, 1440),
         "A scheduled sync begins up to so many minutes later: each mirror at an offset of its own,"
         " the same every day; 0 begins on the minute.",
         section="When",
     )  # fmt: skip
     sync_at_start: bool = setting(
-        "SYNC_AT_START", "yes", define.yes_or_no,
+        "SYNC_AT_START", "yes", parsers.yes_or_no,
         "Sync at once when the container starts and the last sync is not a success.",
         section="When",
     )  # fmt: skip
     checkpoint_minutes: float = setting(
-        "CHECKPOINT_MINUTES", "10", define.number(0.01, 1440),
+        "CHECKPOINT_MINUTES", "10", parsers.number(0.01, 1440),
         "In a long run, make what is complete available every so many minutes.",
         section="When",
     )  # fmt: skip
     checkpoint_size: int = setting(
-        "CHECKPOINT_SIZE", "10GB", define.size,
+        "CHECKPOINT_SIZE", "10GB", parsers.size,
         "In a long run, make what is complete available after so many bytes.",
         section="When",
     )  # fmt: skip
@@ -140,27 +141,27 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
         section="When",
     )  # fmt: skip
     scrub_days: float = setting(
-        "SCRUB_DAYS", "30", define.number(0, 3650),
+        "SCRUB_DAYS", "30", parsers.number(0, 3650),
         "Days in which every artifact is looked at once; 0 never looks by itself.",
         section="Limits",
     )  # fmt: skip
     scrub_rate: int = setting(
-        "SCRUB_RATE", "50MB", define.size,
+        "SCRUB_RATE", "50MB", parsers.size,
         "Bytes per second that looking at artifacts may read; 0 is as fast as possible.",
         section="Limits",
     )  # fmt: skip
     retire_days: float = setting(
-        "RETIRE_DAYS", "14", define.number(0, 3650),
+        "RETIRE_DAYS", "14", parsers.number(0, 3650),
         "Days that an artifact stays downloadable after it left the index.",
         section="Limits",
     )  # fmt: skip
     min_free: int = setting(
-        "MIN_FREE", "5GB", define.size,
+        "MIN_FREE", "5GB", parsers.size,
         "Bytes that must stay free on the mirror volume; a plan that would use them is refused.",
         section="Limits",
     )  # fmt: skip
     health_hours: float = setting(
-        "HEALTH_HOURS", "50", define.number(1, 8760),
+        "HEALTH_HOURS", "50", parsers.number(1, 8760),
         "Hours without a good sync after which the syncer counts as unhealthy.",
         section="Limits",
     )  # fmt: skip
@@ -208,7 +209,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     if not channels:
         channels = (DEFAULT_CHANNEL,)
         if not (settings.include or settings.specs or settings.spec_files):
-            include = define.words(DEFAULT_INCLUDE)
+            include = parsers.words(DEFAULT_INCLUDE)
             settings = replace(settings, include=include)
     policies = {
         channel: _policy(settings, written.channels.get(channel, {})) for channel in channels

@@ -11,6 +11,7 @@ from syncer import verify
 from syncer.commands.wishes import chosen, plan_printer, stop_on_signals
 from syncer.errors import GuardError
 from syncer.notify import notices
+from syncer.scrub import Scope
 from syncer.settings import Settings
 
 
@@ -19,7 +20,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     try:
         found = verify.verify(
             settings,
-            verify.Scope(share=options.sample, is_rolling=options.rolling),
+            Scope(share=options.sample, is_rolling=options.rolling),
             chosen(settings, options),
             stop_on_signals(),
             show_plan=plan_printer(settings, quiet=options.json),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from syncer.address import check_url
 from syncer.installers.choice import check_pattern
-from volume import settings as define
+from volume import parsers
 from volume.installers import KINDS
 from volume.settings import setting
 
@@ -22,26 +22,26 @@ class InstallerSettings:
     """Which installers to mirror, and where miniforge comes from."""
 
     installers: tuple[str, ...] = setting(
-        "INSTALLERS", "", define.Words(_kind),
+        "INSTALLERS", "", parsers.Words(_kind),
         "Installers to mirror beside the channels: miniforge, and (under the terms of pkgs/*)"
         " miniconda and archive, which has Anaconda Distribution.",
         section="Installers",
     )  # fmt: skip
     installer_include: tuple[str, ...] = setting(
-        "INSTALLER_INCLUDE", "", define.Words(check_pattern),
+        "INSTALLER_INCLUDE", "", parsers.Words(check_pattern),
         "Names of installers to mirror, * is a wildcard: Miniconda3-*-Linux-x86_64.sh; empty means"
         " those for the platforms of SUBDIRS.",
         section="Installers",
     )  # fmt: skip
     installer_newest: int = setting(
-        "INSTALLER_NEWEST", "1", define.whole_number(0, 1000),
+        "INSTALLER_NEWEST", "1", parsers.whole_number(0, 1000),
         "How many versions of each installer to mirror, newest first; 0 means all. Names such as"
         " Miniconda3-latest-* always come along.",
         section="Installers",
     )  # fmt: skip
     miniforge_urls: tuple[str, ...] = setting(
         "MINIFORGE_URL", "https://github.com/conda-forge/miniforge/releases/latest/download",
-        define.Words(check_url, str.split),
+        parsers.Words(check_url, str.split),
         "Where miniforge comes from: the folder with Miniforge3-Linux-x86_64.sh and the like, each"
         " with a .sha256 beside it; one address, or several.",
         section="Installers",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from syncer.notify import address
 from syncer.notify.event import EVENTS
-from volume import settings as define
+from volume import parsers
 from volume.settings import setting
 
 DEFAULT_MIRROR_URL = "http://nginx:8080"
@@ -49,7 +49,7 @@ class NotifySettings:
     )  # fmt: skip
     notify_on: tuple[str, ...] = setting(
         "NOTIFY_ON", "failure recovery first-success unhealthy damage canary",
-        define.Words(define.one_of(*EVENTS)),
+        parsers.Words(parsers.one_of(*EVENTS)),
         f"What is told, of: {' '.join(EVENTS)}.",
         section="Notices",
     )  # fmt: skip

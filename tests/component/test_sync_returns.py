@@ -9,6 +9,7 @@ import pytest
 
 from syncer import settings as configuration
 from syncer import sync, verify
+from syncer.scrub import Scope
 from tests.component.test_sync_lifecycle import DAY, GONE, STAYS, Story
 from tests.support.packages import package
 from tests.support.sync_harness import Syncer
@@ -138,7 +139,7 @@ def stop_before(story: Story, operation: str) -> None:
 def verified(story: Story) -> verify.Report:
     return verify.verify(
         configuration.read(story.syncer.environment),
-        verify.Scope(),
+        Scope(),
         sync.Options(),
         Stop(),
         show_plan=lambda plans: None,

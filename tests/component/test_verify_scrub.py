@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer import verify
+from syncer import scrub
 from tests.support.damage import flip
 from tests.support.packages import Package, package
 from tests.support.sync_harness import Syncer, answer_of, wait_until
@@ -54,7 +54,7 @@ class Looks:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     made = Looks()
-    monkeypatch.setattr(verify, "hash_file", made)
+    monkeypatch.setattr(scrub, "hash_file", made)
     return made
 
 
@@ -158,7 +158,7 @@ def test_a_stopped_scrub_goes_on_where_it_was(synced: Syncer, looks: Looks) -> N
 def test_a_scrub_that_dies_loses_what_it_did_since_the_last_note(
     synced: Syncer, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "_NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(scrub, "_NOTE_SECONDS", 0.0)
     looks.error, looks.stop_after = RuntimeError("dies"), 6
     with pytest.raises(RuntimeError):
         synced.verify(rolling=True, now=lambda: 1 * DAY, SCRUB_DAYS="1")
@@ -191,7 +191,7 @@ class SleepingStop(Stop):
 
 def test_the_pace_is_a_setting(synced: Syncer, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(verify, "time", clock)
+    monkeypatch.setattr(scrub, "time", clock)
     report = synced.verify(stop=SleepingStop(clock), now=lambda: DAY, SCRUB_RATE="1kB")
     assert clock.now == pytest.approx(report.size / 1000)
     before = clock.now

@@ -102,13 +102,14 @@ def _work(order: dict[str, object], environment: dict[str, str], now: float) -> 
     from syncer import settings, sync, verify
     from syncer.adopt import Adoption
     from syncer.run import Run
+    from syncer.scrub import Scope
     from volume.stop import Stop
 
     chosen = settings.read(environment)
     if order["verify"]:
         found = verify.verify(
             chosen,
-            verify.Scope(),
+            Scope(),
             sync.Options(),
             Stop(),
             show_plan=lambda plans: None,

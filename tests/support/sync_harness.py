@@ -18,6 +18,7 @@ from syncer import settings as configuration
 from syncer import sync, verify
 from syncer.plan import Totals
 from syncer.run import ChannelResult, Run
+from syncer.scrub import Scope
 from tests.support.answer import Answer
 from tests.support.simulator import ChannelSimulator
 from tests.support.tree import Volumes
@@ -88,7 +89,7 @@ class Syncer:
         """Look at what is stored, in this process."""
         return verify.verify(
             configuration.read({**self.environment, **environment}),
-            verify.Scope(share, rolling),
+            Scope(share, rolling),
             sync.Options(),
             stop or Stop(),
             show_plan=lambda plans: None,

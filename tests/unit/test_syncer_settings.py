@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from syncer.settings import DEFAULT_INCLUDE, Settings, read
+from volume import parsers
 from volume import settings as define
 from volume.errors import ConfigError
 
@@ -132,19 +133,19 @@ def test_anacondas_host_is_not_contacted_without_a_licence() -> None:
     ],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert define.size(text) == size
+    assert parsers.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1e9", "5 bananas", "GB", "1,5GB", "nan"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="500MB"):
-        define.size(text)
+        parsers.size(text)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "101", "-0.1", "20%", ""])
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write a number from 0 to 100"):
-        define.number(0, 100)(text)
+        parsers.number(0, 100)(text)
 
 
 def test_noarch_always_comes_along_and_nothing_comes_twice() -> None:
