@@ -1,13 +1,14 @@
 """First sync of a channel on loopback, against what else fetches the same files, in the same run.
 
     .venv/bin/python -m benchmarks.first_sync [--packages 2000] [--kib 100] [--rounds 3]
-        [--latency 30] [--http2] [--without curl cp]
+        [--latency 30] [--no-http2] [--without curl cp]
 
 Ours verifies sha256 and commits durably; conda-mirror 0.10.0 verifies md5; one curl for each file
 (as a shell script does it), ``wget -i`` and ``cp`` verify nothing and leave the bytes in memory.
-``--latency`` puts the upstream that many milliseconds away, ``--http2`` lets it speak HTTP/2 over
-TLS. Each round runs all of them in turn, so that a slow moment of the machine meets every one;
-medians and the median of the rounds' ratios are printed.
+``--latency`` puts the upstream that many milliseconds away. It speaks HTTP/2 over TLS then, as the
+public hosts do that are that far away; ``--http2`` and ``--no-http2`` decide otherwise. Each round
+runs all of them in turn, so that a slow moment of the machine meets every one; medians and the
+median of the rounds' ratios are printed.
 """
 
 from __future__ import annotations
@@ -175,9 +176,11 @@ def main() -> None:
     parser.add_argument("--kib", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds a round trip")
-    parser.add_argument("--http2", action="store_true", help="HTTP/2 over TLS")
+    parser.add_argument("--http2", action=argparse.BooleanOptionalAction, help="HTTP/2 over TLS")
     parser.add_argument("--without", nargs="*", default=[], help="contenders to leave out")
     options = parser.parse_args()
+    if options.http2 is None:
+        options.http2 = options.latency > 0
     if "conda-mirror" not in options.without:
         install_peer()
     print(machine())

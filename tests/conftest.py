@@ -4,6 +4,7 @@ A test is skipped only for something that the machine lacks, and says what.
 """
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,11 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],  # of the machine it is run on
 )
 hypothesis.settings.load_profile("working")
+
+# A shell without job control has its background jobs ignore these, and what they start inherits it:
+# no program that the tests stop could take them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REALDATA = REPOSITORY.parent / "shared" / "realdata"
