@@ -6,7 +6,6 @@ heal, or stops the host for the rest of the run (terms of service, a web page in
 
 from __future__ import annotations
 
-import html
 import re
 
 from syncer.errors import HttpStatusError, MissingError, TransferError, UpstreamError
@@ -131,7 +130,9 @@ def reason(error: BaseException) -> str:
 def quoted(body: bytes) -> str:
     """The words of an answer, short and without markup."""
     text = body[:SAID].decode("utf-8", "replace")
-    words = " ".join(html.unescape(_TAGS.sub(" ", text)).split())
+    from html import unescape  # a table of 2,000 names, for when an upstream sends a page
+
+    words = " ".join(unescape(_TAGS.sub(" ", text)).split())
     printable = "".join(letter for letter in words if letter.isprintable())
     if len(printable) > _LONGEST_QUOTE:
         printable = printable[:_LONGEST_QUOTE].rstrip() + "..."

@@ -11,7 +11,6 @@ Callers hold the channel lock.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -20,15 +19,8 @@ from syncer.repodata import Wanted
 from syncer.task import Staged, staged_name, staged_path
 from volume.artifact import Artifact, Home
 from volume.errors import VolumeError
-from volume.files import (
-    hash_file,
-    make_directory,
-    remove_empty,
-    rename,
-    sync_directory,
-    sync_filesystem,
-    unlink,
-)
+from volume.files import hash_file, remove_empty, sync_directory, sync_filesystem, unlink
+from volume.folder import Folders
 from volume.layout import Mirror
 from volume.log import redact
 
@@ -66,7 +58,8 @@ class Committer:
         sync_filesystem(self._mirror.root)
         retired = self._ledger.retired_names()
         shown = functools.cache(redact)  # artifacts come from a few folders
-        rows = [self._row(item, retired, shown) for item in staged]
+        with Folders() as homes:
+            rows = [self._row(item, retired, shown, homes) for item in staged]
         with self._ledger.transaction("journal"):
             self._ledger.expect(rows)
         self._accept(rows)
@@ -91,10 +84,15 @@ class Committer:
                 )
 
     def _row(
-        self, item: Staged, retired: set[tuple[str, str]], shown: Callable[[str], str]
+        self,
+        item: Staged,
+        retired: set[tuple[str, str]],
+        shown: Callable[[str], str],
+        homes: Folders,
     ) -> Artifact:
         artifact = item.task.artifact
         folder, slash, name = item.source.rpartition("/")
+        is_retired = (artifact.subdir, artifact.filename) in retired
         return Artifact(
             subdir=artifact.subdir,
             filename=artifact.filename,
@@ -103,31 +101,29 @@ class Committer:
             sha256=item.sha256,
             digest=artifact.digest,
             record=artifact.record,
-            home=self._home(item, taken=(artifact.subdir, artifact.filename) in retired),
+            home=self._home(item, homes, is_retired=is_retired),
             entered=self._now(),
             source=f"{shown(folder + slash)}{name}",
             md5=artifact.md5,
         )
 
-    def _home(self, item: Staged, *, taken: bool) -> Home:
+    def _home(self, item: Staged, homes: Folders, *, is_retired: bool) -> Home:
         """``channels`` if the name is free there or holds these very bytes already.
 
         Args:
-            taken: retired bytes of this name are still on the volume. Those in ``replaced/`` are
-                in no way: every generation that lists them has its own link to them.
+            is_retired: retired bytes of this name are still on the volume. Those in ``replaced/``
+                are in no way: every generation that lists them has its own link to them.
         """
         artifact = item.task.artifact
-        if taken and any(
+        if is_retired and any(
             retired.home != "replaced" and retired.sha256 != item.sha256
             for retired in self._ledger.retired(artifact.subdir, artifact.filename)
         ):
             return "replaced"  # a kept snapshot may still promise the other bytes of this name
-        folder = self._mirror.artifacts(self._channel, artifact.subdir)
-        # Texts where a first sync comes by for each of its artifacts: a Path costs more than the
-        # system call that it is for.
-        if not os.path.exists(f"{folder}/{artifact.filename}"):  # noqa: PTH110
+        folder = homes.at(self._mirror.artifacts(self._channel, artifact.subdir))
+        if not folder.holds(artifact.filename):
             return "channels"
-        path = folder / artifact.filename
+        path = folder.path / artifact.filename
         staged = staged_path(
             self._mirror, self._channel, artifact.subdir, artifact.filename, artifact.digest
         )
@@ -136,26 +132,23 @@ class Committer:
         return "channels" if hash_file(path) == item.sha256 else "replaced"
 
     def _place(self, rows: Sequence[Artifact]) -> None:
-        folders: set[Path] = set()
+        filled: set[Path] = set()
         retired = self._ledger.retired_names()
-        for row in rows:
-            folder = self._mirror.home_folder(self._channel, row)
-            if folder not in folders:
-                make_directory(folder)
-                folders.add(folder)
-            target = f"{folder}/{row.filename}"
-            staging = self._mirror.staging(self._channel, row.subdir)
-            source = f"{staging}/{staged_name(row.filename, row.digest)}"
-            if os.path.exists(source):  # noqa: PTH110
-                rename(source, target)
-            elif not os.path.exists(target):  # noqa: PTH110
-                raise VolumeError(
-                    f"{target} was being committed and is gone from staging too: was the mirror"
-                    " volume changed by hand? Move the channel's ledger.db away and sync again"
-                )
-            if (row.subdir, row.filename) in retired:
-                self._drop_retired_copy(row)
-        for folder in folders:
+        with Folders() as homes, Folders() as stagings:
+            for row in rows:
+                home = homes.at(self._mirror.home_folder(self._channel, row))
+                staging = stagings.at(self._mirror.staging(self._channel, row.subdir))
+                filled.add(home.path)
+                is_moved = home.take(row.filename, staging, staged_name(row.filename, row.digest))
+                if not is_moved and not home.holds(row.filename):
+                    raise VolumeError(
+                        f"{home.path}/{row.filename} was being committed and is gone from staging"
+                        " too: was the mirror volume changed by hand? Move the channel's ledger.db"
+                        " away and sync again"
+                    )
+                if (row.subdir, row.filename) in retired:
+                    self._drop_retired_copy(row)
+        for folder in filled:
             sync_directory(folder)
             sync_directory(folder.parent)
 

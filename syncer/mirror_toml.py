@@ -15,7 +15,6 @@ Keys are the policy settings' names in small letters. Every problem is reported,
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +48,15 @@ def read(folder: Path, common: Policy) -> MirrorToml:
     """
     path = folder / FILENAME
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors
+        content = path.read_bytes()
     except FileNotFoundError:
         return MirrorToml()
     except OSError as error:
         return MirrorToml(problems=(f"{path} can't be read: {refused(error, folder)}",))
+    import tomllib  # who has no such file does not pay for it
+
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig"))  # Windows editors
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return MirrorToml(problems=(f"{path}: {error}",))
     return understand(document, common)

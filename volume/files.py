@@ -1,4 +1,4 @@
-"""Durable file operations: the only way in which the programs change the volumes.
+"""Durable file operations: with ``volume.folder`` the only way in which programs change the volumes.
 
 Guaranteed: a file written by ``replace`` is complete or absent under its name, also after power
 loss; a rename is durable once ``sync_directory`` has returned. Each operation is a fault point
@@ -132,10 +132,10 @@ def replace(path: Path, data: bytes, *, mode: int = 0o644, is_durable: bool = Tr
         sync_directory(path.parent)
 
 
-def rename(source: Path | str, target: Path | str) -> None:
+def rename(source: Path, target: Path) -> None:
     """Rename within one filesystem; the caller syncs the folder when its step is complete."""
     with operation("rename", target):
-        os.rename(source, target)  # noqa: PTH104 - a commit has no time for a Path of each
+        source.rename(target)
 
 
 def link(source: Path, target: Path) -> None:
