@@ -1,4 +1,4 @@
-"""Durable file operations: with ``volume.folder`` the only way in which programs change the volumes.
+"""Durable file operations: with ``volume.folder`` the only way to change the volumes.
 
 Guaranteed: a file written by ``replace`` is complete or absent under its name, also after power
 loss; a rename is durable once ``sync_directory`` has returned. Each operation is a fault point
