@@ -48,16 +48,18 @@ def read(folder: Path, common: Policy) -> MirrorToml:
     """
     path = folder / FILENAME
     try:
-        content = path.read_bytes()
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors
     except FileNotFoundError:
         return MirrorToml()
     except OSError as error:
         return MirrorToml(problems=(f"{path} can't be read: {refused(error, folder)}",))
+    except UnicodeDecodeError as error:
+        return MirrorToml(problems=(f"{path}: {error}",))
     import tomllib  # who has no such file does not pay for it
 
     try:
-        document = tomllib.loads(content.decode("utf-8-sig"))  # Windows editors
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         return MirrorToml(problems=(f"{path}: {error}",))
     return understand(document, common)
 
