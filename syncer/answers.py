@@ -129,9 +129,9 @@ def reason(error: BaseException) -> str:
 
 def quoted(body: bytes) -> str:
     """The words of an answer, short and without markup."""
-    text = body[:SAID].decode("utf-8", "replace")
     from html import unescape  # a table of 2,000 names, for when an upstream sends a page
 
+    text = body[:SAID].decode("utf-8", "replace")
     words = " ".join(unescape(_TAGS.sub(" ", text)).split())
     printable = "".join(letter for letter in words if letter.isprintable())
     if len(printable) > _LONGEST_QUOTE:

@@ -44,7 +44,7 @@ class Committer:
         """
         rows = self._ledger.incoming()
         if rows:
-            self._accept(rows)
+            self._accept(rows, self._ledger.retired_names())
         return len(rows)
 
     def commit(self, staged: Sequence[Staged]) -> None:
@@ -62,11 +62,11 @@ class Committer:
             rows = [self._row(item, retired, shown, homes) for item in staged]
         with self._ledger.transaction("journal"):
             self._ledger.expect(rows)
-        self._accept(rows)
+        self._accept(rows, retired)
 
-    def _accept(self, rows: Sequence[Artifact]) -> None:
-        """Carry out what is in the journal."""
-        self._place(rows)
+    def _accept(self, rows: Sequence[Artifact], retired: set[tuple[str, str]]) -> None:
+        """Carry out what is in the journal; ``retired`` has the names of retired bytes."""
+        self._place(rows, retired)
         with self._ledger.transaction("commit"):
             self._ledger.accept_incoming(self._ledger.raise_serial())
 
@@ -131,9 +131,8 @@ class Committer:
             return "channels"
         return "channels" if hash_file(path) == item.sha256 else "replaced"
 
-    def _place(self, rows: Sequence[Artifact]) -> None:
+    def _place(self, rows: Sequence[Artifact], retired: set[tuple[str, str]]) -> None:
         filled: set[Path] = set()
-        retired = self._ledger.retired_names()
         with Folders() as homes, Folders() as stagings:
             for row in rows:
                 home = homes.at(self._mirror.home_folder(self._channel, row))

@@ -23,6 +23,7 @@ from syncer.selection.reach import Reach
 from volume import database
 from volume.errors import VolumeError
 from volume.files import make_directory, unlink
+from volume.names import package_name
 
 _LOG = logging.getLogger(__name__)
 _TABLES = """
@@ -149,7 +150,7 @@ def _before(connection: sqlite3.Connection, subdir: str) -> Reach | None:
 
 
 def _is_in(reach: Reach | None, filename: str) -> bool:
-    return reach is None or reach(filename.rsplit("-", 2)[0])
+    return reach is None or reach(package_name(filename))
 
 
 def _text(reach: Reach | None) -> str | None:

@@ -175,13 +175,13 @@ def _base_url(info: dict[str, msgspec.Raw]) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _check(raw: msgspec.Raw) -> None:
+def _check(text: bytes) -> None:
     """Refuse what some client or the indexer's engine would stumble over.
 
     Raises:
         ValueError: it is no JSON, nested absurdly deep, or holds a number that 64 bits can't.
     """
-    value, text = msgspec.json.decode(raw), bytes(raw)
+    value = msgspec.json.decode(text)
     # Nearly no text can hold such a thing, and a look at it costs a fifth of one at each value.
     if text.count(b"{") + text.count(b"[") > _DEEPEST or _LONG_NUMBER.search(text):
         _check_values(value)
@@ -203,8 +203,9 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
     """Decode what a download of this entry needs, or say why it is left out."""
     try:
         fields = _decode_fields(entry.raw)
-        record = bytes(entry.raw).decode()
-        _check(entry.raw)
+        text = bytes(entry.raw)
+        record = text.decode()
+        _check(text)
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         return Refused(entry.filename, f"its record is malformed: {error}")
     # Selection goes by the filename, so the record must not say otherwise.

@@ -10,13 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from syncer.writable_ledger import WritableLedger
+from volume.names import package_name
 
 _IS_COMMITTED = "EXISTS (SELECT 1 FROM artifact WHERE subdir = ?1 AND filename = ?2)"
-
-
-def name_of(filename: str) -> str:
-    """The package name in an artifact's filename; its record says the same, or it was refused."""
-    return filename.rsplit("-", 2)[0]
 
 
 class SupplementLedger(WritableLedger):
@@ -30,7 +26,7 @@ class SupplementLedger(WritableLedger):
     def names(self) -> set[str]:
         """The package names of committed artifacts."""
         rows = self._connection.execute("SELECT filename FROM artifact")
-        return {name_of(row[0]) for row in rows}
+        return {package_name(row[0]) for row in rows}
 
     def replace_carried(self, subdir: str, sections: dict[str, str]) -> bool:
         """Set a subdir's other sections; return whether anything changed."""
@@ -52,17 +48,11 @@ class SupplementLedger(WritableLedger):
                 f" AND NOT {_IS_COMMITTED}",
                 (subdir, filename),
             )
-            names.add(name_of(filename))
+            names.add(package_name(filename))
         gone = [(name,) for name in names - self._committed_of(names)]
         self._connection.executemany("DELETE FROM channeldata WHERE name = ?", gone)
 
     # -- run_exports -----------------------------------------------------------------------------
-
-    def run_exports_rows(self, subdir: str) -> Iterator[tuple[str, str]]:
-        """Upstream's run_exports as JSON texts, with the filename before each."""
-        return self._connection.execute(
-            "SELECT filename, run_exports FROM run_exports WHERE subdir = ?", (subdir,)
-        )
 
     def lacks_run_exports(self, subdir: str, *, after_serial: int) -> bool:
         """Whether an artifact that was committed since has none."""
@@ -104,10 +94,6 @@ class SupplementLedger(WritableLedger):
 
     # -- channeldata -----------------------------------------------------------------------------
 
-    def channeldata_rows(self) -> Iterator[tuple[str, str]]:
-        """Upstream's channeldata as JSON texts, with the package name before each."""
-        return self._connection.execute("SELECT name, data FROM channeldata")
-
     def lacks_channeldata(self, names: Iterable[str], *, after_serial: int) -> bool:
         """Whether one of these names has none, or one of what was committed since."""
         rows = self._connection.execute(
@@ -116,7 +102,7 @@ class SupplementLedger(WritableLedger):
         select = "SELECT 1 FROM channeldata WHERE name = ?"
         return any(
             self._connection.execute(select, (name,)).fetchone() is None
-            for name in {*names, *(name_of(row[0]) for row in rows)}
+            for name in {*names, *(package_name(row[0]) for row in rows)}
         )
 
     def change_channeldata(self, difference: Mapping[str, str | None]) -> bool:
@@ -156,7 +142,7 @@ class SupplementLedger(WritableLedger):
             name
             for name in names
             if any(
-                name_of(row[0]) == name
+                package_name(row[0]) == name
                 for subdir in subdirs
                 # From "name-" to "name.": "." follows "-". Those of "name-other" are among them.
                 for row in self._connection.execute(select, (subdir, f"{name}-", f"{name}."))

@@ -13,7 +13,7 @@ from typing import Protocol
 from syncer import entries
 from syncer.entries import Difference
 from syncer.ledger_writer import LedgerWriter
-from syncer.supplement_ledger import name_of
+from volume.names import package_name
 
 
 class Table(Protocol):
@@ -89,7 +89,7 @@ class Channeldata:
 
     def __init__(self, ledger: LedgerWriter, planned: Collection[str]) -> None:
         self._ledger = ledger
-        self._planned = {name_of(filename) for filename in planned}
+        self._planned = {package_name(filename) for filename in planned}
 
     def compare(self, content: bytes | bytearray) -> Difference:
         return entries.difference(

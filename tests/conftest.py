@@ -3,7 +3,6 @@
 A test is skipped only for something that the machine lacks, and says what.
 """
 
-import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -17,14 +16,8 @@ from tests.support.nginx import Nginx, executable, serving
 from tests.support.simulator import ChannelSimulator
 
 # Enough to notice, few enough to wait for: `./test unit` is run while working, with other examples
-# each time. CI is asked about the change at hand: it tries the same examples whenever it runs.
-hypothesis.settings.register_profile(
-    "working",
-    max_examples=40,
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # of the machine it is run on
-)
+# each time. Where CI is set, hypothesis itself tries the same ones whenever it runs.
+hypothesis.settings.register_profile("working", max_examples=40, deadline=None)
 hypothesis.settings.load_profile("working")
 
 # A shell without job control has its background jobs ignore these, and what they start inherits it:

@@ -14,8 +14,8 @@ def at_rest() -> Iterator[None]:
     """Let it look seldom, and not at the end.
 
     By default it looks at a part of the objects again for each 700 new ones, and at all of them
-    when the interpreter ends, although the memory goes as a whole then. Nearly all of ours stay: a
-    sync without news spends a quarter of its time on that.
+    when the interpreter ends, although the memory goes as a whole then. Nearly all of ours stay,
+    and a sync without news is over soon.
     """
     gc.set_threshold(_NEW_OBJECTS)
     try:

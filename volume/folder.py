@@ -1,7 +1,7 @@
 """A folder that is held open: many of its names are looked at and moved without a path to each.
 
-Of the time that a commit of thousands of artifacts took for its renames, a third went into
-walking the same few paths again. Errors and fault points are those of ``volume.files``.
+A commit renames thousands of files between the same few folders. Errors and fault points are those
+of ``volume.files``.
 """
 
 from __future__ import annotations

@@ -203,10 +203,14 @@ class Ledger:
         )
         return {row[0] for row in rows}
 
-    def run_exports(self, subdir: str) -> dict[str, str]:
-        """Upstream's run_exports as JSON texts, by filename."""
+    def run_exports_rows(self, subdir: str) -> Iterator[tuple[str, str]]:
+        """Upstream's run_exports as JSON texts, with the filename before each."""
         select = "SELECT filename, run_exports FROM run_exports WHERE subdir = ?"
-        return dict(self._connection.execute(select, (subdir,)).fetchall())
+        return self._connection.execute(select, (subdir,))
+
+    def run_exports(self, subdir: str) -> dict[str, str]:
+        """The same by filename."""
+        return dict(self.run_exports_rows(subdir))
 
     def without_run_exports(self) -> Iterator[Artifact]:
         """Committed artifacts that upstream gives no run_exports of."""
@@ -216,9 +220,13 @@ class Ledger:
         )
         return (Artifact(*row) for row in rows)
 
+    def channeldata_rows(self) -> Iterator[tuple[str, str]]:
+        """Upstream's channeldata as JSON texts, with the package name before each."""
+        return self._connection.execute("SELECT name, data FROM channeldata")
+
     def channeldata(self) -> dict[str, str]:
-        """Upstream's channeldata as JSON texts, by package name."""
-        return dict(self._connection.execute("SELECT name, data FROM channeldata").fetchall())
+        """The same by package name."""
+        return dict(self.channeldata_rows())
 
     def history(self, pattern: str = "*", *, since: float = 0.0) -> Iterator[Event]:
         """What happened to artifacts whose filename matches ``pattern`` (with ``*``), in order."""

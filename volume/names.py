@@ -93,6 +93,11 @@ def parse_artifact(filename: str) -> ArtifactName:
     )
 
 
+def package_name(filename: str) -> str:
+    """The package's name in a filename that ``parse_artifact`` takes."""
+    return filename.rsplit("-", 2)[0]
+
+
 def check_installer_name(filename: str) -> str:
     """Return ``filename`` if an installer may be called so: ``Miniforge3-Linux-x86_64.sh``.
 
