@@ -17,12 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from syncer.selection.catalog import key
-from syncer.selection.closure import close
-from syncer.selection.record import Candidate
-from syncer.selection.solve import Solution, solve, virtual_packages
-from tests.support.candidates import real
-from tests.support.solver import WholeChannel
+from syncer.conda.record import Candidate
+from syncer.planning.selection.catalog import key
+from syncer.planning.selection.closure import close
+from syncer.planning.selection.solve import Solution, solve, virtual_packages
+from tests.support.clients.solver import WholeChannel
+from tests.support.upstream.candidates import real
 
 REALDATA = Path(__file__).resolve().parents[2] / "shared" / "realdata" / "repodata"
 REQUESTS = (("python", "numpy"), ("python 3.12.*", "numpy"), ("python 3.10.*", "pytorch"))

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.daily [--records 2000 80000 800000] [--rounds 3]
 
-A day is 0.5 % new, 0.05 % removed and 0.05 % hotfixed records (``benchmarks.listed``); a new
-artifact has 20 kB. Upstream has run_exports and channeldata as well: the first sync takes them
+A day is 0.5 % new, 0.05 % removed and 0.05 % hotfixed records (``benchmarks.support.listed``); a
+new artifact has 20 kB. Upstream has run_exports and channeldata as well: the first sync takes them
 over, in a day they change with the new artifacts. Whole commands from start to exit: seconds, CPU
 seconds, peak memory, requests and bytes received. The limits are those of the project: 0.3 s and
 one request a subdir for nothing, 20 s and 1.2 GB at 800,000 records for a day; exit code 1 beyond
@@ -18,11 +18,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.listed import Listed
-from benchmarks.process import Spent, machine, measure, median
-from benchmarks.seeded import SHARES
-from benchmarks.upstream import served
-from tests.support.committed import CommittedMirror
+from benchmarks.support.listed import Listed
+from benchmarks.support.process import Spent, machine, measure, median
+from benchmarks.support.seeded import SHARES
+from benchmarks.support.upstream import served
+from tests.support.mirror.committed import CommittedMirror
 
 CHANNEL = "bench"
 IDLE_SECONDS, DAY_SECONDS, DAY_MEGABYTES = 0.3, 20.0, 1200.0

@@ -24,8 +24,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.process import Spent, machine, measure, median
-from benchmarks.upstream import SUBDIR, fill, served
+from benchmarks.support.process import Spent, machine, measure, median
+from benchmarks.support.upstream import SUBDIR, fill, served
 
 PEER = Path.home() / ".cache/conda-lan-mirror/conda-mirror"
 OURS, IDLE = "ours", "ours, nothing changed"

@@ -24,12 +24,12 @@ from pathlib import Path
 import requests
 
 from benchmarks.daily import CHANNEL, sync
-from benchmarks.listed import Listed
-from benchmarks.process import REPOSITORY, machine
-from benchmarks.upstream import served
-from tests.support.clients import conda_client
-from tests.support.committed import CommittedMirror
-from tests.support.nginx import serving
+from benchmarks.support.listed import Listed
+from benchmarks.support.process import REPOSITORY, machine
+from benchmarks.support.upstream import served
+from tests.support.clients.clients import conda_client
+from tests.support.clients.nginx import serving
+from tests.support.mirror.committed import CommittedMirror
 
 _LONGEST = 1800.0
 _LOOK = 0.1

@@ -5,7 +5,7 @@
 Each figure is of a process of its own, with seconds by stage and the peak memory of the indexer
 and of the processes that it started. In the same run plain ``conda index`` writes nothing but
 ``repodata.json`` from the same records, seeded into its cache (seeding not counted): the ratio to
-it is what counts. Records: ``benchmarks.seeded``.
+it is what counts. Records: ``benchmarks.support.seeded``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.seeded import SHARES, Seeded
-from indexer import seed
-from indexer.engine import STAGE, Engine
-from tests.support.clients import conda_client
-from tests.support.committed import CommittedMirror
-from volume.stop import Stop
+from benchmarks.support.seeded import SHARES, Seeded
+from indexer.engines.conda_index import seed
+from indexer.engines.conda_index.engine import STAGE, Engine
+from tests.support.clients.clients import conda_client
+from tests.support.mirror.committed import CommittedMirror
+from volume.program.stop import Stop
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHANNEL = "conda-forge"
@@ -35,10 +35,10 @@ CHANNEL = "conda-forge"
 _RUN = """
 import json, resource, sys, time
 from pathlib import Path
-from indexer.index import Volumes, index_channel
-from indexer.settings import read
+from indexer.story.index import Volumes, index_channel
+from indexer.base.settings import read
 from volume.layout import Mirror, State
-from volume.stop import Stop
+from volume.program.stop import Stop
 import os
 begin = time.perf_counter()
 settings = read(os.environ)

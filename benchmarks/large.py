@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.first_sync import Course, ours
-from benchmarks.process import Spent, machine, measure, median
-from benchmarks.upstream import SUBDIR, fill, served
+from benchmarks.support.process import Spent, machine, measure, median
+from benchmarks.support.upstream import SUBDIR, fill, served
 
 LEAST = 0.85
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import zstandard
 
-from syncer.plan import plan_subdir
-from syncer.policy import Policy
-from syncer.repodata import parse
-from syncer.selection.closure import close
-from syncer.selection.select import Selector
-from volume import settings
+from syncer.conda.repodata import parse
+from syncer.planning.plan import plan_subdir
+from syncer.planning.selection.closure import close
+from syncer.planning.selection.select import Selector
+from syncer.settings.policy import Policy
+from volume.program import settings
 
 REAL = Path(__file__).resolve().parents[2] / "shared/realdata/repodata/composite/linux-64"
 RECORDS = 77_954

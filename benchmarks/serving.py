@@ -26,8 +26,8 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.process import machine
-from tests.support.nginx import executable, free_port, serving, start
+from benchmarks.support.process import machine
+from tests.support.clients.nginx import executable, free_port, serving, start
 
 SHARD, INDEX, ARTIFACT = 2_000, 40_000_000, 200_000_000
 CHANNEL = "conda-forge"

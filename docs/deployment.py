@@ -1,12 +1,12 @@
 """Settings that Compose and the image builds read, for ``.env.example`` and the documentation.
 
-The programs' own settings are in ``syncer/settings.py`` and ``indexer/settings.py``.
+The programs' own settings are in ``syncer/settings/settings.py`` and ``indexer/base/settings.py``.
 """
 
 from __future__ import annotations
 
-from volume.parsers import text
-from volume.settings import Definition
+from volume.program.parsers import text
+from volume.program.settings import Definition
 
 _RUNNING = "Deployment"
 _NETWORK = "Network"

@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from docs.deployment import DEPLOYMENT
-from indexer.settings import Settings as IndexerSettings
-from syncer.policy import ChannelPolicy, Policy
-from syncer.settings import DEFAULT_INCLUDE
-from syncer.settings import Settings as SyncerSettings
-from volume.parsers import Table, Words
-from volume.settings import Definition, definitions
+from indexer.base.settings import Settings as IndexerSettings
+from syncer.settings.policy import ChannelPolicy, Policy
+from syncer.settings.settings import DEFAULT_INCLUDE
+from syncer.settings.settings import Settings as SyncerSettings
+from volume.program.parsers import Table, Words
+from volume.program.settings import Definition, definitions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _INSIDE = "Without containers"  # fixed inside the images

@@ -2,7 +2,8 @@
 
     .venv/bin/python -m docs.screenshots [FOLDER]
 
-The mirrors in them are made up (``tests/support/scenes.py``); page, style and web server are real.
+The mirrors in them are made up (``tests/support/mirror/scenes.py``); page, style and web server are
+real.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import scenes
-from tests.support.browser import Page, browser
-from tests.support.nginx import serving
-from tests.support.scenes import Scene
+from tests.support.clients.browser import Page, browser
+from tests.support.clients.nginx import serving
+from tests.support.mirror import scenes
+from tests.support.mirror.scenes import Scene
 
 IMAGES = Path(__file__).resolve().parent / "images"
 

@@ -2,13 +2,13 @@
 
 import sys
 
-from volume import collector
+from volume.program import collector
 
 
 def main() -> int:
     """Run one command; return the exit code."""
     with collector.at_rest():
-        from indexer.cli import main as run
+        from indexer.ops.cli import main as run
 
         return run()
 

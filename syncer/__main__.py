@@ -2,13 +2,13 @@
 
 import sys
 
-from volume import collector
+from volume.program import collector
 
 
 def main() -> int:
     """Run one command; return the exit code."""
     with collector.at_rest():
-        from syncer.cli import main as run
+        from syncer.ops.cli import main as run
 
         return run()
 

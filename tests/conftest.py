@@ -11,9 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support.clients import CONDA_CLIENT, conda_client
-from tests.support.nginx import Nginx, executable, serving
-from tests.support.simulator import ChannelSimulator
+from tests.support.clients.clients import CONDA_CLIENT, conda_client
+from tests.support.clients.nginx import Nginx, executable, serving
+from tests.support.upstream.simulator import ChannelSimulator
 
 # Enough to notice, few enough to wait for: `./test unit` is run while working, with other examples
 # each time. Where CI is set, hypothesis itself tries the same ones whenever it runs.

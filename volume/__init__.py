@@ -80,7 +80,8 @@ Locks are flock(2) on permanent files: ``sync.lock`` for a whole sync run, then
 ``channel-<slug>.lock``; always in this order; the indexer never takes the first. Readers never
 lock. A lock protects work, not correctness: publication is one rename.
 
-Every mutation of the volumes that other programs can see goes through ``volume.files``,
-``volume.folder`` (for many names) or a ledger transaction, and each of these is a numbered fault
-point (``volume.faults``), so that a test can stop the programs before and after every single one.
+Every mutation of the volumes that other programs can see goes through ``volume.disk.files``,
+``volume.disk.folder`` (for many names) or a ledger transaction, and each of these is a numbered
+fault point (``volume.disk.faults``), so that a test can stop the programs before and after every
+single one.
 """

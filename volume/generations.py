@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from volume import documents
+from volume.disk import documents
 from volume.errors import StateError
 from volume.layout import Mirror, State
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import secrets
 
-from volume import documents
+from volume.disk import documents
+from volume.disk.files import make_directory, remove_tree
 from volume.errors import WrongVolumeError
-from volume.files import make_directory, remove_tree
 from volume.layout import MIRROR_FOLDERS, STATE_FOLDERS, Mirror, State
 from volume.locks import Held, check_local
 

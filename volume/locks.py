@@ -21,8 +21,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from volume.disk.files import volume_error
 from volume.errors import LockBusyError, StateError
-from volume.files import volume_error
 
 _POLL_SECONDS = 0.1
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.fuzz.mutation import HTML_TOKENS, JSON_TOKENS
+from syncer.conda.repodata import parse
 from syncer.errors import IndexRejectedError, ListingRejectedError
 from syncer.installers import checksums, files_json, table
 from syncer.installers.choice import Choice
 from syncer.installers.listing import Listing
 from syncer.installers.plan import plan
-from syncer.plan import plan_subdir
-from syncer.repodata import parse
+from syncer.planning.plan import plan_subdir
 from volume.installers import Installer
 from volume.installers import files_json as text_of
 from volume.names import check_installer_name

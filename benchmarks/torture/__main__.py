@@ -11,8 +11,8 @@ from pathlib import Path
 from benchmarks.torture import __doc__ as what
 from benchmarks.torture.journal import Journal
 from benchmarks.torture.run import Goal, Options, torture
-from tests.support.clients import CONDA_CLIENT, conda_client
-from tests.support.nginx import executable
+from tests.support.clients.clients import CONDA_CLIENT, conda_client
+from tests.support.clients.nginx import executable
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from benchmarks.torture.journal import Journal
 from benchmarks.torture.programs import REPOSITORY
 from benchmarks.torture.upstream import CHANNEL, ROOT
-from tests.support.clients import Variant, rattler_solve
+from tests.support.clients.clients import Variant, rattler_solve
 
 VARIANTS: tuple[Variant, ...] = ("shards", "shards", "zst", "bz2", "json")
 

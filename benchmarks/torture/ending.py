@@ -10,9 +10,9 @@ from pathlib import Path
 from benchmarks.torture.journal import Journal
 from benchmarks.torture.programs import Fate, Programs
 from benchmarks.torture.upstream import CHANNEL, SUBDIRS, ChangingUpstream
-from tests.support.faithful_reader import FaithfulReader, Inconsistent
+from tests.support.clients.faithful_reader import FaithfulReader, Inconsistent
 from volume.layout import Mirror, State
-from volume.ledger import Ledger
+from volume.ledger.ledger import Ledger
 
 CALM = Fate()
 FORGETFUL = {"RETIRE_DAYS": "0", "KEEP_GENERATIONS": "1"}

@@ -22,7 +22,7 @@ import requests
 from benchmarks.torture.keep_alive import Answer, KeepAlive
 from benchmarks.torture.known import Known
 from benchmarks.torture.upstream import CHANNEL, SUBDIRS, record_key
-from tests.support.faithful_reader import (
+from tests.support.clients.faithful_reader import (
     FaithfulReader,
     Inconsistent,
     PublishedIndex,

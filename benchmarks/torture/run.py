@@ -19,8 +19,8 @@ from benchmarks.torture.journal import Journal
 from benchmarks.torture.programs import REPOSITORY, Driver, Fate, Programs
 from benchmarks.torture.upstream import CHANNEL, SUBDIRS, Changes, ChangingUpstream
 from benchmarks.torture.watch import Watch
-from tests.support.nginx import serving
-from tests.support.simulator import ChannelSimulator
+from tests.support.clients.nginx import serving
+from tests.support.upstream.simulator import ChannelSimulator
 from volume.layout import Mirror, State
 
 SAY_SECONDS = 10.0

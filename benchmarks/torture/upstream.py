@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.torture.journal import Journal
-from tests.support import faults
-from tests.support.packages import FIXED_TIME, Package, Record, hotfixed, package
-from tests.support.simulator import ChannelSimulator
+from tests.support.upstream import faults
+from tests.support.upstream.packages import FIXED_TIME, Package, Record, hotfixed, package
+from tests.support.upstream.simulator import ChannelSimulator
 
 CHANNEL = "conda-forge"
 SUBDIRS = ("linux-64", "noarch")

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 
-from volume import faults
+from volume.disk import faults
 
 LONGEST_PAUSE = 0.15  # seconds
 
@@ -32,9 +32,9 @@ def main() -> int:
 
     faults.install(plan)
     if program == "syncer":
-        from syncer.cli import main as run
+        from syncer.ops.cli import main as run
     else:
-        from indexer.cli import main as run
+        from indexer.ops.cli import main as run
     return run(arguments)
 
 

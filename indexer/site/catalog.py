@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.version_order import MalformedVersionError, VersionOrder, version_order
+from indexer.engines.own.version_order import MalformedVersionError, VersionOrder, version_order
 from volume.names import EXTENSIONS
 
 FORMAT = 1

@@ -9,14 +9,16 @@ import contextlib
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from indexer import hold, report
-from indexer.channels import discover
-from indexer.index import Volumes
-from indexer.report import ChannelReport
+from indexer.base.channels import discover
+from indexer.generations import hold
 from indexer.site import clients
 from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
-from volume import documents, generations, installers
+from indexer.story import report
+from indexer.story.index import Volumes
+from indexer.story.report import ChannelReport
+from volume import generations, installers
+from volume.disk import documents
 from volume.errors import StateError
 from volume.generations import Generation
 from volume.layout import State

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 
-from volume.sizes import amount as _amount
+from volume.program.sizes import amount as _amount
 
 
 def text(value: str) -> str:

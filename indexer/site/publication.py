@@ -12,15 +12,16 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from indexer.channels import discover
-from indexer.index import Volumes
-from indexer.shards import MalformedShardError
+from indexer.base.channels import discover
+from indexer.generations.shards import MalformedShardError
 from indexer.site import assets, clients, gather, index, page, search, setup_script, status
 from indexer.site.facts import Site
 from indexer.site.search import Search
-from volume import files, generations, installers, locks
+from indexer.story.index import Volumes
+from volume import generations, installers, locks
+from volume.disk import files
+from volume.disk.files import volume_error
 from volume.errors import StateError
-from volume.files import volume_error
 from volume.generations import Generation
 from volume.layout import Mirror
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer import shards
+from indexer.generations import shards
 from indexer.site import catalog
 from indexer.site.catalog import Build, Entry
-from volume import files
+from volume.disk import files
 from volume.generations import Generation
 from volume.layout import Mirror, State
-from volume.ledger import Ledger
+from volume.ledger.ledger import Ledger
 
 log = logging.getLogger("indexer.site.search")
 

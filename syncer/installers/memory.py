@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncer.document import Validators
-from volume import documents
+from syncer.transport.document import Validators
+from volume.disk import documents
 from volume.errors import StateError
 from volume.layout import State
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from syncer.errors import GuardError
 from syncer.installers.choice import Choice
 from syncer.installers.listing import Listed, Listing, Refused
-from syncer.plan import Totals
+from syncer.planning.plan import Totals
 from volume.installers import Installer
 
 # A listing may always lose so many rows: a share of a handful says nothing.

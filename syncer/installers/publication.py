@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from syncer.installers import pages
-from volume import files
-from volume.files import volume_error
+from volume.disk import files
+from volume.disk.files import volume_error
 from volume.generations import number_of
 from volume.installers import Installer, current_number
 from volume.layout import Mirror

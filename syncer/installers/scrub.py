@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from syncer.artifacts.progress import Progress
 from syncer.installers import publication
-from syncer.progress import Progress
-from syncer.tools import Tools
-from volume import files
+from syncer.sync.tools import Tools
+from volume.disk import files
 from volume.errors import StateError, VolumeError
 from volume.installers import Installer, read
 

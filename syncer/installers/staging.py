@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from syncer.download import Downloads
+from syncer.artifacts.download import Downloads
+from syncer.artifacts.progress import Progress
+from syncer.artifacts.task import Failed, Staged, Task, staged_path
+from syncer.conda.repodata import Wanted
 from syncer.installers.listing import Listed
-from syncer.progress import Progress
-from syncer.repodata import Wanted
-from syncer.task import Failed, Staged, Task, staged_path
-from syncer.tools import Tools
-from volume.files import size_of
+from syncer.sync.tools import Tools
+from volume.disk.files import size_of
 from volume.layout import INSTALLERS
 
 _LOG = logging.getLogger(__name__)

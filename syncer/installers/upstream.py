@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from syncer.document import Document, Validators
 from syncer.errors import HttpStatusError, ListingRejectedError, UpstreamError
-from syncer.fetch import Fetcher
 from syncer.installers import checksums, files_json, table
 from syncer.installers.choice import Choice
 from syncer.installers.listing import Listing, collect
 from syncer.installers.memory import Seen
+from syncer.transport.document import Document, Validators
+from syncer.transport.fetch import Fetcher
 from volume.installers import FILES_JSON
-from volume.log import redact
+from volume.program.log import redact
 
 _LOG = logging.getLogger(__name__)
 

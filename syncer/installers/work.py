@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from syncer.errors import UpstreamError
-from syncer.guard import check_space
 from syncer.installers import memory as memories
 from syncer.installers import publication
 from syncer.installers.choice import Choice
@@ -24,13 +23,14 @@ from syncer.installers.memory import Memory
 from syncer.installers.plan import Plan, check_rows, plan, totals
 from syncer.installers.staging import Downloaded, Staging
 from syncer.installers.upstream import Folder, Found, Release, Upstream
-from syncer.plan import Totals
-from syncer.run import ChannelResult
-from syncer.settings import Settings
-from syncer.survey import free_space
-from syncer.tools import Tools
+from syncer.planning.guard import check_space
+from syncer.planning.plan import Totals
+from syncer.planning.survey import free_space
+from syncer.settings.settings import Settings
+from syncer.sync.run import ChannelResult
+from syncer.sync.tools import Tools
+from volume.disk.files import volume_error
 from volume.errors import StateError
-from volume.files import volume_error
 from volume.installers import Installer, read
 
 _LOG = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from syncer.repodata import Entry, Index
+from syncer.conda.repodata import Entry, Index
 
 _MILLISECONDS = 253_402_300_799  # conda: what is larger can't be seconds
 

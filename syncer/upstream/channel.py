@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from syncer import repodata
+from syncer.conda import repodata, shards
+from syncer.conda.body import decompress
+from syncer.conda.repodata import Index
 from syncer.errors import IndexRejectedError, ManyUpstreamsError, UpstreamError, says_absent
-from syncer.repodata import Index
-from syncer.upstream import age, location, shards
-from syncer.upstream.body import decompress
+from syncer.upstream import age, location
 from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.memory import Memory, Remembered
 from syncer.upstream.monolithic import Monolithic

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncer.document import Document, Validators
-from syncer.repodata import Index
-from syncer.upstream.body import digest as digest_of
+from syncer.conda.body import digest as digest_of
+from syncer.conda.repodata import Index
+from syncer.transport.document import Document, Validators
 from syncer.upstream.memory import Remembered
-from volume.log import redact
+from volume.program.log import redact
 
 
 def origin_of(base: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from syncer.errors import IndexRejectedError
-from volume.log import redact
+from volume.program.log import redact
 
 
 def is_folder(base: str) -> bool:

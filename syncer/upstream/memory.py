@@ -11,12 +11,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncer.document import Validators
+from syncer.conda.body import digest as digest_of
 from syncer.errors import IndexRejectedError
-from syncer.upstream.body import digest as digest_of
-from volume import documents
+from syncer.transport.document import Validators
+from volume.disk import documents
+from volume.disk.files import make_directory, replace, unlink, volume_error
 from volume.errors import StateError
-from volume.files import make_directory, replace, unlink, volume_error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from syncer import repodata
-from syncer.document import Validators
+from syncer.conda import repodata
+from syncer.conda.body import decompress
+from syncer.conda.body import digest as digest_of
 from syncer.errors import HttpStatusError, IndexRejectedError, UpstreamError, says_absent
-from syncer.upstream.body import decompress
-from syncer.upstream.body import digest as digest_of
+from syncer.transport.document import Validators
 from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.memory import Memory
 from syncer.upstream.reader import Reader

@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from syncer import folder
-from syncer.document import Document, Validators
+from syncer.conda.body import LARGEST_BODY
 from syncer.errors import (
     HostStoppedError,
     HttpStatusError,
@@ -16,14 +15,15 @@ from syncer.errors import (
     TransferError,
     UpstreamError,
 )
-from syncer.fetch import Fetcher
-from syncer.reachability import Reachability
-from syncer.transfer import Transfers
-from syncer.upstream.body import LARGEST_BODY
+from syncer.transport.document import Document, Validators
+from syncer.transport.fetch import Fetcher
+from syncer.transport.reachability import Reachability
+from syncer.transport.transfer import Transfers
+from syncer.upstream import folder
 from syncer.upstream.location import is_folder
 from volume.errors import MirrorError
-from volume.log import redact
-from volume.stop import Stop
+from volume.program.log import redact
+from volume.program.stop import Stop
 
 _LARGEST_SHARD = 1 << 28  # bytes
 

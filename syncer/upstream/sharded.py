@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from syncer import repodata
-from syncer.document import Document, Validators
+from syncer.conda import repodata, shards
+from syncer.conda.body import decompress
+from syncer.conda.body import digest as digest_of
+from syncer.conda.repodata import Index
+from syncer.conda.shards import ShardIndex
 from syncer.errors import UpstreamError, says_absent
-from syncer.repodata import Index
-from syncer.upstream import location, shards
-from syncer.upstream.body import decompress
-from syncer.upstream.body import digest as digest_of
+from syncer.transport.document import Document, Validators
+from syncer.upstream import location
 from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.memory import Memory, Remembered
 from syncer.upstream.reader import Reader
-from syncer.upstream.shards import ShardIndex
 
 _LOG = logging.getLogger(__name__)
 _TOLD_SECONDS = 30.0

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.crash import CrashRunner
-from tests.support.installers import LATEST, NEW, OLD, WINDOWS, Folder, content
-from tests.support.packages import package
-from tests.support.simulator import ChannelSimulator
-from tests.support.sync_harness import Syncer
-from tests.support.tree import Volumes
+from tests.support.mirror.crash import CrashRunner
+from tests.support.mirror.sync_harness import Syncer
+from tests.support.mirror.tree import Volumes
+from tests.support.upstream.installers import LATEST, NEW, OLD, WINDOWS, Folder, content
+from tests.support.upstream.packages import package
+from tests.support.upstream.simulator import ChannelSimulator
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.clients import conda_create
-from tests.support.nginx import serving
+from tests.support.clients.clients import conda_create
+from tests.support.clients.nginx import serving
 
 
 def run(program: str, *arguments: str, environment: dict[str, str]) -> None:

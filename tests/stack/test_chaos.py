@@ -1,6 +1,7 @@
 """Containers are killed, paused and restarted while clients read: they see whole indexes only.
 
-The programs' own torture is tests/engine/test_torture.py; this is about what Docker does to them.
+The programs' own torture is tests/engine/appliance/test_torture.py; this is about what Docker does
+to them.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import pytest
 import requests
 
 from tests.stack.compose import Stack, started
-from tests.support.demo_channel import demo_packages, write_channel
-from tests.support.faithful_reader import FaithfulReader, Inconsistent
-from tests.support.nginx import free_port
-from tests.support.packages import Package, package
+from tests.support.clients.faithful_reader import FaithfulReader, Inconsistent
+from tests.support.clients.nginx import free_port
+from tests.support.upstream.demo_channel import demo_packages, write_channel
+from tests.support.upstream.packages import Package, package
 
 ROUNDS = 9
 STAYS = demo_packages()

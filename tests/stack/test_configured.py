@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.stack.compose import SERVICES, Finished, Stack, started
-from tests.support.demo_channel import demo_packages, write_channel
-from tests.support.packages import package
+from tests.support.upstream.demo_channel import demo_packages, write_channel
+from tests.support.upstream.packages import package
 
 SECRET = "planted-0123456789-secret"
 FRESH = package("demo-gamma", "3.0", subdir="noarch", timestamp=int(time.time() * 1000))

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from tests.stack.compose import REPOSITORY, Stack, started
-from tests.support.demo_channel import write_demo_upstream
-from tests.support.packages import package
+from tests.support.upstream.demo_channel import write_demo_upstream
+from tests.support.upstream.packages import package
 
 REPODATA = "/cloud/conda-forge/linux-64/repodata.json"
 # What each image has on top of its base. The syncer's: 55 MB of rattler alone, for MatchSpecs,

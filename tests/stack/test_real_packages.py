@@ -11,7 +11,7 @@ import zstandard
 
 from tests.stack.compose import Stack
 from tests.stack.conftest import SUBDIRS
-from tests.support.clients import Variant, rattler_install, rattler_solve
+from tests.support.clients.clients import Variant, rattler_install, rattler_solve
 
 CHANNEL = "/cloud/conda-forge"
 # They have a solution only with upstream's own records (shared/realdata/README.md).

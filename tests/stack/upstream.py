@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.demo_channel import write_demo_upstream
-from tests.support.directory_upstream import DirectoryUpstream
-from tests.support.http_messages import Request, Response
-from tests.support.http_server import HttpServer
+from tests.support.upstream.demo_channel import write_demo_upstream
+from tests.support.upstream.directory_upstream import DirectoryUpstream
+from tests.support.upstream.http_messages import Request, Response
+from tests.support.upstream.http_server import HttpServer
 
 CONDITIONS = {"if-none-match", "if-modified-since"}
 

@@ -1,0 +1,158 @@
+"""Completion: what a draft needs beside the records, whoever wrote them.
+
+Upstream's documents and its channeldata, compressed variants. What equals the published file
+becomes a link to it, and only what differs is compressed: conda-index would recompress at level 16
+on every run, which is four fifths of its cost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from indexer.base import bzip2
+from indexer.engines import envelope
+from indexer.generations import generation, shards
+from indexer.generations.generation import Draft
+from indexer.records.listing import Listing
+from indexer.records.rows import Rows
+from volume.disk.files import volume_error
+from volume.ledger.schema import DOCUMENT, ROOT
+from volume.program.stop import Stop
+
+# Level 12 and up cost several times as much for a few per cent (docs/performance.md).
+_ZSTD_LEVEL = 10
+_MOST_THREADS = 8
+
+REPODATA = "repodata.json"
+CURRENT = "current_repodata.json"
+RUN_EXPORTS = "run_exports.json"
+CHANNELDATA = "channeldata.json"
+# Upstream's own, carried through: of the channel (CEP 6), and of each subdir.
+NOTICES, PATCHES = "notices.json", "patch_instructions.json"
+DOCUMENTS = frozenset({NOTICES, PATCHES})
+# By which variants clients ask: rattler and mamba .zst, old conda .bz2.
+VARIANTS = {REPODATA: (".zst", ".bz2"), CURRENT: (".zst", ".bz2"), RUN_EXPORTS: (".zst",)}
+
+
+def complete(draft: Draft, listing: Listing, stop: Stop) -> None:
+    """Add to a draft whose records are written what makes it whole.
+
+    Raises:
+        VolumeError: the mirror volume refuses.
+    """
+    if listing.ledger is not None:
+        for subdir in listing.subdirs:
+            _write_documents(draft.folder / subdir, listing.ledger.carried(subdir))
+        _write_documents(draft.folder, listing.ledger.carried(ROOT))
+    _merge_channeldata(draft.folder / CHANNELDATA, listing)
+    _settle(draft, listing)
+    _compress(draft, listing, stop)
+
+
+def envelope_of(listing: Listing, rows: Rows, subdir: str) -> dict[str, Any]:
+    """What a subdir's repodata holds beside the records; see ``envelope``."""
+    carried = listing.ledger.carried(subdir) if listing.ledger is not None else {}
+    sections = {key: carried[key] for key in carried if not key.startswith(DOCUMENT)}
+    listed = rows.filenames(subdir) if sections else set()
+    return envelope.envelope(sections, subdir, listed)
+
+
+def _write_documents(folder: Path, carried: dict[str, str]) -> set[str]:
+    """Write upstream's documents as they are; return their keys in the ledger."""
+    known = {DOCUMENT + filename for filename in DOCUMENTS}
+    found = known & carried.keys()
+    for key in found:
+        write(folder / key.removeprefix(DOCUMENT), carried[key].encode())
+    return found
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file of a draft, anew: the one of that name may be a link to what is published.
+
+    Raises:
+        VolumeError: the mirror volume refuses.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise volume_error(error, "write", path) from error
+
+
+def _merge_channeldata(path: Path, listing: Listing) -> None:
+    """Take upstream's word for what it knows; what is here decides version and subdirs."""
+    upstream = listing.ledger.channeldata() if listing.ledger is not None else {}
+    if not path.exists():  # the engine stumbled over a record; upstream's word is what we have
+        packages = {name: json.loads(text) for name, text in upstream.items()}
+        document = {"channeldata_version": 1, "packages": packages, "subdirs": [*listing.subdirs]}
+        write(path, (envelope.compact(document) + "\n").encode())
+        return
+    document = json.loads(path.read_bytes())
+    for name, ours in document["packages"].items():
+        if name in upstream:
+            theirs = json.loads(upstream[name])
+            here = {key: ours[key] for key in ("subdirs", "version", "timestamp") if key in ours}
+            document["packages"][name] = {**ours, **theirs, **here}
+    write(path, (envelope.compact(document) + "\n").encode())
+
+
+def _settle(draft: Draft, listing: Listing) -> None:
+    """Link to the published file whatever is equal to it, dates of writing aside."""
+    for subdir in listing.subdirs:
+        is_equal = generation.link_if_equal(draft, f"{subdir}/{REPODATA}")
+        for name in (CURRENT, RUN_EXPORTS, PATCHES):
+            generation.link_if_equal(draft, f"{subdir}/{name}")
+        if is_equal and (draft.folder / subdir / "index.html").exists():
+            generation.link_published(draft, f"{subdir}/index.html")
+        if draft.base is not None and _is_same_shard_index(draft, draft.base, subdir):
+            generation.link_published(draft, f"{subdir}/{shards.INDEX}")
+    generation.link_if_equal(draft, NOTICES)
+    if generation.link_if_equal(draft, CHANNELDATA) and (draft.folder / "index.html").exists():
+        generation.link_published(draft, "index.html")
+
+
+def _is_same_shard_index(draft: Draft, base: Path, subdir: str) -> bool:
+    try:
+        old = shards.read_index(base / subdir)
+        return old.undated == shards.read_index(draft.folder / subdir).undated
+    except shards.MalformedShardError:
+        return False  # verification says what is wrong with the new one
+
+
+def _compress(draft: Draft, listing: Listing, stop: Stop) -> None:
+    """Make the compressed variants of what differs from what is published."""
+    threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    for subdir in listing.subdirs:
+        for name, endings in VARIANTS.items():
+            relative = f"{subdir}/{name}"
+            if not (draft.folder / relative).exists():
+                continue  # current_repodata.json, where the engine stumbled over a record
+            is_published = generation.is_published(draft, relative)
+            for ending in endings:
+                if not (is_published and generation.link_published(draft, relative + ending)):
+                    stop.check()
+                    _compress_one(draft.folder / relative, ending, threads)
+
+
+def _compress_one(path: Path, ending: str, threads: int) -> None:
+    packed = path.with_name(path.name + ending)
+    temporary = path.with_name(f".{packed.name}.tmp")
+    try:
+        with path.open("rb") as source, temporary.open("wb") as target:
+            if ending == ".zst":
+                # One frame, with its size: some readers want both.
+                compressor = zstandard.ZstdCompressor(
+                    level=_ZSTD_LEVEL, write_checksum=True, threads=threads
+                )
+                compressor.copy_stream(source, target, size=path.stat().st_size)
+            else:
+                bzip2.compress(source, target, threads=threads)
+        temporary.replace(packed)
+    except OSError as error:
+        raise volume_error(error, "write", packed) from error

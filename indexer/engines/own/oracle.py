@@ -1,0 +1,84 @@
+"""The oracle: what is asked of all artifacts of a name, for ``current_repodata.json``.
+
+An answer depends on the name's rows only, so one that was given before for the same fingerprint is
+given again, without decoding a record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from indexer.engines.own.current import Candidate, answer, candidate, featureless, ranked
+from indexer.records.known_names import KnownAnswer, KnownName
+from indexer.records.rows import Rows
+
+_OLDER = "without features, at most "  # no dependency begins so
+
+
+class Oracle:
+    """The oracle of one subdir; ``filenames`` and ``names`` are by package name."""
+
+    def __init__(
+        self,
+        subdir: str,
+        rows: Rows,
+        filenames: Mapping[str, Sequence[str]],
+        names: Mapping[str, KnownName],
+    ) -> None:
+        self._subdir = subdir
+        self._rows = rows
+        self._filenames = filenames
+        self._names = names
+        self._before: dict[tuple[str, str], KnownAnswer] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self._group: tuple[str, list[Candidate]] = ("", [])
+        self.fresh: list[KnownAnswer] = []
+
+    def remember(self, known: KnownAnswer) -> None:
+        """Give an answer that was given before, if it still holds when it is asked for."""
+        self._before[known.name, known.question] = known
+
+    @property
+    def gone(self) -> set[tuple[str, str]]:
+        """Name and question of remembered answers that nobody asked for."""
+        return self._before.keys() - self._asked
+
+    def ask(self, name: str, text: str) -> list[Candidate]:
+        """What ``current.answer`` says of a dependency."""
+        return self._given(name, text, lambda group: answer(group, text))
+
+    def ask_older(self, name: str, version: str) -> list[Candidate]:
+        """What ``current.featureless`` says of a version."""
+        return self._given(name, _OLDER + version, lambda group: featureless(group, version))
+
+    def _given(
+        self, name: str, question: str, find: Callable[[Sequence[Candidate]], list[Candidate]]
+    ) -> list[Candidate]:
+        self._asked.add((name, question))
+        known = self._before.get((name, question))
+        fingerprint = self._names[name].fingerprint
+        if known is not None and known.fingerprint == fingerprint:
+            return unpacked(known.found)
+        found = find(self._ranked(name))
+        self.fresh.append(KnownAnswer(name, question, fingerprint, packed(found)))
+        return found
+
+    def _ranked(self, name: str) -> list[Candidate]:
+        """All artifacts of a name; one name's are kept, as questions come by name."""
+        if self._group[0] != name:
+            rows = self._rows.get(self._subdir, self._filenames[name])
+            found = [candidate(row.filename, json.loads(row.record)) for row in rows]
+            self._group = name, ranked(found)
+        return self._group[1]
+
+
+def packed(group: Sequence[Candidate]) -> str:
+    """Candidates as a JSON text."""
+    fields = Candidate.__slots__
+    return json.dumps([[getattr(one, name) for name in fields] for one in group])
+
+
+def unpacked(text: str) -> list[Candidate]:
+    """What ``packed`` made a text of."""
+    return [Candidate(*(*one, tuple(depends))) for *one, depends in json.loads(text)]

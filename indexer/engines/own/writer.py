@@ -1,0 +1,245 @@
+"""The writer: an index from the committed records, without ``conda index``.
+
+``conda index`` decodes and encodes every record several times, whatever has changed. Here records
+are copied as the texts that they are, and only names of which anything changed since they were last
+written are decoded. It writes what the engine would (``tests/engine/index/test_writer.py`` compares
+every output), but for two pages for browsers, which would be too large for them.
+
+Guaranteed: a name whose rows are unchanged keeps its shard, byte by byte. Nothing is noted for the
+next run before ``Written.note``, which is called after verification.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from indexer.engines import envelope
+from indexer.engines.complete import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, envelope_of, write
+from indexer.engines.own import channeldata, current
+from indexer.engines.own.oracle import Oracle, packed, unpacked
+from indexer.engines.own.version_order import MalformedVersionError
+from indexer.engines.own.version_spec import MalformedSpecError
+from indexer.engines.sections import Sections, compacted
+from indexer.generations import shards
+from indexer.generations.generation import Draft
+from indexer.records.known_names import Fingerprint, KnownAnswer, KnownEntry, KnownName, KnownNames
+from indexer.records.listing import Listing
+from indexer.records.rows import Row, Rows
+from volume.program.stop import Stop
+
+log = logging.getLogger("indexer.engines.own.writer")
+
+_RUN_EXPORTS_VERSION = 1
+_CHECK_EVERY = 5000  # rows between two looks at whether to stop
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written and is new, to be noted when it has been verified."""
+
+    names: dict[str, list[KnownName]] = field(default_factory=dict)
+    gone: dict[str, set[str]] = field(default_factory=dict)
+    answers: dict[str, list[KnownAnswer]] = field(default_factory=dict)
+    gone_answers: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    entries: list[KnownEntry] = field(default_factory=list)
+    gone_entries: set[str] = field(default_factory=set)
+
+    def note(self, known: KnownNames) -> None:
+        """Remember it for the next run.
+
+        Raises:
+            VolumeError: the state volume refuses.
+        """
+        with known.transaction():
+            for subdir, names in self.names.items():
+                known.note(subdir, names, self.gone[subdir])
+            for subdir, answers in self.answers.items():
+                known.note_answers(subdir, answers, self.gone_answers[subdir])
+            known.note_entries(self.entries, self.gone_entries)
+
+
+@dataclass(slots=True)
+class _Subdir:
+    """One subdir while it is written: by name, its filenames and what is known of it."""
+
+    subdir: str
+    folder: Path
+    filenames: dict[str, list[str]] = field(default_factory=dict)
+    fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
+    names: dict[str, KnownName] = field(default_factory=dict)
+
+
+class Writer:
+    """Writes one draft."""
+
+    def __init__(
+        self, draft: Draft, listing: Listing, rows: Rows, known: KnownNames, stop: Stop
+    ) -> None:
+        self._draft = draft
+        self._listing = listing
+        self._rows = rows
+        self._known = known
+        self._stop = stop
+        self._written = Written()
+
+    def write(self, now: float) -> Written:
+        """Write everything that ``conda index`` would; ``now`` dates the shards' index.
+
+        Raises:
+            VolumeError: a volume refuses.
+            StateError: the ledger is damaged.
+        """
+        created_at = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found = {subdir: self._write_subdir(subdir, created_at) for subdir in self._listing.subdirs}
+        self._write_channeldata(found)
+        return self._written
+
+    def _write_subdir(self, subdir: str, created_at: str) -> dict[str, KnownName]:
+        self._stop.check()
+        one = _Subdir(subdir, self._draft.folder / subdir)
+        around = envelope_of(self._listing, self._rows, subdir)
+        self._copy_records(one, around)
+        self._write_shards(one, created_at)
+        self._write_current(one, around)
+        return one.names
+
+    def _copy_records(self, one: _Subdir, around: dict[str, Any]) -> None:
+        """``repodata.json`` and ``run_exports.json``, and which rows belong to which name."""
+        head, tail = envelope.frame(around)
+        repodata = Sections(one.folder / REPODATA, head)
+        info = {"subdir": one.subdir, "version": _RUN_EXPORTS_VERSION}
+        exports_head, exports_tail = envelope.frame({"info": info})
+        exports = Sections(one.folder / RUN_EXPORTS, exports_head)
+        with repodata.opened(tail), exports.opened(exports_tail):
+            for count, row in enumerate(self._rows.scan(one.subdir)):
+                if count % _CHECK_EVERY == 0:
+                    self._stop.check()
+                repodata.add(row.filename, compacted(row.record))
+                exports.add(row.filename, f'{{"run_exports":{compacted(row.run_exports)}}}')
+                if row.name not in one.filenames:
+                    one.filenames[row.name] = []
+                    one.fingerprints[row.name] = Fingerprint()
+                one.filenames[row.name].append(row.filename)
+                one.fingerprints[row.name].add(row)
+
+    # -- by name ---------------------------------------------------------------------------------
+
+    def _write_shards(self, one: _Subdir, created_at: str) -> None:
+        before = {known.name: known for known in self._known.names(one.subdir)}
+        present = shards.names(one.folder)
+        fresh: list[KnownName] = []
+        for name in sorted(one.filenames):
+            known, fingerprint = before.get(name), one.fingerprints[name].digest()
+            is_known = known is not None and known.fingerprint == fingerprint
+            if known is None or not is_known or known.shard + shards.SUFFIX not in present:
+                self._stop.check()
+                known = self._write_name(one, name, fingerprint, present)
+                fresh.append(known)
+            one.names[name] = known
+        digests = {name: known.shard for name, known in one.names.items()}
+        write(one.folder / shards.INDEX, shards.pack_index(one.subdir, digests, created_at))
+        self._written.names[one.subdir] = fresh
+        self._written.gone[one.subdir] = before.keys() - one.names.keys()
+
+    def _write_name(
+        self, one: _Subdir, name: str, fingerprint: bytes, present: set[str]
+    ) -> KnownName:
+        rows = list(self._rows.get(one.subdir, one.filenames[name]))
+        records = {row.filename: json.loads(row.record) for row in rows}
+        exports = {row.filename: json.loads(row.run_exports) for row in rows}
+        digest, data = shards.pack((key, records[key], exports[key]) for key in records)
+        if digest + shards.SUFFIX not in present:
+            write(one.folder / (digest + shards.SUFFIX), data)
+        return KnownName(
+            name=name,
+            fingerprint=fingerprint,
+            shard=digest,
+            newest=_newest(records),
+            facts=_facts({row.filename: row for row in rows}, records, exports),
+        )
+
+    # -- current_repodata.json -------------------------------------------------------------------
+
+    def _write_current(self, one: _Subdir, around: dict[str, Any]) -> None:
+        oracle = Oracle(one.subdir, self._rows, one.filenames, one.names)
+        for known in self._known.answers(one.subdir):
+            oracle.remember(known)
+        try:
+            newest = {name: _candidates(known) for name, known in one.names.items()}
+            chosen = current.choose(newest, oracle.ask, oracle.ask_older)
+        except (MalformedSpecError, MalformedVersionError) as error:
+            log.warning("%s has no %s, because of a record: %s", one.subdir, CURRENT, error)
+            return
+        self._written.answers[one.subdir] = oracle.fresh
+        self._written.gone_answers[one.subdir] = oracle.gone
+        head, tail = envelope.frame(envelope.cut(around, chosen))
+        document = Sections(one.folder / CURRENT, head)
+        with document.opened(tail):
+            for row in self._rows.get(one.subdir, sorted(chosen)):
+                document.add(row.filename, compacted(row.record))
+
+    # -- channeldata.json ------------------------------------------------------------------------
+
+    def _write_channeldata(self, found: dict[str, dict[str, KnownName]]) -> None:
+        before = {known.name: known for known in self._known.entries()}
+        entries: dict[str, str] = {}
+        for name in sorted({name for names in found.values() for name in names}):
+            by_subdir = {subdir: names[name] for subdir, names in found.items() if name in names}
+            fingerprint = _joint_fingerprint(by_subdir)
+            known = before.get(name)
+            if known is None or known.fingerprint != fingerprint:
+                facts = {subdir: json.loads(one.facts) for subdir, one in by_subdir.items()}
+                entry = envelope.compact(channeldata.entry(facts))
+                known = KnownEntry(name, fingerprint, entry)
+                self._written.entries.append(known)
+            if known.entry != "null":
+                entries[name] = known.entry
+        self._written.gone_entries = before.keys() - {
+            name for names in found.values() for name in names
+        }
+        packages = ",".join(f"{json.dumps(name)}:{entry}" for name, entry in entries.items())
+        head = f'{{"channeldata_version":{channeldata.VERSION},"packages":{{'
+        tail = f'}},"subdirs":{envelope.compact(list(self._listing.subdirs))}}}\n'
+        write(self._draft.folder / CHANNELDATA, f"{head}{packages}{tail}".encode())
+
+
+def _newest(records: dict[str, dict[str, Any]]) -> str:
+    """The candidates for ``current_repodata.json``; ``null`` if a record is too odd for it."""
+    try:
+        group = [current.candidate(filename, records[filename]) for filename in records]
+        found = current.newest(current.ranked(group))
+    except (MalformedSpecError, MalformedVersionError):
+        return "null"
+    return packed(found)
+
+
+def _candidates(known: KnownName) -> list[current.Candidate]:
+    if known.newest == "null":
+        raise MalformedSpecError(f"one of {known.name} is odd")
+    return unpacked(known.newest)
+
+
+def _facts(
+    rows: dict[str, Row], records: dict[str, dict[str, Any]], exports: dict[str, dict[str, Any]]
+) -> str:
+    """What its versions say for ``channeldata.json``; ``null`` if a record is too odd for it."""
+    try:
+        chosen = channeldata.newest_builds(records.items())
+    except MalformedSpecError:
+        return "null"
+    told = (
+        channeldata.facts(records[key], exports[key], map(json.loads, rows[key].inside))
+        for key in chosen
+    )
+    return json.dumps(list(told))
+
+
+def _joint_fingerprint(by_subdir: dict[str, KnownName]) -> bytes:
+    return b"".join(
+        subdir.encode() + b"\0" + by_subdir[subdir].fingerprint for subdir in sorted(by_subdir)
+    )

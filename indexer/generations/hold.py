@@ -1,0 +1,58 @@
+"""The hold: what keeps a rollback in force.
+
+It is written before ``current`` is swapped back and ends with the next generation that is published
+(something was committed, or local files changed, after the newest generation), or by
+``rollback --release``. It counts only while the newest generation still is the one that it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from volume.disk import documents
+from volume.disk.files import unlink
+from volume.errors import StateError
+from volume.layout import State
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Generation ``generation`` is published although ``newest`` exists; since seconds of epoch."""
+
+    generation: int
+    newest: int
+    since: float
+
+
+def read(state: State, channel: str) -> Hold | None:
+    """A channel's hold, or None.
+
+    Raises:
+        StateError: its document can't be understood.
+    """
+    path = state.hold(channel)
+    document = documents.read(path)
+    if document is None:
+        return None
+    try:
+        return Hold(document["generation"], document["newest"], document["since"])
+    except KeyError as error:
+        raise StateError(f"{path} can't be understood ({error!r}); remove it") from error
+
+
+def write(state: State, channel: str, hold: Hold) -> None:
+    """Hold a channel.
+
+    Raises:
+        VolumeError: the state volume refuses.
+    """
+    documents.write(state.hold(channel), asdict(hold))
+
+
+def release(state: State, channel: str) -> None:
+    """End a channel's hold.
+
+    Raises:
+        VolumeError: the state volume refuses.
+    """
+    unlink(state.hold(channel))

@@ -1,0 +1,206 @@
+"""What the indexer remembers of one channel between runs: a SQLite file of its own.
+
+It is a cache: where it is damaged or of another version it is started anew, at the price of
+opening local artifacts again and of keeping unreferenced shards somewhat longer.
+
+Tables:
+
+- ``folder``: when a subdir's folder was last listed, and what its time was;
+- ``local``: people's own artifacts, with the record that ``conda index`` made or why there is none;
+- ``read_run_exports``: run_exports read from packages, by sha256; NULL means that there are none;
+- ``left_shard``: since when a shard is no longer referenced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from volume.disk import database
+
+_SCHEMA = 1
+_TABLES = """
+CREATE TABLE folder (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL, serial INTEGER NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE local (
+    subdir TEXT NOT NULL, filename TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    refused TEXT, sha256 TEXT, record TEXT, run_exports TEXT, about TEXT, recipe TEXT,
+    post_install TEXT, PRIMARY KEY (subdir, filename));
+CREATE TABLE read_run_exports (sha256 TEXT PRIMARY KEY, run_exports TEXT) WITHOUT ROWID;
+CREATE TABLE left_shard (subdir TEXT NOT NULL, name TEXT NOT NULL, since REAL NOT NULL,
+    PRIMARY KEY (subdir, name)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file that people put into a channel; equal size and mtime mean the same bytes."""
+
+    subdir: str
+    filename: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecord:
+    """What is known of a local file: its record and metadata (JSON texts), or why it is refused."""
+
+    file: LocalFile
+    refused: str | None = None
+    sha256: str | None = None
+    record: str | None = None
+    run_exports: str | None = None
+    about: str | None = None
+    recipe: str | None = None
+    post_install: str | None = None
+
+
+class Memory:
+    """An open memory. ``Memory.open`` always succeeds on a writable volume."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Memory:
+        """Open, creating it, or creating it anew if it can't be used.
+
+        Raises:
+            VolumeError: the state volume refuses.
+        """
+        connection = database.open_cache(
+            path, schema=_SCHEMA, tables=_TABLES, probe="SELECT count(*) FROM folder"
+        )
+        return cls(connection, path)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing.
+
+        Raises:
+            VolumeError: the state volume refuses.
+        """
+        with database.transaction(self._connection, "write", self.path):
+            yield
+
+    # -- folders ---------------------------------------------------------------------------------
+
+    def folders(self) -> dict[str, tuple[int, int]]:
+        """By subdir: the folder's time and the ledger's serial when it was last listed."""
+        rows = self._connection.execute("SELECT subdir, mtime_ns, serial FROM folder")
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def set_folder(self, subdir: str, mtime_ns: int, serial: int) -> None:
+        """Note a listing."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO folder VALUES (?, ?, ?)", (subdir, mtime_ns, serial)
+        )
+
+    # -- local files -----------------------------------------------------------------------------
+
+    def local_files(self) -> list[LocalFile]:
+        """Every local file that was decided on, in order."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, size, mtime_ns FROM local ORDER BY subdir, filename"
+        )
+        return [LocalFile(*row) for row in rows]
+
+    def accepted(self, subdir: str) -> Iterator[LocalRecord]:
+        """The local artifacts of a subdir that have a record."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, size, mtime_ns, refused, sha256, record, run_exports, about,"
+            " recipe, post_install FROM local WHERE subdir = ? AND refused IS NULL"
+            " ORDER BY filename",
+            (subdir,),
+        )
+        return (LocalRecord(LocalFile(*row[:4]), *row[4:]) for row in rows)
+
+    def refused(self) -> list[LocalRecord]:
+        """The local files that are left out."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, size, mtime_ns, refused FROM local"
+            " WHERE refused IS NOT NULL ORDER BY subdir, filename"
+        )
+        return [LocalRecord(LocalFile(*row[:4]), row[4]) for row in rows]
+
+    def local_totals(self) -> dict[str, tuple[int, int]]:
+        """Accepted local artifacts and their bytes, by subdir."""
+        rows = self._connection.execute(
+            "SELECT subdir, count(*), sum(size) FROM local WHERE refused IS NULL GROUP BY subdir"
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def remember(self, records: Iterable[LocalRecord]) -> None:
+        """Note what was decided."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO local VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            [
+                (
+                    record.file.subdir,
+                    record.file.filename,
+                    record.file.size,
+                    record.file.mtime_ns,
+                    record.refused,
+                    record.sha256,
+                    record.record,
+                    record.run_exports,
+                    record.about,
+                    record.recipe,
+                    record.post_install,
+                )
+                for record in records
+            ],
+        )
+
+    def forget(self, files: Iterable[LocalFile]) -> None:
+        """Drop files that are gone."""
+        self._connection.executemany(
+            "DELETE FROM local WHERE subdir = ? AND filename = ?",
+            [(file.subdir, file.filename) for file in files],
+        )
+
+    # -- run_exports -----------------------------------------------------------------------------
+
+    def has_run_exports(self, sha256s: Iterable[str]) -> set[str]:
+        """Which of these packages were read already."""
+        select = "SELECT 1 FROM read_run_exports WHERE sha256 = ?"
+        return {
+            sha256 for sha256 in sha256s if self._connection.execute(select, (sha256,)).fetchone()
+        }
+
+    def remember_run_exports(self, found: Iterable[tuple[str, str | None]]) -> None:
+        """Note run_exports (a JSON text, or None) by sha256."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO read_run_exports VALUES (?, ?)", list(found)
+        )
+
+    # -- shards ----------------------------------------------------------------------------------
+
+    def left_shards(self, subdir: str) -> dict[str, float]:
+        """Unreferenced shards by name, with the time since when."""
+        rows = self._connection.execute(
+            "SELECT name, since FROM left_shard WHERE subdir = ?", (subdir,)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def set_left_shards(self, subdir: str, since: dict[str, float]) -> None:
+        """Replace what is known of a subdir's unreferenced shards."""
+        self._connection.execute("DELETE FROM left_shard WHERE subdir = ?", (subdir,))
+        self._connection.executemany(
+            "INSERT INTO left_shard VALUES (?, ?, ?)",
+            [(subdir, name, when) for name, when in since.items()],
+        )

@@ -1,0 +1,57 @@
+"""run_exports that upstream does not give: read once from the artifact, remembered by its hash.
+
+An empty entry would be a false statement, and builds that rely on it would link wrongly. Reading
+costs about 2 ms for a ``.conda``; what can't be read counts as none and is reported once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from indexer.records import package
+from indexer.records.memory import Memory
+from volume.layout import Mirror
+from volume.ledger.ledger import Ledger
+from volume.program.stop import Stop
+
+log = logging.getLogger("indexer.records.run_exports")
+
+_BATCH = 1000
+_THREADS = 2  # decompression lets other threads run
+
+
+def read_missing(mirror: Mirror, channel: str, ledger: Ledger, memory: Memory, stop: Stop) -> int:
+    """Read what is neither given by upstream nor remembered; return how many were read.
+
+    Raises:
+        VolumeError: the state volume refuses.
+    """
+    unknown = ledger.without_run_exports()
+    count = 0
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        while batch := list(itertools.islice(unknown, _BATCH)):
+            stop.check()
+            done = memory.has_run_exports(artifact.sha256 for artifact in batch)
+            todo = {
+                artifact.sha256: mirror.home(channel, artifact)
+                for artifact in batch
+                if artifact.sha256 not in done
+            }
+            found = list(pool.map(_read, todo.values()))
+            with memory.transaction():
+                memory.remember_run_exports(zip(todo, found, strict=True))
+            count += len(todo)
+    return count
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return package.run_exports(path)
+    except FileNotFoundError:
+        return None  # verification says where it is missing
+    except ValueError as error:
+        log.warning("run_exports of %s can't be read, so none are published: %s", path.name, error)
+        return None

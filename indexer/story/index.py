@@ -1,0 +1,259 @@
+"""The story of one channel's index: from what is committed to what is published.
+
+The channel's lock is held from reading the ledger to the swap. Until the swap nothing that anybody
+sees is touched, so whatever goes wrong ends with the old generation still served, and the draft is
+thrown away. A cache that turns out to be wrong is made anew, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from indexer.base.errors import PARTIAL
+from indexer.base.settings import Settings
+from indexer.base.stages import Stages
+from indexer.engines.conda_index.engine import Engine
+from indexer.engines.conda_index.opening import Opener
+from indexer.generations import generation, hold, shards
+from indexer.generations.generation import Draft
+from indexer.records import local
+from indexer.records.listing import Listing
+from indexer.records.memory import LocalFile, Memory
+from indexer.story import work
+from indexer.story.fill import OWN, Fill, Filled, writes_itself
+from indexer.story.intake import Intake
+from indexer.story.work import Work
+from volume import generations, locks
+from volume.disk import files
+from volume.generations import Generation, LeftOut
+from volume.layout import Mirror, State
+from volume.ledger.ledger import Ledger
+from volume.program.stop import Stop
+
+log = logging.getLogger("indexer.story.index")
+
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """Where things are, how to behave, and whether to stop."""
+
+    mirror: Mirror
+    state: State
+    settings: Settings
+    stop: Stop
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one channel. ``generation`` is the newest; ``is_new`` if it was made now.
+
+    ``stages`` are the parts of the work with their seconds, in order.
+    """
+
+    channel: str
+    generation: Generation | None
+    is_new: bool
+    pending: tuple[LocalFile, ...]
+    seconds: float
+    stages: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 if something was left out."""
+        has_left_out = self.pending or (self.generation and self.generation.left_out)
+        return PARTIAL if has_left_out else 0
+
+
+def has_work(volumes: Volumes, channel: str) -> str | None:
+    """Why a channel needs an index, or None; takes no lock and changes nothing that is served.
+
+    Raises:
+        MirrorError: see ``work.find``.
+    """
+    state = volumes.state
+    with _open(state, channel) as (memory, ledger):
+        return work.find(volumes.mirror, state, channel, memory, ledger, now=volumes.clock()).reason
+
+
+def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) -> Outcome:
+    """Publish a new generation of a channel, if there is work.
+
+    Raises:
+        LockBusyError: somebody else holds the channel.
+        MirrorError: it could not be indexed; what was published stays.
+    """
+    started = time.monotonic()
+    lock_path = volumes.state.channel_lock(channel)
+    files.make_directory(lock_path.parent)
+    with locks.Held(lock_path, role="indexer", wait_seconds=wait_seconds) as lock:
+        generation.converge(volumes.mirror, volumes.state, channel)
+        with _open(volumes.state, channel) as (memory, ledger):
+            found = work.find(
+                volumes.mirror, volumes.state, channel, memory, ledger, now=volumes.clock()
+            )
+            if found.reason is None:
+                seconds = time.monotonic() - started
+                return Outcome(channel, found.newest, False, found.look.pending, seconds)
+            log.info("%s: indexing, because %s", channel, found.reason)
+            run = _Run(volumes, channel, memory, ledger, found, lock)
+            made = run.make()
+    seconds = time.monotonic() - started
+    is_new = found.newest is None or made.number != found.newest.number
+    log.info(
+        "%s: generation %d %s in %.1f s (%s): %d artifacts",
+        channel,
+        made.number,
+        "published" if is_new else "stays, nothing changed for clients,",
+        seconds,
+        run.stages,
+        sum(published.records for published in made.subdirs.values()),
+    )
+    pending = (*found.look.pending, *run.undecided)
+    return Outcome(channel, made, is_new, pending, seconds, run.stages.seconds)
+
+
+@contextlib.contextmanager
+def _open(state: State, channel: str) -> Iterator[tuple[Memory, Ledger | None]]:
+    ledger = Ledger.read(state.ledger(channel))
+    try:
+        with Memory.open(state.index_memory(channel)) as memory:
+            yield memory, ledger
+    finally:
+        if ledger is not None:
+            ledger.close()
+
+
+class _Run:
+    """One attempt to make a generation of one channel, under its lock."""
+
+    def __init__(
+        self,
+        volumes: Volumes,
+        channel: str,
+        memory: Memory,
+        ledger: Ledger | None,
+        found: Work,
+        lock: int,
+    ) -> None:
+        self._mirror = volumes.mirror
+        self._state = volumes.state
+        self._settings = volumes.settings
+        self._stop = volumes.stop
+        self._now = volumes.clock()
+        self._channel = channel
+        self._memory = memory
+        self._ledger = ledger
+        self._found = found
+        self._root = volumes.state.engine(channel)
+        self._engine = Engine(
+            volumes.settings.conda_exe, volumes.stop, self._root / "engine.log", lock
+        )
+        self.undecided: list[LocalFile] = []
+        self.stages = Stages()
+
+    def make(self) -> Generation:
+        subdirs = sorted(
+            {"noarch", *self._found.look.subdirs, *(self._ledger.subdirs() if self._ledger else ())}
+        )
+        listing = Listing(self._channel, self._ledger, self._memory, tuple(subdirs))
+        draft = generation.start(self._mirror, self._state, self._channel, listing.subdirs)
+        own = writes_itself(self._settings.index_engine, listing)
+        # Our own writer needs no engine, but for opening people's packages.
+        engine = "" if own and not self._found.look.changed else self._engine.version()
+        try:
+            with self.stages.measured("intake"):
+                self._take_in(draft)
+            filled = self._fill(draft, listing, own=own)
+            document = Generation(
+                number=draft.number,
+                serial=self._found.serial,
+                local=local.fingerprint(self._memory.local_files()),
+                snapshot="",
+                created=self._now,
+                engine=OWN if own else f"conda-index {engine}",
+                subdirs=listing.published(),
+                left_out=self._left_out(),
+            )
+            self._stop.check()
+            newest = self._found.newest
+            if newest and self._is_base(draft, newest) and generation.is_same(draft):
+                return self._confirm(draft, newest, document)
+            with self.stages.measured("publication"):
+                self._note_left_shards(draft, listing, filled)
+                published = generation.publish(self._mirror, self._state, draft, document)
+        except BaseException:
+            if generations.read(self._state, self._channel, draft.number) is None:
+                files.remove_tree(draft.folder)
+            raise
+        hold.release(self._state, self._channel)
+        with self.stages.measured("pruning"):
+            keep = self._settings.keep_generations
+            generation.prune(self._mirror, self._state, self._channel, keep)
+        return published
+
+    def _take_in(self, draft: Draft) -> None:
+        scratch = self._root.with_name("scratch")
+        opener = Opener(self._mirror, draft, self._engine, scratch, self._stop)
+        intake = Intake(self._mirror, draft, self._memory)
+        self.undecided = intake.take_in(self._found, opener)
+        if self._ledger is not None:
+            intake.link_replaced(self._ledger)
+
+    def _is_base(self, draft: Draft, newest: Generation) -> bool:
+        """After a rollback the draft is made from an older one than the newest."""
+        return draft.base == self._mirror.generation(self._channel, newest.number)
+
+    def _confirm(self, draft: Draft, newest: Generation, document: Generation) -> Generation:
+        """Nothing changed for clients: note what it was confirmed for, and drop the draft."""
+        files.remove_tree(draft.folder)
+        confirmed = replace(
+            newest, serial=document.serial, local=document.local, left_out=document.left_out
+        )
+        generations.write(self._state, self._channel, confirmed)
+        return confirmed
+
+    def _fill(self, draft: Draft, listing: Listing, *, own: bool) -> Filled:
+        newest = self._found.newest
+        # Artifacts that were committed before were seen by the verification of that time.
+        is_continued = newest and draft.base and not self._found.is_rebuilt
+        fill = Fill(
+            mirror=self._mirror,
+            draft=draft,
+            listing=listing,
+            root=self._root,
+            engine=None if own else self._engine,
+            serial=newest.serial if newest and is_continued else 0,
+            oldest_shard=self._now - self._settings.keep_shards_days * _DAY,
+            now=self._now,
+            stop=self._stop,
+            stages=self.stages,
+        )
+        return fill.fill()
+
+    def _note_left_shards(self, draft: Draft, listing: Listing, filled: Filled) -> None:
+        with self._memory.transaction():
+            for subdir in listing.subdirs:
+                before = self._memory.left_shards(subdir)
+                left = shards.names(draft.folder / subdir) - filled.referenced[subdir]
+                self._memory.set_left_shards(
+                    subdir, {name: before.get(name, self._now) for name in left}
+                )
+
+    def _left_out(self) -> tuple[LeftOut, ...]:
+        return tuple(
+            LeftOut(
+                record.file.subdir,
+                record.file.filename,
+                record.file.size,
+                record.file.mtime_ns,
+                record.refused or "",
+            )
+            for record in self._memory.refused()
+        )

@@ -1,0 +1,97 @@
+"""Work: whether a channel needs a new generation, found out in milliseconds.
+
+There is work when the ledger's serial differs from the newest generation's, when local files
+differ from those that it was made of, or when a publication was not finished. The newest generation
+decides, not the published one: a rollback is not undone by looking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.base.errors import MissingLedgerError
+from indexer.generations import generation
+from indexer.records import local
+from indexer.records.local import Look
+from indexer.records.memory import Memory
+from volume import generations, locks
+from volume.generations import Generation
+from volume.layout import Mirror, State
+from volume.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was found; ``reason`` is None if there is nothing to do.
+
+    ``is_rebuilt``: the ledger is younger than what is published, so it was lost and made anew, and
+    files in the channel's folders may be mirrored ones that it does not know.
+    """
+
+    reason: str | None
+    newest: Generation | None
+    serial: int
+    look: Look
+    is_rebuilt: bool
+
+
+def find(
+    mirror: Mirror,
+    state: State,
+    channel: str,
+    memory: Memory,
+    ledger: Ledger | None,
+    *,
+    now: float | None = None,
+) -> Work:
+    """Look for work in one channel.
+
+    Raises:
+        MissingLedgerError: the channel was mirrored and its ledger is gone.
+        VolumeError: a volume can't be read.
+        StateError: a document can't be understood.
+    """
+    kept = generations.kept(state, channel)
+    newest = kept[-1] if kept else None
+    current = generations.current_number(mirror, channel)
+    serial = ledger.serial if ledger else 0
+    former = _former_serial(mirror, channel, current, newest)
+    if ledger is None and former > 0:
+        # It would be taken for a local channel, and every hotfix would be lost.
+        raise MissingLedgerError(
+            f"{channel} was mirrored (commit {former}) and its ledger is gone; what is published"
+            " stays; run 'syncer --once' to rebuild the ledger"
+        )
+    is_rebuilt = former > serial or (newest is None and former > 0)
+    look = local.look(mirror, channel, memory, ledger, now=now)
+    if newest is not None and current != generation.due(state, channel, kept):
+        reason: str | None = "a publication was not finished"
+    elif is_rebuilt and locks.is_held(state.sync_lock):
+        reason = None  # what is published is more complete than the new ledger is yet
+    else:
+        reason = _reason(serial, newest, look, memory)
+    return Work(reason, newest, serial, look, is_rebuilt)
+
+
+def _reason(serial: int, newest: Generation | None, look: Look, memory: Memory) -> str | None:
+    if newest is None:
+        # A folder for a first sync that has committed nothing yet is no channel to publish.
+        has_any = serial > 0 or look.is_news or bool(memory.local_files())
+        return f"it was never indexed (commit {serial})" if has_any else None
+    if serial != newest.serial:
+        return f"commit {serial} follows {newest.serial}"
+    if look.is_news or local.fingerprint(memory.local_files()) != newest.local:
+        return f"local files changed ({len(look.changed)} new or changed, {len(look.gone)} gone)"
+    return None
+
+
+def _former_serial(
+    mirror: Mirror, channel: str, current: int | None, newest: Generation | None
+) -> int:
+    """The serial that was last published, also if the state volume has forgotten it."""
+    if newest is not None:
+        return newest.serial
+    if current is None:
+        return 0
+    serial = (generation.note(mirror.generation(channel, current)) or {}).get("serial")
+    return serial if isinstance(serial, int) else 0

@@ -1,0 +1,162 @@
+"""Verification: a generation is compared with what is committed before anybody sees it.
+
+Guaranteed of a generation that passes: every record equals the committed one, field by field, in
+``repodata.json``, in the shards and in ``current_repodata.json`` (a subset, where there is one);
+run_exports are those that are known; compressed variants decode to the same bytes; every shard that
+is new has the hash in its name; no address leads away from this mirror; every artifact that is new
+since the published generation is there with its size.
+Known differences of the shards, and no others: hashes are binary, ``run_exports`` is added
+(CEP 21).
+Its cost follows the change where what is unchanged is proven: a record by its text (``walk``), a
+shard by being the published file itself, made of rows with the same fingerprint.
+Not guaranteed: the artifacts' bytes, which the syncer verified when it staged them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from indexer.engines.complete import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS
+from indexer.records.known_names import Fingerprint
+from indexer.records.listing import Record, section_of
+from indexer.verify.check import Check, Names, difference
+from indexer.verify.verify_shards import verify_shards
+from indexer.verify.verify_variants import verify_variants
+from indexer.verify.walk import Walk
+from volume.program.stop import Stop
+
+_CHECK_EVERY = 5000  # rows between two looks at whether to stop
+
+
+def verify(check: Check, stop: Stop) -> None:
+    """Compare a draft with what it must hold.
+
+    Raises:
+        VerificationError: naming the first thing that is wrong.
+    """
+    for subdir in check.listing.subdirs:
+        stop.check()
+        names = _verify_documents(check, subdir, stop)
+        stop.check()
+        verify_shards(check, subdir, names, stop)
+        stop.check()
+        if (check.draft.folder / subdir / CURRENT).exists():
+            _verify_current(check, subdir)
+        _verify_artifacts(check, subdir)
+    verify_variants(check, stop)
+    if not (check.draft.folder / CHANNELDATA).is_file():
+        raise check.fail("noarch", f"{CHANNELDATA} is missing")
+
+
+def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
+    """``repodata.json`` and ``run_exports.json``, in one pass over what is committed."""
+    folder = check.draft.folder / subdir
+    filenames: dict[str, list[str]] = {}
+    fingerprints: dict[str, Fingerprint] = {}
+    with (
+        _walking(check, subdir, folder / REPODATA) as repodata,
+        _walking(check, subdir, folder / RUN_EXPORTS) as exports,
+    ):
+        for count, row in enumerate(check.rows.scan(subdir)):
+            if count % _CHECK_EVERY == 0:
+                stop.check()
+            repodata.step(row.filename, row.record)
+            exports.step(row.filename, f'{{"run_exports":{row.run_exports}}}')
+            if row.name not in filenames:
+                filenames[row.name] = []
+                fingerprints[row.name] = Fingerprint()
+            filenames[row.name].append(row.filename)
+            fingerprints[row.name].add(row)
+        if repodata.has_arrived:
+            check.addresses(subdir, REPODATA, repodata.head.get("info"))
+        else:
+            _verify_repodata(check, subdir)
+        if not exports.has_arrived:
+            _verify_run_exports(check, subdir)
+    return Names(filenames, {name: one.digest() for name, one in fingerprints.items()})
+
+
+@contextlib.contextmanager
+def _walking(check: Check, subdir: str, path: Path) -> Iterator[Walk]:
+    try:
+        walk = Walk(path, lambda found, expected: bool(found == expected))
+    except (OSError, ValueError) as error:
+        raise check.fail(subdir, f"{path.name} can't be read: {error}") from error
+    with walk:
+        yield walk
+
+
+def _verify_repodata(check: Check, subdir: str) -> None:
+    """The same by decoding everything: for a document in another form, and to find the words."""
+    repodata = check.load(subdir, REPODATA)
+    check.addresses(subdir, REPODATA, repodata.get("info", {}))
+    sections: dict[str, dict[str, Record]] = {
+        name: repodata[name] for name in ("packages", "packages.conda")
+    }
+    missing: list[str] = []
+    extra = {filename for records in sections.values() for filename in records}
+    for filename, expected in check.listing.decoded(subdir):
+        found = sections[section_of(filename)].get(filename)
+        if found is None:
+            missing.append(filename)
+        elif found != expected:
+            raise check.fail(subdir, f"{REPODATA}: {difference(filename, expected, found)}")
+        extra.discard(filename)
+    check.sets(subdir, REPODATA, missing, extra)
+
+
+def _verify_run_exports(check: Check, subdir: str) -> None:
+    document = check.load(subdir, RUN_EXPORTS)
+    given: dict[str, Any] = {**document["packages"], **document["packages.conda"]}
+    missing: list[str] = []
+    for row in check.rows.scan(subdir):
+        if row.filename not in given:
+            missing.append(row.filename)
+        elif given.pop(row.filename) != {"run_exports": json.loads(row.run_exports) or {}}:
+            raise check.fail(subdir, f"{RUN_EXPORTS} has others of {row.filename} than are known")
+    check.sets(subdir, RUN_EXPORTS, missing, given)
+
+
+def _verify_current(check: Check, subdir: str) -> None:
+    current = check.load(subdir, CURRENT)
+    check.addresses(subdir, CURRENT, current.get("info", {}))
+    for section in ("packages", "packages.conda"):
+        found = current[section]
+        rows = {row.filename: row for row in check.rows.get(subdir, found)}
+        for filename, record in found.items():
+            if (
+                filename not in rows
+                or section != section_of(filename)
+                or json.loads(rows[filename].record) != record
+            ):
+                raise check.fail(subdir, f"{CURRENT} has another record of {filename}")
+
+
+def _verify_artifacts(check: Check, subdir: str) -> None:
+    """Each artifact where a client's request ends: the generation first, then ``channels/``."""
+    here = check.draft.folder / subdir
+    there = check.mirror.artifacts(check.draft.channel, subdir)
+    ledger = check.listing.ledger
+    if ledger is not None:
+        for artifact in ledger.artifacts(subdir, after_serial=check.serial):
+            folder = here if artifact.home == "replaced" else there
+            _verify_size(check, subdir, folder / artifact.filename, artifact.size)
+    for local in check.listing.memory.accepted(subdir):
+        _verify_size(check, subdir, here / local.file.filename, local.file.size)
+
+
+def _verify_size(check: Check, subdir: str, path: Path, expected: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise check.fail(
+            subdir,
+            f"{path.name} is committed but not in {path.parent} ({error.strerror};"
+            " 'syncer verify' fetches it again)",
+        ) from error
+    if size != expected:
+        raise check.fail(subdir, f"{path.name} has {size} bytes and its record says {expected}")

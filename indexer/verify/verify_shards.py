@@ -1,0 +1,100 @@
+"""Verification of the shards: each one holds the committed records of its name, and no others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from indexer.generations import shards
+from indexer.records.listing import Record, section_of
+from indexer.records.rows import Row
+from indexer.verify.check import Check, Names, difference
+from volume.program.stop import Stop
+
+_CHECK_EVERY = 500  # shards between two looks at whether to stop
+
+
+def verify_shards(check: Check, subdir: str, names: Names, stop: Stop) -> None:
+    """Compare a subdir's shards with what is committed.
+
+    Raises:
+        VerificationError: naming the first thing that is wrong.
+    """
+    try:
+        index = shards.read_index(check.draft.folder / subdir)
+        check.addresses(subdir, shards.INDEX, index.info)
+        base = check.draft.base
+        old = {} if base is None else shards.inodes(base / subdir)
+        here = shards.inodes(check.draft.folder / subdir)
+        proven = _proven(check, subdir, names)
+        missing: list[str] = []
+        extra: list[str] = []
+        for count, (name, digest) in enumerate(index.shards.items()):
+            if count % _CHECK_EVERY == 0:
+                stop.check()
+            filename = digest + shards.SUFFIX
+            # The very file that is published was hashed when it was new.
+            is_published = filename in old and here.get(filename) == old[filename]
+            if is_published and digest == proven.get(name):
+                continue
+            folder = check.draft.folder / subdir
+            shard = shards.read(folder, digest, check_hash=not is_published)
+            _compare(check, subdir, name, shard, names, missing, extra)
+    except shards.MalformedShardError as error:
+        raise check.fail(subdir, str(error)) from error
+    for name in names.filenames.keys() - index.shards.keys():
+        missing += names.filenames[name]
+    check.sets(subdir, shards.INDEX, missing, extra)
+
+
+def _proven(check: Check, subdir: str, names: Names) -> dict[str, str]:
+    """By name, the shard that was verified to hold rows with the fingerprint that they have now."""
+    if check.known is None:
+        return {}
+    return {
+        known.name: known.shard
+        for known in check.known.names(subdir)
+        if names.fingerprints.get(known.name) == known.fingerprint
+    }
+
+
+def _compare(
+    check: Check,
+    subdir: str,
+    name: str,
+    shard: dict[str, Any],
+    names: Names,
+    missing: list[str],
+    extra: list[str],
+) -> None:
+    found: dict[str, Record] = {}
+    for section in ("packages", "packages.conda"):
+        for filename, record in shard.get(section, {}).items():
+            if record.get("name") != name or section != section_of(filename):
+                raise check.fail(subdir, f"the shard of {name} lists {filename}")
+            found[filename] = record
+    for row in check.rows.get(subdir, names.filenames.get(name, ())):
+        if row.filename in found:
+            _compare_record(check, subdir, row, found.pop(row.filename))
+        else:
+            missing.append(row.filename)
+    extra += found
+
+
+def _compare_record(check: Check, subdir: str, row: Row, found: Record) -> None:
+    expected, plain = _in_lower_case(json.loads(row.record)), shards.plain(found)
+    if plain != expected:
+        raise check.fail(subdir, f"shards: {difference(row.filename, expected, plain)}")
+    if found.get("run_exports", {}) != (json.loads(row.run_exports) or {}):
+        raise check.fail(
+            subdir, f"shards: the run_exports of {row.filename} are not the known ones"
+        )
+
+
+def _in_lower_case(record: Record) -> Record:
+    """As a record comes back from a shard: hashes in lower case, run_exports aside."""
+    plain = {key: value for key, value in record.items() if key != "run_exports"}
+    for key in ("sha256", "md5"):
+        if isinstance(plain.get(key), str):
+            plain[key] = plain[key].lower()
+    return plain

@@ -1,0 +1,171 @@
+"""Commit: staged artifacts become part of the channel, in one step for the indexer.
+
+The order is that of ``volume``'s docstring: barrier, journal, renames, folders, ledger. A crash at
+any point is rolled forward by ``finish``, which every run calls first.
+
+Guaranteed: a served name never changes its bytes. New bytes under a name whose older bytes are
+still on the volume go to ``replaced/``, where the next generation links to them.
+Callers hold the channel lock.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.task import Staged, staged_name, staged_path
+from syncer.conda.repodata import Wanted
+from volume.disk.files import hash_file, remove_empty, sync_directory, sync_filesystem, unlink
+from volume.disk.folder import Folders
+from volume.errors import VolumeError
+from volume.layout import Mirror
+from volume.ledger.artifact import Artifact, Home
+from volume.program.log import redact
+
+
+class Committer:
+    """Commits to one channel."""
+
+    def __init__(
+        self, mirror: Mirror, channel: str, ledger: LedgerWriter, *, now: Callable[[], float]
+    ) -> None:
+        self._mirror = mirror
+        self._channel = channel
+        self._ledger = ledger
+        self._now = now
+
+    def finish(self) -> int:
+        """Roll forward a commit that was interrupted; return how many artifacts it had.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        rows = self._ledger.incoming()
+        if rows:
+            self._accept(rows, self._ledger.retired_names())
+        return len(rows)
+
+    def commit(self, staged: Sequence[Staged]) -> None:
+        """Make staged artifacts part of the channel.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        if not staged:
+            return
+        sync_filesystem(self._mirror.root)
+        retired = self._ledger.retired_names()
+        shown = functools.cache(redact)  # artifacts come from a few folders
+        with Folders() as homes:
+            rows = [self._row(item, retired, shown, homes) for item in staged]
+        with self._ledger.transaction("journal"):
+            self._ledger.expect(rows)
+        self._accept(rows, retired)
+
+    def _accept(self, rows: Sequence[Artifact], retired: set[tuple[str, str]]) -> None:
+        """Carry out what is in the journal; ``retired`` has the names of retired bytes."""
+        self._place(rows, retired)
+        with self._ledger.transaction("commit"):
+            self._ledger.accept_incoming(self._ledger.raise_serial())
+
+    def take_over_records(self, artifacts: Iterable[Wanted]) -> None:
+        """Commit hotfixes: new records of unchanged bytes.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        changes = list(artifacts)
+        if changes:
+            with self._ledger.transaction("hotfix"):
+                self._ledger.update_records(
+                    changes, self._ledger.raise_serial(), moment=self._now()
+                )
+
+    def _row(
+        self,
+        item: Staged,
+        retired: set[tuple[str, str]],
+        shown: Callable[[str], str],
+        homes: Folders,
+    ) -> Artifact:
+        artifact = item.task.artifact
+        folder, slash, name = item.source.rpartition("/")
+        is_retired = (artifact.subdir, artifact.filename) in retired
+        return Artifact(
+            subdir=artifact.subdir,
+            filename=artifact.filename,
+            section=artifact.section,
+            size=item.size,
+            sha256=item.sha256,
+            digest=artifact.digest,
+            record=artifact.record,
+            home=self._home(item, homes, is_retired=is_retired),
+            entered=self._now(),
+            source=f"{shown(folder + slash)}{name}",
+            md5=artifact.md5,
+        )
+
+    def _home(self, item: Staged, homes: Folders, *, is_retired: bool) -> Home:
+        """``channels`` if the name is free there or holds these very bytes already.
+
+        Args:
+            is_retired: retired bytes of this name are still on the volume. Those in ``replaced/``
+                are in no way: every generation that lists them has its own link to them.
+        """
+        artifact = item.task.artifact
+        if is_retired and any(
+            retired.home != "replaced" and retired.sha256 != item.sha256
+            for retired in self._ledger.retired(artifact.subdir, artifact.filename)
+        ):
+            return "replaced"  # a kept snapshot may still promise the other bytes of this name
+        folder = homes.at(self._mirror.artifacts(self._channel, artifact.subdir))
+        if not folder.holds(artifact.filename):
+            return "channels"
+        path = folder.path / artifact.filename
+        staged = staged_path(
+            self._mirror, self._channel, artifact.subdir, artifact.filename, artifact.digest
+        )
+        if path.samefile(staged):
+            return "channels"
+        return "channels" if hash_file(path) == item.sha256 else "replaced"
+
+    def _place(self, rows: Sequence[Artifact], retired: set[tuple[str, str]]) -> None:
+        filled: set[Path] = set()
+        with Folders() as homes, Folders() as stagings:
+            for row in rows:
+                home = homes.at(self._mirror.home_folder(self._channel, row))
+                staging = stagings.at(self._mirror.staging(self._channel, row.subdir))
+                filled.add(home.path)
+                is_moved = home.take(row.filename, staging, staged_name(row.filename, row.digest))
+                if not is_moved and not home.holds(row.filename):
+                    raise VolumeError(
+                        f"{home.path}/{row.filename} was being committed and is gone from staging"
+                        " too: was the mirror volume changed by hand? Move the channel's ledger.db"
+                        " away and sync again"
+                    )
+                if (row.subdir, row.filename) in retired:
+                    self._drop_retired_copy(row)
+        for folder in filled:
+            sync_directory(folder)
+            sync_directory(folder.parent)
+
+    def _drop_retired_copy(self, row: Artifact) -> None:
+        """These very bytes came back: they need no second name in ``retired/``."""
+        for retired in self._ledger.retired(row.subdir, row.filename):
+            if retired.sha256 == row.sha256 and retired.home == "retired":
+                unlink(self._mirror.retired(self._channel, row.subdir) / row.filename)
+
+    def clear_staging(self, subdirs: Iterable[str]) -> None:
+        """Remove what earlier runs staged and nobody wants any more.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+        """
+        for subdir in subdirs:
+            folder = self._mirror.staging(self._channel, subdir)
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    unlink(path)
+                remove_empty(folder)

@@ -1,0 +1,190 @@
+"""Retire and expire: how artifacts leave the volume, slowly and never under a client's feet.
+
+Retiring takes an artifact out of the index; its bytes move to ``retired/``, where nginx still finds
+them, once no published index lists it. Expiring deletes them when the grace period is over and no
+kept generation was built from a commit that listed them.
+
+Damaged artifacts, which ``verify`` finds, do not get that time: they go to ``quarantine/``.
+
+Guaranteed: each step may be stopped anywhere and done again. Callers hold the channel lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncer.artifacts.ledger_writer import LedgerWriter
+from volume.disk.files import link, make_directory, remove_tree, rename, sync_directory, unlink
+from volume.generations import Generation
+from volume.layout import Mirror
+from volume.ledger.artifact import Placed, Retired
+
+_RENEWAL = 86_400.0  # seconds: no need to write it down at each run
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What was deleted; ``size`` in bytes."""
+
+    artifacts: int = 0
+    size: int = 0
+
+
+class Retirement:
+    """Retires and expires the artifacts of one channel."""
+
+    def __init__(self, mirror: Mirror, channel: str, ledger: LedgerWriter) -> None:
+        self._mirror = mirror
+        self._channel = channel
+        self._ledger = ledger
+
+    def retire(self, names: Iterable[tuple[str, str]], *, now: float, reason: str) -> int:
+        """Take artifacts, given as (subdir, filename), out of the index; return how many.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        leaving = list(names)
+        if leaving:
+            with self._ledger.transaction("retire"):
+                serial = self._ledger.raise_serial()
+                self._ledger.retire(leaving, serial=serial, left=now, reason=reason)
+        return len(leaving)
+
+    def condemn(self, damaged: Iterable[Placed], *, now: float) -> None:
+        """Take damaged artifacts out of the index; ``quarantine`` then moves their files.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        with self._ledger.transaction("condemn"):
+            self._ledger.condemn(damaged, serial=self._ledger.raise_serial(), left=now)
+
+    def quarantine(self) -> None:
+        """Move condemned files out of every served folder, at once.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        condemned = [row for row in self._ledger.retired() if row.reason == "damaged"]
+        for retired in condemned:
+            path = self._mirror.home(self._channel, retired)
+            folder = self._mirror.quarantine(self._channel, retired.subdir)
+            quarantined = folder / f"{retired.filename}.{retired.sha256[:16]}"
+            if path.exists():
+                make_directory(folder)
+                rename(path, quarantined)
+                sync_directory(folder)
+                sync_directory(path.parent)
+            self._unlink_second_names(retired, quarantined)
+        if condemned:
+            with self._ledger.transaction("quarantine"):
+                for retired in condemned:
+                    self._ledger.forget_retired(retired)
+
+    def _unlink_second_names(self, retired: Retired, quarantined: Path) -> None:
+        """Generations have names of their own for what is, or was once, in ``replaced/``."""
+        for generation in self._mirror.index(self._channel).glob("gen-*"):
+            name = generation / retired.subdir / retired.filename
+            if name.exists() and quarantined.exists() and name.samefile(quarantined):
+                unlink(name)
+                sync_directory(name.parent)
+
+    def move(self, published: Generation | None) -> None:
+        """Move retired files out of ``channels/`` that the published index no longer lists.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        if published is None:
+            return
+        moved = []
+        for retired in self._ledger.retired():
+            leaves = retired.home == "channels" and retired.reason != "replaced"
+            if not leaves or retired.serial > published.serial:
+                continue
+            source = self._mirror.home(self._channel, retired)
+            target = self._mirror.retired(self._channel, retired.subdir) / retired.filename
+            # Two names for a moment: a client finds it in one place or the other at any time.
+            if source.exists():
+                make_directory(target.parent)
+                link(source, target)
+                sync_directory(target.parent)
+                unlink(source)
+            moved.append(retired)
+        if moved:
+            with self._ledger.transaction("move retired"):
+                for retired in moved:
+                    self._ledger.set_retired_home(retired, "retired")
+
+    def expire(
+        self,
+        kept: Iterable[Generation],
+        *,
+        now: float,
+        grace_seconds: float,
+        stays: Callable[[Retired], bool] = lambda retired: False,
+    ) -> Expired:
+        """Delete what has been out of every kept generation for the grace period.
+
+        Args:
+            stays: what is not deleted however old it is, as somebody still needs it; its grace
+                period begins when nobody does any more, to the day.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        oldest = min((generation.serial for generation in kept), default=None)
+        gone = []
+        self._renew([one for one in self._ledger.retired() if stays(one)], now=now)
+        for retired in self._ledger.retired():
+            if stays(retired):
+                continue
+            if oldest is None or retired.serial > oldest or now - retired.left < grace_seconds:
+                continue
+            unlink(self._mirror.home(self._channel, retired))
+            gone.append(retired)
+        if gone:
+            with self._ledger.transaction("expire"):
+                for retired in gone:
+                    self._ledger.expire(retired, moment=now)
+        self._settle()
+        self._sweep_replaced()
+        return Expired(len(gone), sum(retired.size for retired in gone))
+
+    def _renew(self, staying: Iterable[Retired], *, now: float) -> None:
+        due = [retired for retired in staying if now - retired.left >= _RENEWAL]
+        if due:
+            with self._ledger.transaction("renew retired"):
+                for retired in due:
+                    self._ledger.renew_retired(retired, now)
+
+    def _settle(self) -> None:
+        """Give replaced content its proper name once the old content is gone."""
+        for subdir, filename, sha256 in self._ledger.replaced():
+            if self._ledger.retired(subdir, filename):
+                continue
+            source = self._mirror.replaced(self._channel, subdir, sha256) / filename
+            target = self._mirror.artifacts(self._channel, subdir) / filename
+            if target.exists() and not target.samefile(source):
+                continue  # a person's own file has the name; the generation's link goes on serving
+            link(source, target)
+            sync_directory(target.parent)
+            with self._ledger.transaction("settle"):
+                self._ledger.set_home(subdir, filename, "channels")
+
+    def _sweep_replaced(self) -> None:
+        """Remove names in ``replaced/`` that the ledger does not use (any more)."""
+        used = {(subdir, sha256) for subdir, _, sha256 in self._ledger.replaced()}
+        used.update((row.subdir, row.sha256) for row in self._ledger.incoming())
+        used.update(
+            (row.subdir, row.sha256) for row in self._ledger.retired() if row.home == "replaced"
+        )
+        for subdir in self._ledger.subdirs():
+            folder = self._mirror.replaced(self._channel, subdir, "")
+            if folder.is_dir():
+                for entry in sorted(folder.iterdir()):
+                    if (subdir, entry.name) not in used:
+                        remove_tree(entry)

@@ -1,0 +1,113 @@
+"""Staging: one channel's downloads, with progress, warnings, and a checkpoint now and then.
+
+Guaranteed: what can't be had is returned, not raised; what is staged when the run is stopped is
+handed over before the stop goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from syncer.artifacts.detours import Detours
+from syncer.artifacts.download import Downloads
+from syncer.artifacts.progress import Progress
+from syncer.artifacts.task import Absent, Failed, Staged, Task
+from syncer.errors import DeniedError, HostStoppedError
+from syncer.planning.plan import download_size
+from syncer.planning.selection.permit import denied_hashes
+from syncer.sync.tools import Tools
+from volume.errors import InterruptedRunError
+
+_LOG = logging.getLogger(__name__)
+
+
+class Staging:
+    """Stages artifacts of one channel."""
+
+    def __init__(self, tools: Tools, channel: str, warn: Callable[[str], None]) -> None:
+        self._tools = tools
+        self._channel = channel
+        self._warn = warn
+        self._denied = denied_hashes(tools.settings.policy(channel))
+
+    def stage(
+        self,
+        tasks: Sequence[Task],
+        take: Callable[[Staged], None],
+        checkpoint: Callable[[bool], None] = lambda stopping: None,
+    ) -> list[Failed]:
+        """Stage ``tasks``; return what could not be had.
+
+        Args:
+            take: gets each staged artifact.
+            checkpoint: called after each, and with True when the run is being stopped.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+            InterruptedRunError: the run was stopped.
+        """
+        progress = Progress(
+            self._channel,
+            artifacts=len(tasks),
+            size=download_size(task.artifact for task in tasks),
+            bars=self._tools.bars,
+            report=self._tools.report,
+        )
+        failures: list[Failed] = []
+        absent = 0
+        detours = Detours()
+        with progress:
+            try:
+                for outcome in self._downloads(progress).run(tasks):
+                    if isinstance(outcome, Staged) and outcome.sha256 in self._denied:
+                        outcome = self._deny(outcome)  # noqa: PLW2901
+                    if isinstance(outcome, Staged):
+                        take(outcome)
+                        detours.add(outcome.failures)
+                    elif isinstance(outcome, Absent):
+                        absent += 1
+                    elif isinstance(outcome, Failed):
+                        failures.append(outcome)
+                        if not isinstance(outcome.error, HostStoppedError):  # it was said once
+                            _LOG.warning("%s: %s", self._channel, outcome.error)
+                    if outcome is not None:
+                        progress.finished()
+                    progress.show()
+                    checkpoint(False)
+            except InterruptedRunError:
+                checkpoint(True)
+                raise
+        for warning in detours.warnings:
+            self._warn(warning)
+        if detours.others:
+            _LOG.info("%s: %d artifacts came from a later choice", self._channel, detours.others)
+        if absent:
+            self._warn(
+                f"{absent:,} artifacts are not there, or not intact: the next sync gets them"
+            )
+        return failures
+
+    def _deny(self, staged: Staged) -> Failed:
+        """Bytes whose hash nobody knew before they were here: old records have none."""
+        task = staged.task
+        return Failed(
+            task,
+            DeniedError(
+                f"{task.artifact.subdir}/{task.artifact.filename} has the denied sha256"
+                f" {staged.sha256}, which its record does not tell: it is not mirrored. Deny it by"
+                " name too, so that it is not fetched"
+            ),
+        )
+
+    def _downloads(self, progress: Progress) -> Downloads:
+        tools = self._tools
+        return Downloads(
+            tools.transfers,
+            tools.mirror,
+            tools.stop,
+            workers=tools.settings.connections,
+            meter=progress,
+            adoption=tools.adoption,
+            reachability=tools.reachability,
+        )

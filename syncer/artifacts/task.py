@@ -1,0 +1,59 @@
+"""An artifact to stage, and what became of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncer.conda.repodata import Wanted
+from syncer.errors import UpstreamError
+from volume.errors import MirrorError
+from volume.layout import Mirror
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One artifact to stage, and the URLs to try, best first."""
+
+    channel: str
+    artifact: Wanted
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A verified artifact in staging; ``source`` is where it came from.
+
+    ``failures`` are the URLs that were tried before that one, and what was wrong with each.
+    """
+
+    task: Task
+    sha256: str
+    size: int
+    source: str
+    failures: tuple[tuple[str, UpstreamError], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An artifact that could not be had, and why. It is left out and tried again next run."""
+
+    task: Task
+    error: MirrorError
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """An artifact that a mirror which is taken over does not have, or not intact."""
+
+    task: Task
+
+
+def staged_path(mirror: Mirror, channel: str, subdir: str, filename: str, digest: bytes) -> Path:
+    """Where a download is staged: its record's digest keeps contents of one name apart."""
+    return mirror.staging(channel, subdir) / staged_name(filename, digest)
+
+
+def staged_name(filename: str, digest: bytes) -> str:
+    """The name of a staged file."""
+    return f"{filename}.{digest.hex()[:16]}.part"

@@ -1,0 +1,166 @@
+"""Sharded repodata (CEP 16): read, and put together as the repodata.json it stands for. Pure.
+
+Guaranteed: the text depends on the shards alone, and a record in it is written as conda-index
+writes it (keys in order, no blanks, hashes in hex), so that an artifact is not new because its
+record was read another way. A record that can't be written so becomes null, which no plan accepts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from syncer.conda.repodata import SECTIONS
+from syncer.errors import IndexRejectedError
+
+INDEX = "repodata_shards.msgpack.zst"
+SUFFIX = ".msgpack.zst"
+
+_STAYS = "the published index stays as it is"
+# Of a shard index, not of the repodata: where things are, and when this was written.
+_OWN_INFO = frozenset({"base_url", "shards_base_url", "created_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class ShardIndex:
+    """``shards`` maps a package name to the sha256 of its shard, in hex."""
+
+    info: dict[str, Any]
+    shards: dict[str, str]
+
+    @property
+    def shards_base_url(self) -> str | None:
+        """Where the shards are, if not beside the index."""
+        value = self.info.get("shards_base_url")
+        return value if isinstance(value, str) and value else None
+
+    def selected(self, names: Callable[[str], bool] | None) -> dict[str, str]:
+        """The shards of these package names, in order."""
+        return {
+            name: self.shards[name] for name in sorted(self.shards) if names is None or names(name)
+        }
+
+    def signature(self, selected: dict[str, str]) -> bytes:
+        """Equal means that the selected records are the same."""
+        info = {key: value for key, value in self.info.items() if key != "created_at"}
+        return _json([info, selected])
+
+
+def parse(data: bytes | bytearray, where: str) -> ShardIndex:
+    """Understand a shard index, uncompressed.
+
+    Raises:
+        IndexRejectedError: it is not one.
+    """
+    try:
+        document = msgspec.msgpack.decode(data)
+        info, shards = document["info"], document["shards"]
+        if not isinstance(info, dict):
+            raise TypeError("its info is not a map")
+        found = {_name(name): _hash(value) for name, value in shards.items()}
+    except (
+        msgspec.MsgspecError, LookupError, TypeError, AttributeError, ValueError, RecursionError,
+    ) as error:  # fmt: skip
+        raise IndexRejectedError(f"{where} is not a shard index ({error}); {_STAYS}") from error
+    return ShardIndex(info, found)
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"{name!r} is not a package name")
+    return name
+
+
+def _hash(value: object) -> str:
+    digest = value if isinstance(value, bytes) else bytes.fromhex(str(value))
+    if len(digest) != 32:
+        raise ValueError("a shard's hash is no sha256")
+    return digest.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A repodata.json, and the run_exports that the shards hold, as JSON texts (CEP 21)."""
+
+    repodata: bytes
+    run_exports: dict[str, str]
+
+
+def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str) -> Assembled:
+    """Put uncompressed shards together.
+
+    Raises:
+        IndexRejectedError: one of them is no shard.
+    """
+    sections: dict[str, dict[str, bytes]] = {section: {} for section in SECTIONS.values()}
+    removed: set[str] = set()
+    others: dict[str, Any] = {}
+    run_exports: dict[str, str] = {}
+    for data in shards:
+        try:
+            document = dict(msgspec.msgpack.decode(data))
+            removed.update(map(_name, document.pop("removed", None) or ()))
+            for section, records in sections.items():
+                for filename, record in (document.pop(section, None) or {}).items():
+                    records[_name(filename)] = _record(filename, record, run_exports)
+        except (
+            msgspec.MsgspecError, TypeError, AttributeError, ValueError, RecursionError,
+        ) as error:  # fmt: skip
+            raise IndexRejectedError(f"{where}: not a shard ({error}); {_STAYS}") from error
+        for key in sorted(document, key=str):
+            _merge(others, str(key), document[key])
+    info = {key: value for key, value in index.info.items() if key not in _OWN_INFO}
+    if base_url := index.info.get("base_url"):
+        info["base_url"] = base_url
+    parts = [b'"info":' + _json_or_null(info)]
+    for section, records in sections.items():
+        lines = b",".join(_json(name) + b":" + records[name] for name in sorted(records))
+        parts.append(_json(section) + b":{" + lines + b"}")
+    parts.append(b'"removed":' + _json(sorted(removed)))
+    parts += [_json(key) + b":" + _json_or_null(others[key]) for key in sorted(others)]
+    return Assembled(b"{" + b",".join(parts) + b"}", run_exports)
+
+
+def _record(filename: str, record: object, run_exports: dict[str, str]) -> bytes:
+    if isinstance(record, dict) and "run_exports" in record:
+        record = dict(record)
+        text = _json_or_null(record.pop("run_exports"))
+        if text != b"null":
+            run_exports[filename] = text.decode()
+    return _json_or_null(record)
+
+
+def _merge(into: dict[str, Any], key: str, value: object) -> None:
+    """Each shard holds its part of a section: maps are united, two levels deep as v3 is."""
+    known = into.get(key)
+    if not (isinstance(known, dict) and isinstance(value, dict)):
+        into[key] = dict(value) if isinstance(value, dict) else value
+        return
+    for inner, content in value.items():
+        if isinstance(known.get(inner), dict) and isinstance(content, dict):
+            known[inner] = {**known[inner], **content}
+        else:
+            known[inner] = content
+
+
+def _json_or_null(value: object) -> bytes:
+    try:
+        return _json(value)
+    except (TypeError, ValueError, RecursionError):
+        return b"null"
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_hex
+    ).encode()
+
+
+def _hex(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"{type(value).__name__} has no place in a record")

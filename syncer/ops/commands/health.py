@@ -1,0 +1,16 @@
+"""``health``: whether all is well, for Docker."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from syncer.ops import status
+from syncer.settings.settings import Settings
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Print what is wrong; 1 if anything is."""
+    reason = status.unhealthy(settings, time.time())
+    print(reason or "ok")
+    return 1 if reason else 0

@@ -1,0 +1,20 @@
+"""``history``: what was committed, hotfixed and retired."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from syncer.artifacts import history
+from syncer.settings.settings import Settings
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Print the events, oldest first."""
+    for channel, event in history.events(settings, options.pattern, options.since):
+        if options.json:
+            print(json.dumps({"channel": channel, **asdict(event)}))
+        else:
+            print(history.describe(channel, event))
+    return 0

@@ -1,0 +1,16 @@
+"""``status``: what the mirror holds, and how the last sync went."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from syncer.ops import status
+from syncer.settings.settings import Settings
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Print the status."""
+    found = status.status(settings)
+    print(json.dumps(found.document()) if options.json else status.describe(found))
+    return 0

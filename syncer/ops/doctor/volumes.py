@@ -1,0 +1,133 @@
+"""What is on the volumes: whose they are, who is at work, and how the last runs went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from syncer.ops import status as state_of
+from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
+from syncer.settings.settings import Settings
+from syncer.sync import run as runs
+from volume import generations, locks
+from volume.disk import documents
+from volume.errors import MirrorError, StateError
+from volume.layout import Mirror, State
+from volume.ledger.ledger import Ledger
+from volume.program.durations import duration
+
+_DEAD_SECONDS = 300.0  # as the indexer's own health check has it
+_LONG_SECONDS = 2 * 86400.0
+
+
+def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterator[Finding]:
+    """Look at both volumes' documents."""
+    yield _belong_together(mirror, state)
+    yield _lock(state, now)
+    yield from _last_sync(settings, state, now)
+    yield indexer_alive(_heartbeat(state), now)
+    for channel in settings.channels:
+        try:
+            yield _published(mirror, state, channel)
+        except MirrorError as error:
+            yield failed(channel, str(error), "see docs/operations.md, 'Lost volumes'")
+
+
+def _belong_together(mirror: Mirror, state: State) -> Finding:
+    subject = "volumes"
+    try:
+        ours, theirs = documents.read(state.instance), documents.read(mirror.owner)
+    except StateError as error:
+        return failed(subject, str(error), "restore the file, or ask for help before removing it")
+    if ours is None and theirs is None:
+        return ok(subject, "both are new")
+    if theirs is None:
+        return failed(
+            subject, f"{mirror.root} carries no owner.json, but the state remembers a mirror",
+            "mount the disk; if it is new on purpose: syncer --once --accept-new-mirror",
+        )  # fmt: skip
+    if ours is None:
+        return warning(subject, "the state is new, the mirror is not",
+            "nothing: the next sync hashes what is there and takes it over")  # fmt: skip
+    if ours.get("id") != theirs.get("id"):
+        return failed(
+            subject, f"the mirror is of appliance {theirs.get('id')}, this one is {ours.get('id')}",
+            "give each appliance its own mirror volume",
+        )  # fmt: skip
+    return ok(subject, "they belong together")
+
+
+def _lock(state: State, now: float) -> Finding:
+    subject = "sync.lock"
+    if not locks.is_held(state.sync_lock):
+        return ok(subject, "free")
+    holder = locks.describe_holder(state.sync_lock)
+    try:
+        age = now - state.sync_lock.stat().st_mtime  # the note is written when it is taken
+    except OSError:
+        age = 0.0
+    if age > _LONG_SECONDS:
+        return warning(
+            subject, f"held for {duration(age)} by {holder}",
+            "see 'docker compose logs syncer'; if nothing moves there, restart the syncer",
+        )  # fmt: skip
+    return ok(subject, f"held by {holder}")
+
+
+def _last_sync(settings: Settings, state: State, now: float) -> Iterator[Finding]:
+    subject = "last sync"
+    try:
+        run = runs.read(state)
+    except StateError as error:
+        yield failed(subject, str(error), "remove the file: it only tells of the last run")
+        return
+    if run is None:
+        yield skipped(subject, "there was none yet")
+        return
+    reason = state_of.unhealthy(settings, now)
+    when = state_of.moment(run["started"])
+    if reason:
+        yield failed(subject, reason, "run 'syncer --once' and look at what it says")
+    elif run["status"] == "running" and not locks.is_held(state.sync_lock):
+        yield warning(subject, f"that of {when} was cut off", "nothing: the next one goes on")
+    elif run["status"] in {"failed", "partial"}:
+        yield warning(subject, f"that of {when} ended: {run['status']}", "see 'syncer status'")
+    else:
+        yield ok(subject, f"that of {when}: {run['status']}")
+
+
+def _heartbeat(state: State) -> float | None:
+    try:
+        return state.index_heartbeat.stat().st_mtime
+    except OSError:
+        return None
+
+
+def indexer_alive(heartbeat: float | None, now: float) -> Finding:
+    """Judge the indexer's last sign of life. Pure."""
+    if heartbeat is None:
+        return warning("indexer", "it never ran as a service", "docker compose up -d indexer")
+    if now - heartbeat > _DEAD_SECONDS:
+        return failed(
+            "indexer", f"no sign of life for {duration(now - heartbeat)}",
+            "docker compose up -d indexer, and look at its log",
+        )  # fmt: skip
+    return ok("indexer", "alive")
+
+
+def _published(mirror: Mirror, state: State, channel: str) -> Finding:
+    published = generations.published(mirror, state, channel)
+    ledger = Ledger.read(state.ledger(channel))
+    if ledger is None:
+        return skipped(channel, "nothing is committed yet")
+    with ledger:
+        serial = ledger.serial
+    if serial == 0:  # opened by a sync that got no further
+        return skipped(channel, "nothing is committed yet")
+    if published is None:
+        step = "wait a minute; then see 'docker compose logs indexer'"
+        return warning(channel, "committed, not published yet", step)
+    fact = f"generation {published.number} of {state_of.moment(published.created)}"
+    if published.serial != serial:
+        step = "wait a minute; then see 'indexer status': a rollback may be in force"
+        return warning(channel, f"{fact}; a newer commit is not published yet", step)
+    return ok(channel, fact)

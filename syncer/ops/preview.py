@@ -1,0 +1,141 @@
+"""A dry run: what a sync would do, what would keep it from that, and why. Nothing is changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from syncer.artifacts import growth
+from syncer.errors import NoSpaceError
+from syncer.installers.work import InstallersSync
+from syncer.ops.status import moment
+from syncer.planning.guard import check_space
+from syncer.planning.plan import Totals
+from syncer.planning.selection.explain import Explanation, lines
+from syncer.planning.survey import free_space
+from syncer.settings.settings import Settings
+from syncer.sync import report
+from syncer.sync.channel import ChannelSync
+from syncer.sync.session import Options, tools
+from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
+from volume.layout import Mirror, State
+from volume.ledger.ledger import Ledger
+from volume.program.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The plans, and what a person should know. Sizes in bytes, times since the epoch."""
+
+    plans: tuple[Totals, ...]
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
+    explanations: tuple[Explanation, ...]
+    free: int | None
+    full_on: float | None
+
+    def document(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "plan": [asdict(plan) for plan in self.plans],
+            "warnings": list(self.warnings),
+            "problems": list(self.problems),
+            "explained": [asdict(one) for found in self.explanations for one in found.artifacts],
+            "free": self.free,
+            "full_on": self.full_on,
+        }
+
+    def text(self) -> str:
+        """The same for people; problems are for the error output."""
+        full_on = moment(self.full_on).partition(" ")[0] if self.full_on is not None else None
+        parts = [report.plan_table(self.plans, self.free, full_on=full_on)] if self.plans else []
+        parts += [f"warning: {warning}" for warning in self.warnings]
+        if self.explanations:
+            parts.append("")
+            parts += [line for found in self.explanations for line in lines(found)]
+        return "\n".join(parts)
+
+
+def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
+    """Look at every channel and kind of installers.
+
+    Raises:
+        ConfigError: secrets, a proxy, the CA bundle or a spec file can't be used.
+        InterruptedRunError: it was stopped.
+    """
+    shared = tools(settings, options, stop, show_plan=lambda plans: None, writes=False)
+    plans: list[Totals] = []
+    warnings: list[str] = []
+    problems: list[str] = []
+    explanations: list[Explanation] = []
+    for channel in settings.channels:
+        work = ChannelSync(shared, channel, allow_wipe=channel in options.allow_wipe)
+        _look(work, plans, problems)
+        warnings += [f"{channel}: {warning}" for warning in work.result.warnings]
+        if options.explain:
+            explanations += work.explain(options.explain)
+    for kind in settings.installers:
+        installers = InstallersSync(shared, kind, allow_wipe=kind in options.allow_wipe)
+        _look(installers, plans, problems)
+    free = _free(settings)
+    if not problems:
+        problems += too_much(plans, free, settings.min_free)
+    rate = growth.bytes_per_day(_growths(settings))
+    room = (free or 0) - sum(plan.download_size for plan in plans)
+    return Preview(
+        plans=tuple(plans),
+        warnings=tuple(warnings),
+        problems=tuple(problems),
+        explanations=tuple(explanations),
+        free=free,
+        full_on=growth.full_on(rate, room - settings.min_free, time.time()) if free else None,
+    )
+
+
+def _look(work: ChannelSync | InstallersSync, plans: list[Totals], problems: list[str]) -> None:
+    try:
+        plans.extend(work.preview())
+    except MirrorError as error:
+        if isinstance(error, InterruptedRunError):
+            raise
+        plans.extend(work.result.plan)
+        channel = work.result.channel
+        problems.append(f"{error}" if str(error).startswith(channel) else f"{channel}: {error}")
+
+
+def too_much(plans: Sequence[Totals], free: int | None, reserve: int) -> list[str]:
+    """Each channel was found to fit by itself; all together must.
+
+    Args:
+        free, reserve: bytes free, and bytes that must stay free.
+    """
+    if free is None:
+        return []
+    try:
+        check_space(sum(plan.download_size for plan in plans), free, reserve)
+    except NoSpaceError as error:
+        return [f"all channels together: {error}"]
+    return []
+
+
+def _growths(settings: Settings) -> list[growth.Growth]:
+    found = []
+    state = State(settings.state_dir)
+    for channel in settings.channels:
+        try:
+            ledger = Ledger.read(state.ledger(channel))
+        except (StateError, VolumeError):
+            continue  # the channel's own preview says what is wrong with it
+        if ledger is not None:
+            with ledger:
+                found.append(growth.measure(ledger, time.time()))
+    return found
+
+
+def _free(settings: Settings) -> int | None:
+    try:
+        return free_space(Mirror(settings.mirror_dir))
+    except VolumeError:
+        return None

@@ -1,0 +1,225 @@
+"""What the mirror holds and how it fares: ``syncer status`` and ``syncer health``.
+
+Reads only, and never waits for a lock.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from syncer.artifacts import kept
+from syncer.artifacts.kept import Keeping
+from syncer.settings.settings import Settings
+from syncer.sync import run as runs
+from volume import generations, installers, locks
+from volume.errors import StateError
+from volume.layout import Mirror, State
+from volume.ledger.ledger import Ledger
+from volume.program.durations import duration
+from volume.program.sizes import amount
+
+_MOST_KEPT = 10  # shown by name; the run document and --json have more
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """One channel: sizes in bytes, times in seconds since the epoch."""
+
+    channel: str
+    committed_serial: int
+    published_serial: int | None
+    published: float | None
+    subdirs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    retired: int = 0
+    retired_size: int = 0
+    kept: Keeping = field(default_factory=Keeping)
+
+
+@dataclass(frozen=True, slots=True)
+class InstallersStatus:
+    """One kind of installers; ``size`` is in bytes."""
+
+    kind: str
+    installers: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole mirror."""
+
+    running: str | None
+    run: dict[str, Any] | None
+    channels: tuple[ChannelStatus, ...]
+    installers: tuple[InstallersStatus, ...]
+    free: int | None
+
+    def document(self) -> dict[str, Any]:
+        """The status as plain data."""
+        return asdict(self)
+
+
+def status(settings: Settings) -> Status:
+    """Look at the volumes.
+
+    Raises:
+        StateError: a document or ledger can't be read.
+    """
+    mirror, state = Mirror(settings.mirror_dir), State(settings.state_dir)
+    held = locks.is_held(state.sync_lock)
+    run = runs.read(state)
+    return Status(
+        running=locks.describe_holder(state.sync_lock) if held else None,
+        run=dict(run) if run else None,
+        channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
+        installers=tuple(_installers(mirror, kind) for kind in settings.installers),
+        free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
+    )
+
+
+def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
+    present = installers.read(mirror, kind).values()
+    return InstallersStatus(kind, len(present), sum(one.size for one in present))
+
+
+def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
+    published = generations.published(mirror, state, channel)
+    ledger = Ledger.read(state.ledger(channel))
+    serial = published.serial if published else None
+    created = published.created if published else None
+    if ledger is None:
+        return ChannelStatus(channel, 0, serial, created)
+    with ledger:
+        retired = ledger.retired()
+        return ChannelStatus(
+            channel=channel,
+            committed_serial=ledger.serial,
+            published_serial=serial,
+            published=created,
+            subdirs=ledger.totals(),
+            retired=len(retired),
+            retired_size=sum(row.size for row in retired),
+            kept=kept.read(ledger),
+        )
+
+
+def describe(found: Status) -> str:
+    """The status for people."""
+    lines = [_describe_run(found)]
+    for channel in found.channels:
+        if channel.published is None:
+            state = "not published yet"
+        elif channel.committed_serial == channel.published_serial:
+            state = f"published {moment(channel.published)}"
+        else:
+            state = f"published {moment(channel.published)}, a newer commit is being indexed"
+        lines.append(f"{channel.channel}: {state}")
+        lines.extend(
+            f"  {subdir}: {count:,} artifacts, {amount(size)}"
+            for subdir, (count, size) in channel.subdirs.items()
+        )
+        if channel.retired:
+            lines.append(
+                f"  out of the index, kept for now: {channel.retired:,} artifacts,"
+                f" {amount(channel.retired_size)}"
+            )
+        lines.extend(_describe_kept(channel.kept))
+    lines.extend(
+        f"{one.kind}: {one.installers:,} installers, {amount(one.size)}" for one in found.installers
+    )
+    if found.free is not None:
+        lines.append(f"Free on the mirror volume: {amount(found.free)}")
+    return "\n".join(lines)
+
+
+def _describe_kept(found: Keeping) -> Iterator[str]:
+    if found.count:
+        yield f"  still here although upstream dropped it: {found.count:,} artifacts"
+        for one in found.first[:_MOST_KEPT]:
+            yield f"    {one.subdir}/{one.filename}: {one.why}"
+        if found.count > _MOST_KEPT:
+            yield f"    ... and {found.count - _MOST_KEPT:,} more; --json lists the first 100"
+
+
+def _describe_run(found: Status) -> str:
+    if found.running:
+        return f"A sync is running: {found.running}"
+    if found.run is None:
+        return "Never synced: run 'syncer --once'"
+    started, finished = found.run["started"], found.run["finished"]
+    if finished is None:
+        return (
+            f"Last sync: began {moment(started)} and was cut off; the next one goes on from there"
+        )
+    text = f"Last sync: {found.run['status']}, {moment(finished)}"
+    text += f" (took {duration(finished - started)})"
+    if found.run["error"]:
+        text += f"\n  {found.run['error']}"
+    for result in (*found.run["channels"], *found.run.get("installers", ())):
+        if result["error"]:
+            text += f"\n  {result['channel']}: {result['error']}"
+        elif result["failed"]:
+            text += f"\n  {result['channel']}: {result['failed']:,} artifacts left out"
+    for spec in found.run.get("approved", ()):
+        text += f"\n  let in before its cooldown ended, by --approve: {spec}"
+    for one in found.run.get("canaries", []):
+        text += f"\n  {one['name']} can't be installed on {one['subdir']} from this mirror"
+    for host in found.run.get("hosts", ()):
+        text += f"\n  {_describe_host(host)}"
+    return text
+
+
+def _describe_host(host: Mapping[str, Any]) -> str:
+    """One line on what a host was asked for, and whether it wants no more."""
+    words = [f"{host['requests']:,} requests", amount(host["received"])]
+    for key, meaning in (
+        ("unchanged", "unchanged (304)"),
+        ("retries", "tried again"),
+        ("slow_downs", "told to slow down (429)"),
+    ):
+        if host[key]:
+            words.append(f"{host[key]:,} {meaning}")
+    text = f"{host['host']}: {', '.join(words)}"
+    return f"{text}; stopped: {host['stopped']}" if host["stopped"] else text
+
+
+def last_sync(settings: Settings) -> float | None:
+    """When a sync last did its work; None also where that can't be read."""
+    try:
+        run = runs.read(State(settings.state_dir))
+    except StateError:
+        return None
+    return run["last_sync"] if run else None
+
+
+def moment(seconds: float) -> str:
+    """A time for people, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def unhealthy(settings: Settings, now: float) -> str | None:
+    """Why the syncer is not well, or None if it is.
+
+    Well means: the last sync that did its work is recent enough. One failed sync is no reason to
+    alarm, and neither is a first one: both show in ``status``, and in the log.
+    """
+    state = State(settings.state_dir)
+    if not state.root.is_dir():
+        return f"the state volume {state.root} is not there"
+    try:
+        run = runs.read(state)
+    except StateError as error:
+        return str(error)
+    if run is None or locks.is_held(state.sync_lock):
+        return None
+    limit = settings.health_hours * 3600
+    last, failing_since = run["last_sync"], run["failing_since"]
+    if last is not None and now - last > limit:
+        return f"the last good sync is of {moment(last)}, older than {settings.health_hours:g} h"
+    if last is None and failing_since is not None and now - failing_since > limit:
+        return f"no sync has succeeded since {moment(failing_since)}: see 'syncer status'"
+    return None

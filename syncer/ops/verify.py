@@ -1,0 +1,159 @@
+"""Verification of what is stored: hash it again, quarantine what is damaged, fetch it anew.
+
+Guaranteed: damaged bytes leave the index (the ledger forgets them, the indexer publishes without
+them) and are never served again; they are kept in ``quarantine/``. If more than WIPE_GUARD_PERCENT
+of what was looked at is damaged, the disk is what is broken: then nothing is changed.
+Not guaranteed: that bytes which were right a moment ago still are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from syncer.errors import GuardError
+from syncer.installers import scrub as installers_scrub
+from syncer.planning.plan import Totals
+from syncer.settings.settings import Settings
+from syncer.sync import run as runs
+from syncer.sync import scrub
+from syncer.sync import session as sync
+from syncer.sync.recorder import Recorder
+from syncer.sync.report import outcome
+from syncer.sync.run import EXIT_CODES, Run
+from syncer.sync.scrub import Scope
+from syncer.sync.tools import Tools
+from volume.program.sizes import amount
+from volume.program.stop import Stop
+
+_FEW = 10  # so many damaged artifacts may be all there are
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One artifact that is not what it was, and what is wrong with it."""
+
+    channel: str
+    subdir: str
+    filename: str
+    problem: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found. ``size`` is in bytes; ``repair`` is the sync that followed damage."""
+
+    looked_at: int = 0
+    size: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    repair: Run | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 if there was damage, also if it is repaired: somebody should look at the disk."""
+        if self.repair is not None and self.repair.status == "stopped":
+            return EXIT_CODES["stopped"]
+        return EXIT_CODES["partial"] if self.damaged else 0
+
+
+def verify(
+    settings: Settings,
+    scope: Scope,
+    options: sync.Options,
+    stop: Stop,
+    *,
+    show_plan: Callable[[Sequence[Totals]], None],
+    now: Callable[[], float] = time.time,
+) -> Report:
+    """Look at every channel's artifacts, and repair what is damaged.
+
+    Raises:
+        GuardError: so much is damaged that the disk must be; nothing was changed.
+        MirrorError: as ``sync.session`` does.
+    """
+    with sync.session(
+        settings, options, stop, role="verify", show_plan=show_plan, now=now
+    ) as session:
+        shared = replace(session, bars=options.bars)
+        channels = [name for name in settings.channels if shared.state.ledger(name).exists()]
+        found = {channel: scrub.look_through(shared, channel, scope) for channel in channels}
+        looked = {
+            kind: installers_scrub.look_through(
+                shared, kind, share=scope.share, is_rolling=scope.is_rolling
+            )
+            for kind in settings.installers
+        }
+        for channel, one in found.items():
+            _check(channel, len(one.damaged), one.looked_at, settings.wipe_guard_percent)
+        for kind, installers in looked.items():
+            _check(kind, len(installers.damaged), installers.looked_at, settings.wipe_guard_percent)
+        damaged = [channel for channel in channels if found[channel].damaged]
+        for channel in damaged:
+            scrub.quarantine(shared, channel, found[channel].damaged)
+        kinds = [kind for kind in looked if looked[kind].damaged]
+        for kind in kinds:
+            installers_scrub.quarantine(shared, kind, looked[kind].damaged)
+        report = _report(found, looked)
+        if damaged or kinds:
+            report.repair = sync.sync_channels(shared, damaged, options, kinds)
+        _record(shared, report)
+    return report
+
+
+def _record(shared: Tools, report: Report) -> None:
+    recorder = Recorder(shared.state, health_seconds=shared.settings.health_hours * 3600)
+    recorder.note_verification(
+        runs.read(shared.state),
+        now=shared.now(),
+        looked_at=report.looked_at,
+        size=report.size,
+        damaged=(damage.channel for damage in report.damaged),
+    )
+
+
+def _check(name: str, count: int, looked_at: int, most_percent: float) -> None:
+    if count <= _FEW or 100 * count / looked_at <= most_percent:
+        return
+    raise GuardError(
+        f"{name}: {count:,} of {looked_at:,} artifacts that were looked at are damaged or"
+        f" missing ({100 * count / looked_at:.0f} %): is the right disk mounted, and is it"
+        " well? Nothing was changed"
+    )
+
+
+def _report(
+    found: Mapping[str, scrub.Looked], looked: Mapping[str, installers_scrub.Looked]
+) -> Report:
+    every: list[scrub.Looked | installers_scrub.Looked] = [*found.values(), *looked.values()]
+    return Report(
+        looked_at=sum(one.looked_at for one in every),
+        size=sum(one.size for one in every),
+        damaged=[
+            Damage(channel, placed.subdir, placed.filename, problem)
+            for channel, one in found.items()
+            for placed, problem in one.damaged.items()
+        ]
+        + [
+            Damage(kind, "installers", filename, problem)
+            for kind, one in looked.items()
+            for filename, problem in one.damaged.items()
+        ],
+    )
+
+
+def describe_damage(damage: Damage) -> str:
+    """One find, for people."""
+    return f"{damage.channel}/{damage.subdir}/{damage.filename} {damage.problem}"
+
+
+def describe(found: Report) -> str:
+    """What was found, for people."""
+    lines = [describe_damage(damage) for damage in found.damaged]
+    if found.repair is not None:
+        lines.append(outcome(found.repair))
+    lines.append(
+        f"Looked at {found.looked_at:,} artifacts, {amount(found.size)}:"
+        f" {len(found.damaged) or 'none'} damaged."
+    )
+    return "\n".join(lines)

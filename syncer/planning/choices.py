@@ -1,0 +1,292 @@
+"""What is selected of each channel in one run: policies and environments meet upstream's records.
+
+An environment may span channels, so choosing for one channel may look at the indexes of others.
+Guaranteed: what an environment needs is worked out once for the same indexes, and ``fingerprint``
+changes whenever a choice may.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncer.artifacts.locked import Standing, compare
+from syncer.conda.record import facts
+from syncer.errors import PeerError, UpstreamError
+from syncer.planning.cooldown import Listed
+from syncer.planning.environments.request import Locked, Request
+from syncer.planning.offer import Offer, Offers
+from syncer.planning.selection.choice import Selected
+from syncer.settings.policy import Environment
+from syncer.settings.settings import Settings
+from volume.layout import State
+from volume.ledger.artifact import Known
+from volume.ledger.ledger import Ledger
+
+# A run that finds nothing changed does not choose, and most mirrors have no environments: what
+# either needs is imported where it begins.
+if TYPE_CHECKING:
+    from syncer.planning.needs import Needs
+    from syncer.planning.selection.permit import Permit
+    from syncer.planning.selection.reason import LeftOut
+    from syncer.planning.selection.select import Present, Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """An environment, and what its files ask for."""
+
+    environment: Environment
+    requests: tuple[Request, ...]
+
+
+class Choices:
+    """Chooses for every channel of a run.
+
+    Raises:
+        ConfigError: a spec file can't be read or understood.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: State,
+        offers: Offers,
+        *,
+        approved: Collection[str] = (),
+        now: Callable[[], float],
+        writes: bool,
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._offers = offers
+        self._approved = tuple(approved)
+        self._now = now
+        self._writes = writes
+        self.demands = read_demands(settings)
+        self._needs: dict[Environment, tuple[str, Needs]] = {}
+        self._selectors: dict[str, tuple[str, Selector]] = {}
+        self._barriers: dict[str, Permit] = {}
+
+    def notes(self, channel: str) -> list[str]:
+        """What in spec files a person may expect, and the mirror can't have; said once."""
+        return [
+            note
+            for demand in self.demands
+            if demand.environment.channels[0] == channel
+            for request in demand.requests
+            for note in request.notes
+        ]
+
+    def fingerprint(self, channel: str) -> str:
+        """Changes when what is chosen of a channel may, but for the channel's own offer.
+
+        Raises:
+            UpstreamError: a channel that shares an environment with it can't be asked.
+        """
+        parts = [self._settings.policy(channel).fingerprint, *self._approved]
+        for demand in self.demands:
+            if channel in demand.environment.channels:
+                parts.append(repr(demand))
+                for peer in demand.environment.channels:
+                    if peer != channel:
+                        parts.append(self._settings.policy(peer).fingerprint)
+                        parts.append(self._digest_of(peer, demand.environment))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _digest_of(self, peer: str, environment: Environment) -> str:
+        try:
+            return self._offers.of(peer).digest
+        except UpstreamError as error:
+            raise PeerError(peer, environment.name, error) from error
+
+    def choose(self, channel: str, present: Present) -> Selected:
+        """What is selected of a channel, by subdir.
+
+        Args:
+            present: what is committed of it, by subdir and filename.
+
+        Raises:
+            UpstreamError: an index can't be had or trusted.
+            NoSolutionError: an environment that is to be solved has no solution.
+        """
+        selector = self._selector(channel, present)
+        needed: dict[str, dict[str, str]] = {}
+        missing: list[str] = []
+        peers: set[str] = set()
+        for demand in self.demands:
+            if channel in demand.environment.channels:
+                needs = self._needs_of(demand)
+                missing += needs.missing
+                peers.update(demand.environment.channels)
+                for (of, subdir, filename), why in needs.wanted.items():
+                    if of == channel:
+                        needed.setdefault(subdir, {}).setdefault(filename, why)
+        selected = selector.select(needed)
+        warnings = (*selected.warnings, *dict.fromkeys(missing))
+        dues = [due for peer in sorted(peers) if (due := self._selector(peer).due)]
+        return replace(selected, warnings=warnings, due=min(dues, default=0.0))
+
+    def locked(self, channel: str) -> list[Locked]:
+        """What lock files name of a channel, but for what deny and exclude forbid."""
+        named = self._named(channel)
+        return [one for one in named if self._barred(one) is None] if named else []
+
+    def _named(self, channel: str) -> list[Locked]:
+        return [
+            locked
+            for demand in self.demands
+            for request in demand.requests
+            for locked in request.locked
+            if locked.channel == channel
+        ]
+
+    def standing(self, channel: str) -> Standing:
+        """How what lock files name of a channel stands to what upstream lists of it.
+
+        Raises:
+            UpstreamError: an index can't be had or trusted.
+        """
+        named = self._named(channel)
+        names = {(one.subdir, one.filename) for one in named}
+        indexes = self._offers.of(channel).indexes if named else {}
+        listed = {
+            (subdir, entry.filename): facts(entry)
+            for subdir, index in indexes.items()
+            for entry in index.entries
+            if (subdir, entry.filename) in names
+        }
+        barred = {one: out for one in named if (out := self._barred(one)) is not None}
+        standing = compare([one for one in named if one not in barred], listed)
+        forbidden = (
+            f"{one.subdir}/{one.filename} of {channel} is locked, and the policy forbids it:"
+            f" {out.detail}"
+            for one, out in barred.items()
+            if (one.subdir, one.filename) not in listed  # else it is said as of what is listed
+        )
+        return replace(standing, problems=(*standing.problems, *dict.fromkeys(forbidden)))
+
+    def _barred(self, locked: Locked) -> LeftOut | None:
+        """What deny or exclude have against what a lock file names; they win over it."""
+        from syncer.conda.filename import unlisted
+        from syncer.planning.selection.permit import barrier
+
+        permit = self._barriers.get(locked.channel)
+        if permit is None:
+            permit = barrier(self._settings.policy(locked.channel))
+            self._barriers[locked.channel] = permit
+        known = Known(locked.size or 0, locked.sha256 or "", b"", locked.md5)
+        candidate = unlisted(locked.channel, locked.subdir, locked.filename, known)
+        return permit.bar(candidate) if candidate is not None else None
+
+    def _needs_of(self, demand: Demand) -> Needs:
+        from syncer.planning.needs import needs_of
+
+        environment = demand.environment
+        digest = "\n".join(self._offers.of(peer).digest for peer in environment.channels)
+        known = self._needs.get(environment)
+        if known is None or known[0] != digest:
+            selectors = [self._selector(channel) for channel in environment.channels]
+
+            def refused(
+                specs: Collection[str], subdirs: Collection[str]
+            ) -> dict[str, list[LeftOut]]:
+                found: dict[str, list[LeftOut]] = {}
+                for selector in selectors if specs else ():
+                    for spec, outs in selector.refusals.of(specs, subdirs).items():
+                        found.setdefault(spec, []).extend(outs)
+                return found
+
+            names = {
+                (one.subdir, one.filename) for request in demand.requests for one in request.locked
+            }
+            needs = needs_of(
+                environment,
+                demand.requests,
+                permitted=(one for selector in selectors for one in selector.permitted()),
+                lockable=(one for selector in selectors for one in selector.refusals.judged(names)),
+                refused=refused,
+            )
+            known = self._needs[environment] = (digest, needs)
+        return known[1]
+
+    def release(self, channel: str) -> None:
+        """Free what was worked out of a channel, unless others may still ask for it."""
+        if not any(
+            channel in environment.channels and len(environment.channels) > 1
+            for environment in self._settings.environments
+        ):
+            self._selectors.pop(channel, None)
+            self._offers.of(channel).release()
+
+    def _selector(self, channel: str, present: Present | None = None) -> Selector:
+        offer = self._offers.of(channel)
+        known = self._selectors.get(channel)
+        if known is not None and known[0] == offer.digest:
+            return known[1]
+        from syncer.planning.selection.select import Selector
+
+        policy = self._settings.policy(channel)
+        selector = Selector(
+            policy,
+            channel,
+            offer.indexes,
+            now=self._now(),
+            present=self._present(channel, offer) if present is None else present,
+            first_seen=self._first_seen(channel, offer) if policy.cooldown_days else {},
+            approved=self._approved,
+            only_needed=any(
+                channel in environment.channels for environment in self._settings.environments
+            ),
+        )
+        self._selectors[channel] = (offer.digest, selector)
+        return selector
+
+    def _present(self, channel: str, offer: Offer) -> Present:
+        ledger = Ledger.read(self._state.ledger(channel))
+        if ledger is None:
+            return {}
+        with ledger:
+            return {subdir: ledger.known(subdir) for subdir in offer.indexes}
+
+    def _first_seen(self, channel: str, offer: Offer) -> dict[tuple[str, str], float]:
+        listed = Listed(self._state.listed(channel))
+        found: dict[tuple[str, str], float] = {}
+        for subdir, index in offer.indexes.items():
+            contents = {
+                entry.filename: (read := facts(entry)).sha256 or read.md5 or ""
+                for entry in index.entries
+            }
+            seen = listed.first_seen(
+                subdir, contents, now=self._now(), writes=self._writes, reach=offer.reach(subdir)
+            )
+            found.update(((subdir, filename), moment) for filename, moment in seen.items())
+        return found
+
+
+def read_demands(settings: Settings) -> tuple[Demand, ...]:
+    """The environments with their files.
+
+    Raises:
+        ConfigError: a file can't be read or understood.
+    """
+    if not settings.environments:
+        return ()
+    from syncer.planning.environments import spec_file
+
+    channels = {channel: settings.channel_urls(channel) for channel in settings.channels}
+    return tuple(
+        Demand(
+            environment,
+            tuple(
+                spec_file.read(
+                    Path(settings.config_dir), environment.spec_files,
+                    subdirs=environment.subdirs, channels=channels,
+                )
+            ),
+        )
+        for environment in settings.environments
+    )  # fmt: skip

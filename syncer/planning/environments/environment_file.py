@@ -1,0 +1,179 @@
+"""environment.yml, as conda, mamba and conda-lock read it. Pure.
+
+Taken in are ``dependencies``, ``platforms`` and selectors: conda-lock's (a comment such as
+``# [linux64]``) and micromamba's (``sel(win): package``). ``channels`` is for information: a
+channel that is not mirrored is noted. ``pip:`` sections are noted and left out; the rest
+(``name``, ``prefix``, ``variables``) says nothing about packages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from syncer.conda.matchspec import check_spec
+from syncer.planning.environments.request import Channels, Request
+
+_ENTRY = re.compile(r"(?P<indent>\s*)-\s+(?P<spec>[^:#]*[^:#\s])\s*#\s*\[(?P<selector>[^\]]*)\]\s*")
+_SELECTOR = re.compile(r"sel\(([^)]*)\)")
+_FAMILIES = {"linux": ("linux", "unix"), "osx": ("osx", "unix"), "win": ("win",)}
+_WORDS = frozenset(
+    [
+        "unix",
+        "linux",
+        "osx",
+        "win",
+        "linux32",
+        "linux64",
+        "osx64",
+        "win32",
+        "win64",
+        "arm64",
+        "aarch64",
+        "ppc64le",
+        "s390x",
+    ]
+)
+
+
+def words(subdir: str) -> frozenset[str]:
+    """What selectors call a subdir: ``linux-64`` is linux, unix and linux64."""
+    family, _, processor = subdir.partition("-")
+    return frozenset((*_FAMILIES.get(family, ()), f"{family}{processor}", processor)) & _WORDS
+
+
+def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> Request:
+    """Understand an environment.yml.
+
+    Args:
+        name: the file's name, for messages.
+        subdirs: the mirrored ones, without noarch.
+
+    Raises:
+        ValueError: with one problem in each of its arguments.
+    """
+    problems: list[str] = []
+    notes: dict[str, None] = {}
+    document = _load(name, _marked(text))
+    if not isinstance(document, dict) or not isinstance(document.get("dependencies"), list):
+        keys = f"its keys are {', '.join(map(str, document))}" if isinstance(document, dict) else ""
+        raise ValueError(
+            f"{name} has no list of 'dependencies', {keys or 'it has no keys at all'};"
+            " an environment.yml, a conda-lock.yml, a pixi.lock or an @EXPLICIT list can be read"
+        )
+    wanted = _platforms(name, document, subdirs, problems, notes)
+    specs: dict[str, list[str]] = {subdir: [] for subdir in wanted}
+    for item in document["dependencies"]:
+        try:
+            for selector, spec in _entries(name, item, notes):
+                check_spec(spec)
+                for subdir, chosen in specs.items():
+                    if not selector or selector in words(subdir):
+                        chosen.append(spec)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise ValueError(*problems)
+    _note_channels(name, document, channels, notes)
+    found = {subdir: tuple(chosen) for subdir, chosen in specs.items()}
+    return Request(file=name, specs=found, notes=tuple(notes))
+
+
+_KEY = re.compile(r"([A-Za-z_][\w-]*)\s*:")
+
+
+def top_level_keys(text: str) -> frozenset[str]:
+    """The keys of a YAML mapping in block style, without the cost of loading it."""
+    return frozenset(found[1] for line in text.splitlines() if (found := _KEY.match(line)))
+
+
+def _load(name: str, text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _marked(text: str) -> str:
+    """conda-lock's selectors are comments; make values of them, which YAML keeps."""
+    lines = []
+    for line in text.splitlines():
+        found = _ENTRY.fullmatch(line)
+        marked = (
+            f"{found['indent']}- sel({found['selector'].strip()}): {found['spec']}" if found else ""
+        )
+        lines.append(marked or line)
+    return "\n".join(lines)
+
+
+def _entries(name: str, item: object, notes: dict[str, None]) -> Iterator[tuple[str, str]]:
+    """Each spec of an entry, with its selector."""
+    if isinstance(item, str):
+        yield "", item
+    elif isinstance(item, dict):
+        for key, value in item.items():
+            if key == "pip":
+                count = len(value) if isinstance(value, list) else 1
+                notes[f"{name}: {count} pip packages are left out: this mirrors conda channels"] = (
+                    None
+                )
+            elif (found := _SELECTOR.fullmatch(str(key))) is not None:
+                selector = found.group(1).strip()
+                if selector not in _WORDS:
+                    raise ValueError(
+                        f"{item}: {selector!r} is not a selector: write one of"
+                        f" {', '.join(sorted(_WORDS))}"
+                    )
+                for spec in value if isinstance(value, list) else [value]:
+                    yield selector, str(spec)
+            else:
+                raise ValueError(f"{item}: {key!r} is neither 'pip' nor 'sel(...)'")
+    else:
+        raise ValueError(f"{item!r} is not a MatchSpec; write it as text, in quotes")
+
+
+def _platforms(
+    name: str,
+    document: Mapping[str, Any],
+    subdirs: Sequence[str],
+    problems: list[str],
+    notes: dict[str, None],
+) -> list[str]:
+    """The mirrored subdirs that the file is for; without ``platforms`` it is for all of them."""
+    given = document.get("platforms")
+    if given is None:
+        return list(subdirs)
+    theirs = [str(one) for one in given] if isinstance(given, list) else [str(given)]
+    chosen = [subdir for subdir in subdirs if subdir in theirs]
+    if not chosen:
+        problems.append(other_platforms(name, theirs, subdirs))
+    elif others := [one for one in theirs if one not in subdirs and one != "noarch"]:
+        notes[f"{name}: not mirrored, so left out: {', '.join(others)}"] = None
+    return chosen
+
+
+def other_platforms(name: str, theirs: Sequence[str], ours: Sequence[str]) -> str:
+    """What to say when a file is for other platforms than the mirror."""
+    return (
+        f"{name} is for {', '.join(theirs) or 'no platform'}, and {', '.join(ours)} is mirrored;"
+        " add a subdir to SUBDIRS, or take the file out"
+    )
+
+
+def _note_channels(
+    name: str, document: Mapping[str, Any], channels: Channels, notes: dict[str, None]
+) -> None:
+    given = document.get("channels") or []
+    for channel in given if isinstance(given, list) else [given]:
+        text = str(channel).rstrip("/")
+        short = text.rpartition("://")[2].partition("/")[2] if "://" in text else text
+        known = text in channels or any(short.endswith(one) for one in channels)
+        if (
+            not known
+            and text != "nodefaults"
+            and not (text == "defaults" and "pkgs/main" in channels)
+        ):
+            notes[f"{name}: its channel {text} is not mirrored"] = None

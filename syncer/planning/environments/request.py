@@ -1,0 +1,105 @@
+"""What a file asks for: specs, or exact artifacts; and where an artifact's URL belongs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from volume.errors import NameRefusedError
+from volume.names import check_subdir, parse_artifact
+from volume.program.log import redact
+
+Channels = Mapping[str, Sequence[str]]
+"""Our channels' names, each with the base URLs that it comes from."""
+
+_HASHES = {"md5": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
+_TOKEN = re.compile(r"^/t/[^/]+(?=/)")
+# Before the channel's name on hosts that mirror it: Anaconda's and this appliance's (its snapshots
+# included), TUNA's layout, Quetz. The hash tells whether it is the same artifact.
+_LAYOUT = re.compile(r"(/anaconda)?(/cloud)?/|/get/|/snapshots/[^/]+/(cloud/)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """An artifact that a lock file names exactly. ``size`` is in bytes; None is not given."""
+
+    url: str
+    channel: str
+    subdir: str
+    filename: str
+    sha256: str | None = None
+    md5: str | None = None
+    size: int | None = None
+
+    def difference(self, sha256: str | None, md5: str | None) -> str:
+        """Which hash tells its bytes from others; empty if none does."""
+        for kind, ours, theirs in (("sha256", self.sha256, sha256), ("md5", self.md5, md5)):
+            if ours and theirs:
+                return "" if ours == theirs.lower() else f"{kind} {theirs.lower()}, not {ours}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one file asks for.
+
+    ``specs`` are by subdir, to be installed together; ``notes`` is what was not understood as a
+    person may expect: what the mirror can't have.
+    """
+
+    file: str
+    specs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    locked: tuple[Locked, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def locate(url: str, channels: Channels) -> tuple[str, str, str]:
+    """The channel, subdir and filename of an artifact's URL; credentials in it don't matter.
+
+    Raises:
+        ValueError: it is no artifact's URL, or its channel is not mirrored.
+    """
+    parts = urlsplit(url)
+    folder, _, filename = unquote(parts.path).rpartition("/")
+    base, _, subdir = folder.rpartition("/")
+    try:
+        check_subdir(subdir)
+        parse_artifact(filename)
+    except NameRefusedError as error:
+        raise ValueError(
+            f"{redact(url)} is not the URL of an artifact: write it as https://host/channel/subdir/name-version-build.conda"
+        ) from error
+    base = _TOKEN.sub("", base)
+    host = parts.hostname or ""
+    for channel, bases in channels.items():
+        if any((host, base) == _place(known) for known in bases):
+            return channel, subdir, filename
+    for channel in channels:
+        if base.endswith(channel) and _LAYOUT.fullmatch(base.removesuffix(channel)):
+            return channel, subdir, filename
+    shown = f"{parts.scheme}://{host}{base}"
+    raise ValueError(
+        f"{filename} is from {shown}, which is not mirrored (mirrored are"
+        f" {', '.join(sorted(channels)) or 'no channels'}); add that channel, or give this"
+        " URL as an upstream of yours"
+    )
+
+
+def _place(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.hostname or "", _TOKEN.sub("", unquote(parts.path).rstrip("/"))
+
+
+def check_hash(kind: str, value: str) -> str:
+    """Return a hash in lower case.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = value.strip().lower()
+    if not _HASHES[kind].fullmatch(found):
+        digits = 32 if kind == "md5" else 64
+        raise ValueError(f"{value.strip()[:80]!r} is not a {kind}: that has {digits} hex digits")
+    return found

@@ -1,0 +1,209 @@
+"""Which records a MatchSpec matches, over many specs and many records. Pure, by py-rattler.
+
+Guaranteed: a record that conda or rattler take for a spec is among its matches. The reverse does
+not hold: of a spec's brackets only version, build, build number, channel, subdir and hashes are
+looked at, and a spec that rattler can't read (conda has forms that it lacks) matches by name alone.
+Whoever mirrors too much loses a little space; whoever mirrors too little, an installation.
+
+Each distinct spec is parsed once and compared with each distinct version of its name once.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from syncer.conda.matchspec import is_channel
+from syncer.conda.record import Candidate
+from syncer.conda.spec import version_of
+
+Key = tuple[str, str, str]
+"""(channel, subdir, filename)"""
+
+_CONDITION = re.compile(r"\s*;\s*if\s.*", re.DOTALL)  # CEP 43's first spelling
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A MatchSpec, taken apart. ``name`` is a pattern if ``is_pattern``; None matches anything."""
+
+    text: str
+    name: str
+    is_pattern: bool = False
+    is_conditional: bool = False
+    version: str | None = None
+    build: str | None = None
+    build_number: str | None = None
+    channel: str | None = None
+    subdir: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the client itself provides it, such as ``__glibc``."""
+        return self.name.startswith("__")
+
+
+def read(text: str) -> Requirement:
+    """Take a MatchSpec apart; a condition (CEP 43) and extras (CEP 44) are left aside."""
+    from rattler import MatchSpec
+    from rattler.exceptions import InvalidMatchSpecError
+
+    plain = _CONDITION.sub("", text)
+    try:
+        spec = MatchSpec(plain, exact_names_only=False)
+    except InvalidMatchSpecError:
+        # Conda's parser takes a few forms that rattler's does not, such as "x 2.12.*mkl*".
+        return Requirement(text, re.split(r"[\s=<>!~\[;]", plain.strip())[0].lower())
+    name = str(spec.name.normalized)
+    return Requirement(
+        text=text,
+        name=name,
+        is_pattern=name.startswith("^") or "*" in name,
+        is_conditional=plain != text or spec.condition is not None,
+        version=spec.version,
+        build=spec.build,
+        build_number=spec.build_number,
+        channel=spec.channel.name if spec.channel else None,
+        subdir=spec.subdir,
+        sha256=spec.sha256.hex() if spec.sha256 else None,
+        md5=spec.md5.hex() if spec.md5 else None,
+    )
+
+
+class Catalog:
+    """Records, by name and version; in the order of channel, subdir and filename."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        self.records: list[Candidate] = sorted(candidates, key=key)
+        self._by_name: dict[str, dict[str, list[int]]] = {}
+        for position, record in enumerate(self.records):
+            versions = self._by_name.setdefault(record.facts.name.lower(), {})
+            versions.setdefault(record.facts.version, []).append(position)
+        self._requirements: dict[str, Requirement] = {}
+        self._matches: dict[str, tuple[int, ...]] = {}
+        self._versions: dict[str, Any] = {}
+
+    def requirement(self, spec: str) -> Requirement:
+        """The spec, taken apart; each text once."""
+        found = self._requirements.get(spec)
+        if found is None:
+            found = self._requirements[spec] = read(spec)
+        return found
+
+    def matching(self, spec: str) -> tuple[int, ...]:
+        """Positions in ``records`` of what matches the spec, ascending."""
+        found = self._matches.get(spec)
+        if found is None:
+            found = self._matches[spec] = tuple(sorted(self._match(self.requirement(spec))))
+        return found
+
+    def newest(self, positions: Sequence[int], count: int) -> tuple[int, ...]:
+        """Those of the newest ``count`` versions; all for 0."""
+        versions = {self.records[position].facts.version for position in positions}
+        if not 0 < count < len(versions):
+            return tuple(positions)
+        known = [version for version in versions if self._version(version) is not None]
+        known.sort(key=lambda version: (self._version(version), version), reverse=True)
+        kept = set(known[:count]) or versions
+        return tuple(one for one in positions if self.records[one].facts.version in kept)
+
+    def _match(self, wanted: Requirement) -> list[int]:
+        fits = _test(wanted)
+        return [
+            position
+            for name in self._names(wanted)
+            for version in self._fitting(name, wanted.version)
+            for position in self._by_name[name][version]
+            if fits is None or fits(self.records[position])
+        ]
+
+    def _names(self, wanted: Requirement) -> Iterable[str]:
+        if not wanted.is_pattern:
+            return (wanted.name,) if wanted.name in self._by_name else ()
+        matches = _text_test(wanted.name)
+        return [name for name in self._by_name if matches(name)]
+
+    def _fitting(self, name: str, spec: str | None) -> Iterable[str]:
+        versions = self._by_name[name]
+        if spec is None or spec == "*":
+            return versions
+        from rattler import VersionSpec
+
+        parsed = VersionSpec(spec)
+        return [
+            text
+            for text in versions
+            if (version := self._version(text)) is not None and parsed.matches(version)
+        ]
+
+    def _version(self, text: str) -> Any:
+        """The version, or None for a text that is none and so matches no version spec."""
+        if text not in self._versions:
+            self._versions[text] = version_of(text)
+        return self._versions[text]
+
+
+def key(candidate: Candidate) -> Key:
+    """Where a record belongs."""
+    return candidate.channel, candidate.subdir, candidate.entry.filename
+
+
+def _test(wanted: Requirement) -> Callable[[Candidate], bool] | None:
+    """What a record must fulfil besides name and version; None for nothing."""
+    tests: list[Callable[[Candidate], bool]] = []
+    if wanted.build is not None and wanted.build != "*":
+        matches = _text_test(wanted.build)
+        tests.append(lambda record: matches(record.facts.build))
+    if wanted.build_number is not None:
+        number_matches = _number_test(wanted.build_number)
+        tests.append(lambda record: number_matches(record.facts.build_number))
+    if wanted.channel is not None:
+        channel = wanted.channel
+        tests.append(lambda record: is_channel(record.channel, channel))
+    if wanted.subdir is not None:
+        tests.append(lambda record: record.subdir == wanted.subdir)
+    for kind in ("sha256", "md5"):
+        if (expected := getattr(wanted, kind)) is not None:
+            tests.append(functools.partial(_has_hash, kind, expected))
+    return (lambda record: all(test(record) for test in tests)) if tests else None
+
+
+def _has_hash(kind: str, expected: str, record: Candidate) -> bool:
+    given = getattr(record.facts, kind)
+    return isinstance(given, str) and given.lower() == expected
+
+
+def _number_test(spec: str) -> Callable[[int], bool]:
+    from rattler import Version, VersionSpec
+
+    parsed = VersionSpec(spec)
+    return functools.lru_cache(lambda number: bool(parsed.matches(Version(str(number)))))
+
+
+def _text_test(pattern: str) -> Callable[[str], bool]:
+    """How builds and name patterns match: ``^...$`` is a regular expression, ``*`` a wildcard."""
+    if pattern.startswith("^") and pattern.endswith("$"):
+        return _expression_test(pattern)
+    if "*" in pattern:
+        expression = re.compile(fnmatch.translate(pattern), re.IGNORECASE)
+        return lambda text: expression.match(text) is not None
+    return lambda text: text == pattern
+
+
+def _expression_test(pattern: str) -> Callable[[str], bool]:
+    """A regular expression, by rattler: upstream wrote it, and Python's may take years."""
+    from rattler import BuildString, MatchSpec, PackageRecord
+
+    spec = MatchSpec(f"* * {pattern}", exact_names_only=False)
+
+    def matches(text: str) -> bool:
+        build = BuildString.new_unchecked(text)
+        return bool(spec.matches(PackageRecord("x", "0", build, 0, "noarch")))
+
+    return matches

@@ -1,0 +1,35 @@
+"""The outcome of a selection: what is wanted, left out and held, each with why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from syncer.planning.selection.reason import LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is selected of one subdir, by filename.
+
+    ``wanted`` says why; filenames that upstream does not list are in it too if ``keep`` names them.
+    ``held`` says until when the cooldown holds the bytes that upstream lists now, in seconds since
+    the epoch; a held artifact that is also wanted is here with other bytes, which stay.
+    """
+
+    wanted: Mapping[str, str]
+    left_out: Mapping[str, LeftOut]
+    held: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What is selected of a channel, by subdir, and what a person should know about the policy.
+
+    ``due`` is when a cooldown ends that environments wait for, in seconds since the epoch; 0 for
+    none.
+    """
+
+    choices: Mapping[str, Choice]
+    warnings: tuple[str, ...]
+    due: float = 0.0

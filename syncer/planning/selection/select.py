@@ -1,0 +1,299 @@
+"""What a policy selects of a channel, and why. Pure: the same whatever the order of the records.
+
+The filters apply in this order: deny, exclude, keep, include, then the other objections (pins,
+licence, size, age), cooldown, twins, newest versions and builds. Deny always wins, then exclude.
+What environments need is not asked for by include and not limited by newest, all else holds for it
+too. With nothing included everything is, unless specs, spec files or environments say what the
+channel is for.
+
+``keep`` and cooldown look at what is here already: what matches ``keep`` stays, whatever the policy
+says besides deny and exclude and whether upstream lists it or not; a cooldown throws nothing out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from syncer.conda.filename import of_filename, unlisted
+from syncer.conda.record import Candidate, facts
+from syncer.conda.repodata import Entry, Index
+from syncer.conda.spec import SpecSet
+from syncer.planning.selection.choice import Choice, Selected
+from syncer.planning.selection.permit import Permit, has_these_bytes
+from syncer.planning.selection.reason import LeftOut, Reason
+from syncer.planning.selection.refusal import Refusals
+from syncer.planning.selection.unmatched import Listing, warnings_of
+from syncer.settings.policy import Policy
+from volume.ledger.artifact import Known
+
+Needed = Mapping[str, Mapping[str, str]]
+Present = Mapping[str, Mapping[str, Known]]
+FirstSeen = Mapping[tuple[str, str], float]
+
+_EVERYTHING = "everything is included"
+_NOTHING = LeftOut(Reason.NOT_INCLUDED, "no environment needs it")
+_TWIN = LeftOut(Reason.TWIN, "prefer_conda = yes")
+
+
+@dataclass(slots=True)
+class _Draft:
+    wanted: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    held: dict[str, float] = field(default_factory=dict)
+    included: dict[str, Candidate] = field(default_factory=dict)  # what newest counts
+
+
+class Selector:
+    """A policy and what upstream lists of a channel.
+
+    Args:
+        indexes: by subdir.
+        present: what is committed, by subdir and filename.
+        first_seen: by subdir and filename, when an artifact appeared at upstream after our first
+            look at it; seconds since the epoch.
+        approved: MatchSpecs and filenames that need no cooldown any more.
+        now: seconds since the epoch.
+        only_needed: the channel is there for environments: without ``include`` nothing but what
+            they need is selected.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        channel: str,
+        indexes: Mapping[str, Index],
+        *,
+        now: float,
+        present: Present | None = None,
+        first_seen: FirstSeen | None = None,
+        approved: Collection[str] = (),
+        only_needed: bool = False,
+    ) -> None:
+        self._policy = policy
+        self._channel = channel
+        self._indexes = indexes
+        self._present = present or {}
+        self._permit = Permit(
+            policy,
+            listed=_listed(indexes, {name.lower() for name, _ in policy.pins}),
+            first_seen=first_seen or {},
+            approved=approved,
+            now=now,
+        )
+        self._include = SpecSet.of(policy.include)
+        self._keep = SpecSet.of(policy.keep)
+        self._only_needed = only_needed or bool(policy.specs or policy.spec_files)
+        self.due = 0.0
+        """When the first cooldown ends that kept something from environments; 0 if none did."""
+        self._whys = {spec: f"include = {spec.text}" for spec in self._include.specs}
+        self._not_included = LeftOut(Reason.NOT_INCLUDED, "no spec of include matches it")
+
+    @property
+    def refusals(self) -> Refusals:
+        """What the policy has against what is asked for by name."""
+        # Made when it is needed: kept, it would be a cycle that holds a large channel's records.
+        return Refusals(self._channel, self._indexes, self.objection)
+
+    def permitted(self) -> list[Candidate]:
+        """What environments may draw from: all but what deny to cooldown and twins leave out."""
+        found: list[Candidate] = []
+        for subdir, index in self._indexes.items():
+            permitted = {}
+            for entry in index.entries:
+                candidate = self._read(subdir, entry)
+                if self.objection(candidate) is None:
+                    permitted[entry.filename] = candidate
+            for filename in self._twins(permitted):
+                del permitted[filename]
+            found.extend(permitted.values())
+        return found
+
+    def objection(self, candidate: Candidate) -> LeftOut | None:
+        """Why the policy does not permit an artifact, to include and environments alike."""
+        out = self._permit.bar(self._hashed(candidate)) or self._permit.object(candidate)
+        if out is None and (until := self._held_until(candidate)) is not None:
+            self.due = min(self.due or until, until)
+            known = self._present.get(candidate.subdir, {})
+            return None if candidate.filename in known else self._permit.hold(candidate, until)
+        return out
+
+    def select(self, needed: Needed | None = None) -> Selected:
+        """Select.
+
+        Args:
+            needed: what environments need, by subdir: filenames, and why.
+        """
+        needed = needed or {}
+        drafts = {
+            subdir: self._draft(index, needed.get(subdir, {}))
+            for subdir, index in self._indexes.items()
+        }
+        if self._policy.newest_versions or self._policy.newest_builds:
+            self._limit(drafts, needed)
+        for subdir, draft in drafts.items():
+            self._keep_unlisted(subdir, draft)
+        choices = {
+            subdir: Choice(draft.wanted, draft.left_out, draft.held)
+            for subdir, draft in drafts.items()
+        }
+        return Selected(choices, tuple(self._warnings(drafts, needed)))
+
+    def _draft(self, index: Index, needed: Mapping[str, str]) -> _Draft:
+        draft = _Draft()
+        present = self._present.get(index.subdir, {})
+        takes_all = not self._include and not self._only_needed
+        if takes_all and not self._looks_at_records():
+            draft.wanted.update((entry.filename, _EVERYTHING) for entry in index.entries)
+            return draft
+        told = facts if self._reads_records() else of_filename
+        left_out = self._not_included if self._include else _NOTHING
+        for entry in index.entries:
+            filename, name = entry.filename, entry.name.name
+            is_certain = filename in needed or filename in present or takes_all
+            if not (is_certain or self._include.may_match(name) or self._permit.may_bar(name)):
+                draft.left_out[filename] = left_out
+                continue
+            candidate = Candidate(self._channel, index.subdir, entry, told(entry))
+            why, out = self._decide(candidate, needed.get(filename), draft)
+            if out is not None:
+                draft.left_out[filename] = out
+            elif why is not None:
+                draft.wanted[filename] = why
+        for filename in self._twins(draft.included):
+            if filename not in needed:
+                del draft.wanted[filename], draft.included[filename]
+                draft.left_out[filename] = _TWIN
+        return draft
+
+    def _decide(
+        self, candidate: Candidate, needed: str | None, draft: _Draft
+    ) -> tuple[str | None, LeftOut | None]:
+        """Why one artifact is wanted, or is not."""
+        permit, filename = self._permit, candidate.filename
+        known = self._present.get(candidate.subdir, {}).get(filename)
+        if (out := permit.bar(self._hashed(candidate))) is not None:
+            return None, out
+        if known is not None and (spec := self._keep.find(candidate)) is not None:
+            return f"kept: keep = {spec.text}", None
+        included = self._included(candidate)
+        why = needed or included
+        if why is None:
+            return None, self._not_included if self._include else _NOTHING
+        if (out := permit.object(candidate)) is not None:
+            return None, out
+        if (until := self._held_until(candidate)) is not None:
+            draft.held[filename] = until
+            if known is None:
+                return None, permit.hold(candidate, until)
+            why = f"{why}; it is here, what upstream has instead is held"
+        if included is not None:
+            draft.included[filename] = candidate
+        return why, None
+
+    def _included(self, candidate: Candidate) -> str | None:
+        """Why include asks for it, None if it does not."""
+        if not self._include:
+            return None if self._only_needed else _EVERYTHING
+        spec = self._include.find(candidate)
+        return None if spec is None else self._whys[spec]
+
+    def _held_until(self, candidate: Candidate) -> float | None:
+        """As the permit says; the bytes that are here already are never held."""
+        known = self._present.get(candidate.subdir, {}).get(candidate.filename)
+        if known is not None and has_these_bytes(candidate.facts, known):
+            return None
+        return self._permit.held_until(candidate)
+
+    def _hashed(self, candidate: Candidate) -> Candidate:
+        """With the sha256 of the bytes that are here, where upstream's record has none."""
+        if candidate.facts.sha256:
+            return candidate
+        known = self._present.get(candidate.subdir, {}).get(candidate.filename)
+        if known is None or not has_these_bytes(candidate.facts, known):
+            return candidate
+        told = msgspec.structs.replace(candidate.facts, sha256=known.sha256)
+        return msgspec.structs.replace(candidate, facts=told)
+
+    def _twins(self, permitted: Collection[str]) -> list[str]:
+        """Artifacts in the old format that are there in the new one too."""
+        if not self._policy.prefer_conda:
+            return []
+        return [
+            filename
+            for filename in permitted
+            if filename.endswith(".tar.bz2")
+            and f"{filename.removesuffix('.tar.bz2')}.conda" in permitted
+        ]
+
+    def _limit(self, drafts: Mapping[str, _Draft], needed: Needed) -> None:
+        """Leave out what is not among the newest, except what environments need."""
+        from syncer.planning.selection.newest import limit
+
+        found = limit(
+            {subdir: draft.included.values() for subdir, draft in drafts.items()},
+            versions=self._policy.newest_versions,
+            builds=self._policy.newest_builds,
+        )
+        for (_, subdir, filename), out in found.dropped.items():
+            if filename not in needed.get(subdir, {}):
+                del drafts[subdir].wanted[filename]
+                drafts[subdir].left_out[filename] = out
+        for (_, subdir, filename), why in found.added.items():
+            if filename not in needed.get(subdir, {}):
+                drafts[subdir].wanted[filename] += f"; {why}"
+
+    def _keep_unlisted(self, subdir: str, draft: _Draft) -> None:
+        """Keep what upstream dropped and ``keep`` names; only filename and hash are known of it."""
+        if not self._keep:
+            return
+        listed = draft.wanted.keys() | draft.left_out.keys()
+        for filename in sorted(self._present.get(subdir, {}).keys() - listed):
+            candidate = unlisted(self._channel, subdir, filename, self._present[subdir][filename])
+            if candidate is None or self._permit.bar(candidate) is not None:
+                continue
+            if (spec := self._keep.find(candidate)) is not None:
+                draft.wanted[filename] = f"kept: keep = {spec.text}; upstream does not list it"
+
+    def _looks_at_records(self) -> bool:
+        """Whether anything depends on what a record is."""
+        policy = self._policy
+        return bool(
+            self._permit.bars or self._permit.reads_records or policy.keep or policy.prefer_conda
+            or policy.newest_versions or policy.newest_builds
+        )  # fmt: skip
+
+    def _reads_records(self) -> bool:
+        """Whether names and versions, which filenames tell, don't decide all."""
+        policy = self._policy
+        return bool(
+            self._permit.reads_records or self._include.reads_records or self._keep.reads_records
+            or policy.newest_versions or policy.newest_builds
+        )  # fmt: skip
+
+    def _warnings(self, drafts: Mapping[str, _Draft], needed: Needed) -> Iterator[str]:
+        for subdir, reasons in needed.items():
+            for filename in reasons:
+                draft = drafts.get(subdir)
+                if draft is not None and (out := draft.left_out.get(filename)):
+                    yield f"{subdir}/{filename} is left out although" \
+                        f" {reasons[filename]}: {out}"  # fmt: skip
+        if self._include or self._policy.exclude:
+            listing = Listing.of(self._channel, self._indexes)
+            include, exclude = self._include.specs, self._permit.exclude.specs
+            yield from warnings_of(listing, include, exclude, self._permit.bar)
+
+    def _read(self, subdir: str, entry: Entry) -> Candidate:
+        return Candidate(self._channel, subdir, entry, facts(entry))
+
+
+def _listed(indexes: Mapping[str, Index], names: Collection[str]) -> dict[str, set[str]]:
+    """The versions that upstream lists of some names."""
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for index in indexes.values() if names else ():
+        for entry in index.entries:
+            if (name := entry.name.name.lower()) in found:
+                found[name].add(entry.name.version)
+    return found

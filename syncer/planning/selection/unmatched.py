@@ -1,0 +1,95 @@
+"""What in a policy has no effect in a channel: most likely a mistake. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from syncer.conda.record import Candidate, facts
+from syncer.conda.repodata import Entry, Index
+from syncer.conda.spec import Spec
+from syncer.planning.selection.reason import LeftOut
+
+_NAME = re.compile(r"(?:[^\[]*::)?([A-Za-z0-9_.-]+)")
+_MOST_HINTS = 10  # looking for a similar name takes a while
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a channel lists, by name of the packages; records are read when they are looked at."""
+
+    channel: str
+    entries: Mapping[str, Sequence[tuple[str, Entry]]]  # subdir and entry
+
+    @classmethod
+    def of(cls, channel: str, indexes: Mapping[str, Index]) -> Listing:
+        """The listing of these indexes."""
+        found: dict[str, list[tuple[str, Entry]]] = {}
+        for subdir, index in indexes.items():
+            for entry in index.entries:
+                found.setdefault(entry.name.name, []).append((subdir, entry))
+        return cls(channel, found)
+
+    def matching(self, spec: Spec) -> Iterator[Candidate]:
+        """Records that a spec matches."""
+        for name, entries in self.entries.items():
+            if spec.matches_name(name):
+                for subdir, entry in entries:
+                    candidate = Candidate(self.channel, subdir, entry, facts(entry))
+                    if spec.matches(candidate):
+                        yield candidate
+
+
+def warnings_of(
+    listing: Listing,
+    include: Iterable[Spec],
+    exclude: Iterable[Spec],
+    bar: Callable[[Candidate], LeftOut | None],
+) -> Iterator[str]:
+    """Specs that match nothing, and includes that an exclude takes back wholly.
+
+    Args:
+        bar: what deny and exclude say of a record.
+    """
+    hints = _MOST_HINTS
+    for key, specs in (("include", include), ("exclude", exclude)):
+        for spec in specs:
+            if not spec.is_of(listing.channel):
+                continue  # what holds for all channels may name one of them
+            matching = listing.matching(spec)
+            first = next(matching, None)
+            if first is None:
+                meant = hint(spec, listing) if hints > 0 else ""
+                hints -= 1
+                yield f"{key} = {spec.text} matches nothing that upstream lists{meant}"
+            elif key == "include" and (out := _taken_back(chain([first], matching), bar)):
+                yield (
+                    f"include = {spec.text} and {out.detail} contradict each other: all that it"
+                    f" matches is {out.reason}, nothing of it is mirrored"
+                )
+
+
+def _taken_back(
+    candidates: Iterator[Candidate], bar: Callable[[Candidate], LeftOut | None]
+) -> LeftOut | None:
+    """What leaves the last of them out if something leaves out all."""
+    out = None
+    for candidate in candidates:
+        out = bar(candidate)
+        if out is None:
+            return None
+    return out
+
+
+def hint(spec: Spec, listing: Listing) -> str:
+    """What may have been meant by a spec that matches nothing, to be put behind a message."""
+    found = _NAME.match(spec.text)
+    written = found[1].lower() if found else ""
+    known = {name.lower() for name in listing.entries}
+    if written in known:
+        return "; there are other versions or builds of it"
+    nearest = difflib.get_close_matches(written, sorted(known), n=1, cutoff=0.75)
+    return f"; did you mean {nearest[0]}?" if nearest else ""

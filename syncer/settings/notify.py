@@ -1,0 +1,60 @@
+"""The settings of notices, and the address that this mirror is known by."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from syncer.ops.notify.event import EVENTS
+from syncer.settings import notify_address as address
+from volume.program import parsers
+from volume.program.settings import setting
+
+DEFAULT_MIRROR_URL = "http://nginx:8080"
+
+
+def _mirror_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write this mirror's address, such as https://mirror.example.com")
+    if parts.username is not None:
+        raise ValueError("write it without a user and password")
+    return value.rstrip("/")
+
+
+def _command(value: str) -> str:
+    try:
+        shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"{error}: quote it as in a shell") from error
+    return value
+
+
+@dataclass(frozen=True)  # no slots: one of several bases of ``Settings``
+class NotifySettings:
+    """Whom to tell what."""
+
+    notify_url: address.WebhookAddress | None = setting(
+        "NOTIFY_URL", "", address.parse,
+        "A webhook that gets notices as JSON with a 'text': Slack, Mattermost and the like, or a"
+        " receiver of your own. docs/monitoring.md.",
+        section="Notices",
+    )  # fmt: skip
+    notify_command: str = setting(
+        "NOTIFY_COMMAND", "", _command,
+        "A command that gets notices as JSON on its standard input, in the syncer's container:"
+        " /etc/conda-mirror/notify for ./config/notify.",
+        section="Notices",
+    )  # fmt: skip
+    notify_on: tuple[str, ...] = setting(
+        "NOTIFY_ON", "failure recovery first-success unhealthy damage canary",
+        parsers.Words(parsers.one_of(*EVENTS)),
+        f"What is told, of: {' '.join(EVENTS)}.",
+        section="Notices",
+    )  # fmt: skip
+    mirror_url: str = setting(
+        "MIRROR_URL", DEFAULT_MIRROR_URL, _mirror_url,
+        "This mirror as its clients reach it: 'doctor' looks at it there, and notices name it.",
+        section="Notices",
+    )  # fmt: skip

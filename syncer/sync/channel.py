@@ -1,0 +1,299 @@
+"""One channel's part of a run: look, plan, stage, commit, retire, expire.
+
+Guaranteed: what can't be had is left out and reported, the rest is committed; nothing retires
+unless every index was read, the guards agree and no transfer failed; a run that finds nothing new
+does no more than ask.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from syncer.artifacts import kept
+from syncer.artifacts.adopt import let_go
+from syncer.artifacts.batch import Batch
+from syncer.artifacts.commit import Committer
+from syncer.artifacts.hold import hold_channel, open_ledger
+from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.locked import LockedArtifacts, stays
+from syncer.artifacts.retire import Retirement
+from syncer.artifacts.staging import Staging
+from syncer.artifacts.task import Failed, Staged, Task
+from syncer.conda.repodata import Wanted
+from syncer.errors import GuardError, is_upstreams_own
+from syncer.planning.plan import Totals
+from syncer.planning.selection.choice import Selected
+from syncer.planning.survey import Survey, Surveyor
+from syncer.sync.failure import kind_of
+from syncer.sync.run import ChannelResult
+from syncer.sync.supplement import Supplement
+from syncer.sync.tools import Tools
+from volume import generations
+from volume.ledger.ledger import Ledger
+from volume.locks import Held
+
+if TYPE_CHECKING:
+    from syncer.planning.selection.explain import Explanation
+
+_LOG = logging.getLogger(__name__)
+_DAY = 86400.0
+
+
+class ChannelSync:
+    """Syncs one channel."""
+
+    def __init__(self, tools: Tools, channel: str, *, allow_wipe: bool = False) -> None:
+        self._tools = tools
+        self._channel = channel
+        self._allow_wipe = allow_wipe
+        self.result = ChannelResult(channel)
+        self._offer = tools.offers.of(channel)
+        self._upstream = self._offer.upstream
+        self._seen: Survey | None = None
+        self._staging = Staging(tools, channel, self._warn)
+        self._surveyor = Surveyor(
+            self._offer, tools.choices, tools.settings, tools.mirror, self._warn
+        )
+
+    def preview(self) -> list[Totals]:
+        """What a run would do; nothing is changed.
+
+        Raises:
+            UpstreamError: an index can't be had or trusted.
+            GuardError, NoSpaceError: the run would be refused.
+        """
+        ledger = Ledger.read(self._tools.state.ledger(self._channel))
+        with ledger or contextlib.nullcontext():
+            self._offer.listen(self._warn)
+            survey = self._seen = self._survey(ledger)
+        self.result.plan = survey.totals
+        self._check(survey)
+        return self.result.plan
+
+    def explain(self, asked: str) -> list[Explanation]:
+        """Why what a name or MatchSpec matches is wanted or not, after a ``preview``."""
+        if self._seen is None:
+            return []
+        from syncer.planning.selection.explain import explain
+
+        selected = Selected(self._seen.choices, ())
+        return [explain(asked, self._channel, self._seen.indexes, selected)]
+
+    def run(self) -> ChannelResult:
+        """Sync the channel.
+
+        Raises:
+            UpstreamError: an index can't be had or trusted; nothing was changed.
+            GuardError, NoSpaceError: the plan was refused; nothing was changed.
+            VolumeError: a volume refused; what was committed stays.
+            InterruptedRunError: the run was stopped; what was committed stays.
+        """
+        tools = self._tools
+        with open_ledger(self._tools, self._channel) as ledger:
+            committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
+            retirement = Retirement(tools.mirror, self._channel, ledger)
+            with self._locked():
+                self._recover(ledger, committer, retirement)
+            self._offer.listen(self._warn)
+            if self._is_settled(ledger):
+                self.result.unchanged = True
+            else:
+                self._change(ledger, committer, retirement)
+            with self._locked():
+                if self.result.unchanged:  # upstream took back what a stopped run was fetching
+                    committer.clear_staging(self._offer.fetched)
+                self._tidy(ledger, retirement)
+            self.result.committed_serial = ledger.serial
+        tools.choices.release(self._channel)
+        return self.result
+
+    def _is_settled(self, ledger: Ledger) -> bool:
+        """Whether a clean run has dealt with just this, and no cooldown has ended since."""
+        if ledger.note("settled") != self._surveyor.inputs():
+            return False
+        due = float(ledger.note("due") or 0)
+        return not due or self._tools.now() < due
+
+    def _survey(self, ledger: Ledger | None) -> Survey:
+        survey = self._surveyor.survey(ledger)
+        choices = self._tools.choices
+        problems = choices.standing(self._channel).problems
+        for note in (*choices.notes(self._channel), *problems, *survey.notes):
+            self._warn(note)
+        if survey.notes and self._tools.is_strict:
+            raise GuardError(
+                f"--strict: {len(survey.notes)} warnings, see above; nothing was changed"
+            )
+        return survey
+
+    def tidy(self) -> None:
+        """Finish what an interrupted run left, and delete what is due; upstream is not asked.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        tools = self._tools
+        with open_ledger(self._tools, self._channel) as ledger, self._locked():
+            retirement = Retirement(tools.mirror, self._channel, ledger)
+            committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
+            self._recover(ledger, committer, retirement)
+            self._tidy(ledger, retirement)
+
+    def _locked_artifacts(self, ledger: LedgerWriter) -> LockedArtifacts:
+        return LockedArtifacts(self._tools.mirror, self._channel, ledger, now=self._tools.now)
+
+    def _recover(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
+        if recovered := committer.finish():
+            _LOG.info(
+                "%s: finished a commit of %d artifacts that was interrupted",
+                self._channel, recovered,
+            )  # fmt: skip
+        self._locked_artifacts(ledger).finish()
+        retirement.quarantine()
+        # A file that was half moved must be where its row says before its name is wanted again.
+        retirement.move(self._published())
+
+    def _published(self) -> generations.Generation | None:
+        return generations.published(self._tools.mirror, self._tools.state, self._channel)
+
+    def _locked(self) -> Held:
+        return hold_channel(self._tools, self._channel)
+
+    def _warn(self, warning: str) -> None:
+        if warning not in self.result.warnings:
+            self.result.warnings.append(warning)
+            if self._tools.writes:  # a dry run shows them itself
+                _LOG.warning("%s: %s", self._channel, warning)
+
+    def _check(self, survey: Survey) -> None:
+        if self._tools.adoption is None:  # else nothing retires, and a link takes no space
+            self._surveyor.check(survey, allow_wipe=self._allow_wipe)
+            self._tools.canaries.refuse(self._channel, survey)
+
+    def _change(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
+        survey = self._seen = self._survey(ledger)
+        self.result.plan = survey.totals
+        self._tools.show_plan(self.result.plan)
+        batch = Batch(self._tools.settings)
+        failures = self._carry_out(survey, committer, batch)
+        if failures and self._surveyor.look_again():
+            _LOG.info("%s: upstream changed meanwhile; looking again", self._channel)
+            self._commit(committer, batch)
+            survey = self._seen = self._survey(ledger)
+            failures = self._carry_out(survey, committer, batch)
+        if self._tools.adoption is not None:
+            self._commit(committer, batch)
+            return  # a part of a sync: the next whole one does the rest
+        locked, missed = self._stage_locked(survey)
+        failures += missed
+        self._report(survey, failures)
+        # A large channel's records and its supplements need not be in memory together.
+        self._tools.choices.release(self._channel)
+        survey.release()
+        supplement = Supplement(self._upstream, ledger, self._warn)
+        supplement.fetch(survey)
+        # One hold of the lock for all of it: the indexer makes one generation of one sync.
+        with self._locked():
+            self._commit_locked(committer, batch)
+            self._locked_artifacts(ledger).place(locked)
+            if all(is_upstreams_own(failed.error) for failed in failures):
+                self.result.retired = retirement.retire(
+                    [(plan.subdir, name) for plan in survey.plans for name in plan.retired],
+                    now=self._tools.now(),
+                    reason="removed",
+                )
+            supplement.commit()  # of what is committed now
+            if not failures:
+                committer.clear_staging(survey.fetched)
+                with ledger.transaction("settle run"):
+                    ledger.set_note("settled", self._surveyor.inputs())
+                    ledger.set_note("due", str(survey.due))
+
+    def _report(self, survey: Survey, failures: Sequence[Failed]) -> None:
+        for failed in failures:
+            artifact = failed.task.artifact
+            self.result.fail(
+                artifact.filename, artifact.subdir, str(failed.error), kind_of(failed.error)
+            )
+        for plan in survey.plans:
+            for refused in plan.refused:
+                self.result.fail(refused.filename, plan.subdir, refused.reason)
+
+    def _carry_out(self, survey: Survey, committer: Committer, batch: Batch) -> list[Failed]:
+        """Stage what a survey found missing, and commit it but for the last batch.
+
+        Returns what could not be had.
+        """
+        self._check(survey)
+        self._surveyor.remember(survey)
+        batch.hotfixes.extend(artifact for plan in survey.plans for artifact in plan.hotfixed)
+        tasks = [
+            Task(self._channel, artifact, self._urls(survey, artifact))
+            for plan in survey.plans
+            for artifact in plan.downloads
+        ]
+        return self._stage(tasks, committer, batch) if tasks else []
+
+    def _urls(self, survey: Survey, artifact: Wanted) -> tuple[str, ...]:
+        fetched = survey.fetched[artifact.subdir]
+        if fetched is None:
+            return ()
+        index = survey.indexes[artifact.subdir]
+        return self._upstream.artifact_urls(fetched, index, artifact.filename)
+
+    def _stage(self, tasks: Sequence[Task], committer: Committer, batch: Batch) -> list[Failed]:
+        def checkpoint(stopping: bool) -> None:
+            if stopping or batch.is_due:
+                self._commit(committer, batch)
+
+        return self._staging.stage(tasks, batch.add, checkpoint)
+
+    def _stage_locked(self, survey: Survey) -> tuple[list[Staged], list[Failed]]:
+        """What lock files name and the index does not list."""
+        tasks = [Task(self._channel, one, self._urls(survey, one)) for one in survey.locked]
+        staged: list[Staged] = []
+        failures = self._staging.stage(tasks, staged.append) if tasks else []
+        return staged, failures
+
+    def _commit(self, committer: Committer, batch: Batch) -> None:
+        # While the run is being stopped this does not wait: what is staged is found by the next.
+        with self._locked():
+            self._commit_locked(committer, batch)
+
+    def _commit_locked(self, committer: Committer, batch: Batch) -> None:
+        committer.take_over_records(batch.take_hotfixes())
+        staged = batch.take()
+        if not staged:
+            return
+        committer.commit(staged)
+        if self._tools.adoption is not None:
+            committed = [(item.task.artifact, item.sha256) for item in staged]
+            let_go(self._tools.mirror, self._tools.adoption, self._channel, committed)
+        size = sum(item.size for item in staged)
+        self.result.downloaded += len(staged)
+        self.result.downloaded_size += size
+        _LOG.info("%s: committed %d artifacts, %d bytes", self._channel, len(staged), size)
+        self._tools.checkpoint()
+
+    def _tidy(self, ledger: LedgerWriter, retirement: Retirement) -> None:
+        tools = self._tools
+        retirement.move(self._published())
+        is_locked = stays(tools.choices.locked(self._channel))
+        expired = retirement.expire(
+            generations.kept(tools.state, self._channel),
+            now=tools.now(),
+            grace_seconds=tools.settings.retire_days * _DAY,
+            stays=is_locked,
+        )
+        self.result.expired = expired.artifacts
+        seen = self._seen
+        self.result.kept = kept.keeping(
+            kept.read(ledger),
+            seen.plans if seen else None,
+            seen.choices if seen else {},
+            [row for row in ledger.retired() if is_locked(row)],
+        )
+        kept.write(ledger, self.result.kept)

@@ -1,0 +1,107 @@
+"""What the syncer says to people: the plan before a run, the outcome after it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from syncer.planning.plan import Totals
+from syncer.sync.run import ChannelResult, Run
+from volume.program.durations import duration
+from volume.program.sizes import amount
+
+_HEAD = (
+    "channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired",
+    "locked", "kept anyway", "held back", "denied", "left out",
+)  # fmt: skip
+_ALWAYS = 7  # columns; the others are there when they say something
+
+
+def plan_table(plans: Sequence[Totals], free: int | None, *, full_on: str | None = None) -> str:
+    """A table of what a run will do, with sums and the disk's answer.
+
+    Args:
+        full_on: the date on which the volume will be full at the rate so far, if that is known.
+    """
+    rows = [_HEAD, *map(_row, plans)]
+    shown = [
+        column
+        for column in range(len(_HEAD))
+        if column < _ALWAYS or any(row[column] != "0" for row in rows[1:])
+    ]
+    rows = [tuple(row[column] for column in shown) for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(shown))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    count = sum(plan.new + plan.replaced + plan.locked for plan in plans)
+    size = sum(plan.download_size for plan in plans)
+    lines.append("")
+    summary = f"To download: {count:,} artifacts, {amount(size)}."
+    if free is not None:
+        summary += f" Free on the mirror volume: {amount(free)}."
+    if full_on is not None:
+        summary += f" At this rate it is full on {full_on}."
+    lines.append(summary)
+    return "\n".join(lines)
+
+
+def _row(plan: Totals) -> tuple[str, ...]:
+    return (
+        plan.channel,
+        plan.subdir,
+        _cell(plan.kept, plan.kept_size),
+        _cell(plan.new, plan.new_size),
+        _cell(plan.replaced, plan.replaced_size),
+        f"{plan.hotfixed:,}",
+        _cell(plan.retired, plan.retired_size),
+        _cell(plan.locked, plan.locked_size),
+        f"{plan.kept_anyway:,}",
+        _cell(plan.held, plan.held_size),
+        _cell(plan.denied, plan.denied_size),
+        f"{plan.refused:,}",
+    )
+
+
+def _cell(count: int, size: int) -> str:
+    return f"{count:,} ({amount(size)})" if count else "0"
+
+
+def outcome(run: Run) -> str:
+    """What a run did, in a few lines."""
+    lines = [line for result in run.channels for line in _channel(result)]
+    lines += [line for result in run.installers for line in _channel(result, "installers fetched")]
+    lines.extend(
+        f"canary: {one['name']} can't be installed on {one['subdir']} from this mirror"
+        for one in run.canaries
+    )
+    lines.extend(f"let in before its cooldown ended, by --approve: {one}" for one in run.approved)
+    seconds = (run.finished or run.started) - run.started
+    lines.append(f"Sync ended: {run.status}, after {duration(seconds)}.")
+    if run.error:
+        lines.append(f"  {run.error}")
+    return "\n".join(lines)
+
+
+def _channel(result: ChannelResult, word: str = "artifacts committed") -> list[str]:
+    if result.error:
+        return [f"{result.channel}: {result.status}: {result.error}"]
+    if result.unchanged:
+        lines = [f"{result.channel}: nothing changed upstream."]
+    else:
+        lines = [
+            f"{result.channel}: {result.downloaded:,} {word}"
+            f" ({amount(result.downloaded_size)}), {result.retired:,} retired,"
+            f" {result.failed:,} left out."
+        ]
+    lines.extend(f"  warning: {warning}" for warning in result.warnings)
+    lines.extend(
+        f"  left out: {failure['subdir']}/{failure['filename']}: {failure['reason']}"
+        for failure in result.failures[:20]
+    )
+    if result.failed > 20:
+        lines.append(f"  ... and {result.failed - 20:,} more; see 'syncer status --json'")
+    return lines

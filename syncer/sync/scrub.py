@@ -1,0 +1,173 @@
+"""A channel's artifacts, hashed again: what ``verify`` does of them.
+
+Guaranteed: damaged bytes leave the index (the ledger forgets them, the indexer publishes without
+them) and the served folders, and are kept in ``quarantine/``.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from syncer.artifacts.hold import hold_channel, open_ledger
+from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.progress import Progress
+from syncer.artifacts.retire import Retirement
+from syncer.sync.channel import ChannelSync
+from syncer.sync.tools import Tools
+from volume.disk.files import hash_file
+from volume.errors import InterruptedRunError, VolumeError
+from volume.ledger.artifact import Placed, Retired
+from volume.ledger.ledger import Ledger
+
+_LOG = logging.getLogger(__name__)
+_NOTE_SECONDS = 30.0  # how much looking a killed scrub may lose
+_LAST_RETIRED = "scrubbed"  # a note in the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look at: a random ``share`` of it, or the part that is due tonight."""
+
+    share: float = 1.0
+    is_rolling: bool = False
+
+
+@dataclass(slots=True)
+class Looked:
+    """What was looked at in one channel; ``size`` is in bytes, ``damaged`` says what is wrong."""
+
+    looked_at: int = 0
+    size: int = 0
+    damaged: dict[Placed, str] = field(default_factory=dict)
+
+
+def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
+    """Hash a channel's artifacts again, those out of its index included.
+
+    Raises:
+        VolumeError: a volume refused.
+        InterruptedRunError: the run was stopped; what was right so far is noted.
+    """
+    ChannelSync(shared, channel).tidy()  # what a crash left half done is no damage
+    with open_ledger(shared, channel) as ledger:
+        chosen = _choose(ledger, scope, shared.settings.scrub_days)
+        progress = Progress(
+            f"{channel}: verifying",
+            artifacts=len(chosen),
+            size=sum(placed.size for placed in chosen),
+            bars=shared.bars,
+        )
+        found = Looked()
+        with progress:
+            for placed, problem in _look(shared, channel, ledger, chosen, progress):
+                found.looked_at += 1
+                found.size += placed.size
+                if problem is not None:
+                    _LOG.error("%s/%s/%s: %s", channel, placed.subdir, placed.filename, problem)
+                    found.damaged[placed] = problem
+    return found
+
+
+def quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
+    """Take damaged artifacts out of the channel, and keep their bytes to be looked at.
+
+    Raises:
+        VolumeError: a volume refused.
+    """
+    with open_ledger(shared, channel) as ledger, hold_channel(shared, channel):
+        retirement = Retirement(shared.mirror, channel, ledger)
+        retirement.condemn(damaged, now=shared.now())
+        retirement.quarantine()
+
+
+def _choose(ledger: Ledger, scope: Scope, scrub_days: float) -> list[Placed]:
+    """What to look at, longest not verified first."""
+    placed = list(ledger.placed())
+    if not scope.is_rolling:
+        count = max(1, round(len(placed) * scope.share)) if placed else 0
+        return placed if scope.share >= 1 else random.sample(placed, count)
+    if scrub_days == 0:
+        return []
+    out = {_key(row) for row in ledger.retired()}
+    committed = [item for item in placed if _key(item) not in out]
+    # When retired bytes were verified is not on record: a note says how far the last scrub came.
+    last = str(ledger.note(_LAST_RETIRED) or "")
+    retired = [item for item in placed if _key(item) in out]
+    retired.sort(key=lambda item: (_key(item) <= last, _key(item)))
+    return _due(committed, scrub_days) + _due(retired, scrub_days)
+
+
+def _key(item: Placed | Retired) -> str:
+    return f"{item.subdir}/{item.filename}/{item.sha256}"
+
+
+def _due(items: Sequence[Placed], scrub_days: float) -> list[Placed]:
+    """The first of ``items``, as much as one scrub has to cover."""
+    due = sum(item.size for item in items) / scrub_days
+    chosen: list[Placed] = []
+    size = 0
+    for item in items:
+        if size >= due:
+            break
+        chosen.append(item)
+        size += item.size
+    return chosen
+
+
+def _look(
+    shared: Tools, channel: str, ledger: LedgerWriter, chosen: Sequence[Placed], progress: Progress
+) -> Iterator[tuple[Placed, str | None]]:
+    """Hash each; yield it with its problem. What is right is noted in the ledger as we go."""
+    rate = shared.settings.scrub_rate
+    begun = noted = time.monotonic()
+    size = 0
+    right: list[Placed] = []
+    try:
+        for placed in chosen:
+            shared.stop.check()
+            problem = _problem(placed, shared.mirror.home(channel, placed))
+            if problem is None:
+                right.append(placed)
+            size += placed.size
+            progress.received(placed.size)
+            progress.finished()
+            progress.show()
+            if time.monotonic() - noted > _NOTE_SECONDS:
+                _note(ledger, right, shared.now())
+                right, noted = [], time.monotonic()
+            if rate and (ahead := size / rate - (time.monotonic() - begun)) > 0:
+                shared.stop.sleep(ahead)
+            yield placed, problem
+    except InterruptedRunError:
+        _note(ledger, right, shared.now())
+        raise
+    _note(ledger, right, shared.now())
+
+
+def _note(ledger: LedgerWriter, right: Sequence[Placed], moment: float) -> None:
+    if not right:
+        return
+    retired = {_key(row) for row in ledger.retired()}
+    with ledger.transaction("note verified"):
+        ledger.set_verified(right, moment)
+        for item in right:
+            if _key(item) in retired:
+                ledger.set_note(_LAST_RETIRED, _key(item))
+
+
+def _problem(placed: Placed, path: Path) -> str | None:
+    try:
+        size = path.stat().st_size
+        if size != placed.size:
+            return f"has {size:,} bytes instead of {placed.size:,}"
+        found = hash_file(path)
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, VolumeError) as error:
+        return f"can't be read: {error}"
+    return None if found == placed.sha256 else f"has sha256 {found} instead of {placed.sha256}"

@@ -1,0 +1,243 @@
+"""One connection of libcurl: one request at a time, its body streamed into a sink.
+
+Guaranteed: a body is taken only from an answer that can be used, from where it was asked for.
+Redirects are reported, not followed.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pycurl
+
+from syncer.errors import HttpStatusError, StalledError, TransferError
+from syncer.transport import answers
+from syncer.transport.document import UNKNOWN, Validators
+from syncer.transport.host import Host
+from syncer.transport.hosts import Hosts, Tally
+from syncer.transport.multiplex import Multiplexer
+from syncer.transport.reception import UNCONDITIONAL, Answer, Reception, Sink, Terms
+from syncer.transport.retry import Limits, Retryable
+from syncer.transport.throttle import Throttle
+from volume.program.log import redact
+from volume.program.stop import Stop
+
+_LARGEST_BUFFER = 1 << 19  # bytes; libcurl's largest
+_SMALLEST_BUFFER = 1 << 14
+# A small body is gathered by libcurl's own hands: each call of ours waits for the interpreter,
+# which other threads use. More than this and it is asked for again, and handed on as it comes.
+_MOST_GATHERED = 16 << 20
+_SLOWEST = 1000  # bytes per second; slower for a whole read timeout is as good as dead
+
+_GOOD = frozenset({200, 206})
+_UNTRUSTED = frozenset(
+    {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_CERTPROBLEM}
+)
+# What a web page may begin with, and no archive does (answers.is_page looks closer).
+_MAY_BE_A_PAGE = frozenset({b"<", b"\xef", b" ", b"\t", b"\r", b"\n"})
+_FINAL = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
+
+
+class Handle:
+    """One libcurl handle and the transfer that it is at."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        stop: Stop,
+        ca_bundle: str,
+        certificate: str,
+        hosts: Hosts,
+        throttle: Throttle | None,
+        shared: Multiplexer | None = None,
+    ) -> None:
+        """With ``shared`` the connection is that one, which other handles use too."""
+        self._stop = stop
+        self._hosts = hosts
+        self._shared = shared
+        self._can_gather = throttle is None
+        self._gathers: bool | None = None
+        self._gathered: list[bytes] = []
+        self._reception = Reception(stop, throttle)
+        self._tallies: dict[str, Tally] = {}
+        self._curl = curl = pycurl.Curl()
+        self._host: Host | None = None
+        self._conditions: tuple[str, ...] = ()
+        buffer = _LARGEST_BUFFER
+        if throttle is not None:  # a connection that waits for its share must not look dead
+            buffer = min(buffer, max(_SMALLEST_BUFFER, throttle.slowest // 32))
+        curl.setopt(pycurl.NOSIGNAL, 1)  # we have threads
+        curl.setopt(pycurl.USERAGENT, limits.user_agent)
+        curl.setopt(pycurl.BUFFERSIZE, buffer)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(1000 * limits.connect_timeout))
+        curl.setopt(pycurl.LOW_SPEED_LIMIT, _SLOWEST)
+        curl.setopt(pycurl.LOW_SPEED_TIME, max(1, round(limits.read_timeout)))
+        # libcurl reads past a redirect's body and stops there; we follow.
+        curl.setopt(pycurl.FOLLOWLOCATION, 1)
+        curl.setopt(pycurl.MAXREDIRS, 0)
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        is_folder = os.path.isdir(ca_bundle)  # noqa: PTH112
+        curl.setopt(pycurl.CAPATH if is_folder else pycurl.CAINFO, ca_bundle)
+        curl.setopt(pycurl.PROXY_CAPATH if is_folder else pycurl.PROXY_CAINFO, ca_bundle)
+        curl.setopt(pycurl.NOPROXY, "")  # Environment has decided that
+        if certificate:
+            curl.setopt(pycurl.SSLCERT, certificate)
+            curl.setopt(pycurl.SSLKEY, certificate)
+
+    @property
+    def can_share(self) -> bool:
+        """Whether the last answer came by HTTP/2."""
+        version = self._curl.getinfo(pycurl.INFO_HTTP_VERSION)
+        return bool(version == pycurl.CURL_HTTP_VERSION_2_0)
+
+    def receive(
+        self,
+        target: str,
+        host: Host,
+        url: str,
+        first: Host,
+        sink: Sink,
+        terms: Terms = UNCONDITIONAL,
+    ) -> Answer:
+        """One request; a redirect is an answer too.
+
+        Args:
+            url: what was asked for at ``first``; ``target`` at ``host`` is that, or where it led.
+
+        Raises:
+            Retryable: it failed in a way that may heal.
+            UpstreamError: in a way that does not.
+        """
+        self._reach(host, terms.conditions)
+        curl, reception, address = self._curl, self._reception, host.address(target)
+        gathers = self._can_gather and not sink.is_large and not sink.position
+        failure = self._perform(address, sink, gathers=gathers)
+        if failure is not None and failure.args[0] == pycurl.E_FILESIZE_EXCEEDED:
+            gathers = False
+            failure = self._perform(address, sink, gathers=gathers)
+        status = curl.getinfo(pycurl.RESPONSE_CODE)
+        body = b""
+        if gathers:
+            body = reception.said = b"".join(self._gathered)
+            self._gathered.clear()
+        shown = ""
+        if failure is not None or status not in _GOOD or reception.said[:1] in _MAY_BE_A_PAGE:
+            shown = redact(first.without_token(url))
+            answer = self._judge(shown, host, status, terms)
+            if answer is not None:
+                return answer
+        if body:  # also of a transfer that was cut: the next try goes on behind it
+            sink.write(body)
+        if failure is not None:
+            self._stop.check()
+            raise self._translate(shown, host, status, *failure.args) from failure
+        return Answer(host.without_token(target), validators=self._validators())
+
+    def _reach(self, host: Host, conditions: tuple[str, ...]) -> None:
+        if host is self._host and conditions == self._conditions:
+            return
+        self._host, self._conditions = host, conditions
+        found = self._tallies.get(host.name)
+        if found is None:
+            found = self._tallies[host.name] = self._hosts.tally(host.name)
+        self._tally = found
+        self._curl.setopt(pycurl.PROXY, host.proxy)  # empty: none, whatever libcurl finds
+        headers = list(conditions)
+        if host.authorization:
+            headers.append(f"Authorization: {host.authorization}")
+        if headers:
+            self._curl.setopt(pycurl.HTTPHEADER, headers)
+        else:
+            self._curl.unsetopt(pycurl.HTTPHEADER)
+
+    def _perform(self, address: str, sink: Sink, *, gathers: bool) -> pycurl.error | None:
+        """Ask, and take what comes; the error is libcurl's own."""
+        curl, reception, tally = self._curl, self._reception, self._tally
+        if gathers is not self._gathers:
+            self._prepare(gathers=gathers)
+        reception.begin(sink, tally)
+        self._gathered.clear()
+        curl.setopt(pycurl.URL, address)
+        # 0 asks for everything, and says so to libcurl after a request that asked for less.
+        curl.setopt(pycurl.RESUME_FROM_LARGE, reception.asked)
+        tally.begin(self._stop)
+        try:
+            if self._shared is not None:
+                self._shared.perform(curl, tally.standing.host)
+            else:
+                curl.perform()
+        except pycurl.error as error:
+            return error
+        finally:
+            tally.received += int(curl.getinfo(pycurl.SIZE_DOWNLOAD_T))
+        return None
+
+    def _prepare(self, *, gathers: bool) -> None:
+        """Say who takes the bodies from now on."""
+        curl, reception = self._curl, self._reception
+        self._gathers = gathers
+        if gathers:
+            curl.setopt(pycurl.WRITEFUNCTION, self._gathered.append)
+            curl.unsetopt(pycurl.HEADERFUNCTION)
+        else:
+            curl.setopt(pycurl.WRITEFUNCTION, reception.on_body)
+            curl.setopt(pycurl.HEADERFUNCTION, reception.on_header)
+            curl.setopt(pycurl.XFERINFOFUNCTION, reception.on_progress)
+        curl.setopt(pycurl.NOPROGRESS, int(gathers))
+        curl.setopt(pycurl.MAXFILESIZE_LARGE, _MOST_GATHERED if gathers else 0)
+
+    def _validators(self) -> Validators:
+        headers = self._reception.headers
+        return Validators(headers.get("etag"), headers.get("last-modified")) if headers else UNKNOWN
+
+    def _judge(self, shown: str, host: Host, status: int, terms: Terms) -> Answer | None:
+        """What an answer means that is not just a body; None if it is one, or a part of one."""
+        curl, tally, reception = self._curl, self._tally, self._reception
+        if isinstance(reception.problem, Retryable):
+            raise reception.problem
+        if status in answers.REDIRECTS and (location := curl.getinfo(pycurl.REDIRECT_URL)):
+            return Answer(shown, location=str(location))
+        if status == 304 and terms.may_be_unchanged:
+            tally.unchanged += 1
+            return Answer(shown, is_unchanged=True)
+        if status == 416:
+            # We have more than there is: from the beginning, in the next try.
+            reception.sink.restart()
+            raise Retryable(HttpStatusError(shown, status), tally)
+        if status and status not in _GOOD:
+            retry_after = curl.getinfo(pycurl.RETRY_AFTER)
+            raise answers.refusal(
+                shown, host, tally, status,
+                retry_after=str(retry_after) if retry_after else "", body=reception.said,
+            )  # fmt: skip
+        kind = curl.getinfo(pycurl.CONTENT_TYPE) or ""
+        if reception.said and not terms.takes_pages and answers.is_page(kind, reception.said):
+            reception.sink.restart()
+            raise answers.page_in_place_of(shown, host, tally, reception.said)
+        if reception.problem is not None:
+            raise reception.problem
+        return None
+
+    def _translate(
+        self, shown: str, host: Host, status: int, code: int, message: str
+    ) -> Retryable | TransferError | BaseException:
+        if code == pycurl.E_RANGE_ERROR:
+            # The server sends all of it, or another part. From the beginning, in the next try.
+            self._reception.sink.restart()
+            text = f"{shown} was cut, and its server can't go on"
+            return Retryable(TransferError(text), self._tally)
+        message = redact(message)
+        if code in _UNTRUSTED:
+            return answers.tls_failure(shown, host, message)
+        if code in _FINAL:
+            return TransferError(f"{shown}: {message}")
+        if status:
+            text = f"{shown} was cut after {self._reception.sink.position:,} bytes: {message}"
+            kind = StalledError if code == pycurl.E_OPERATION_TIMEDOUT else TransferError
+            return Retryable(kind(text), self._tally)
+        if code == pycurl.E_OPERATION_TIMEDOUT and not host.proxy:
+            return Retryable(StalledError(f"{shown} does not answer: {message}"), self._tally)
+        return answers.unreachable(
+            shown, host, self._tally, message,
+            proxy_status=self._curl.getinfo(pycurl.HTTP_CONNECTCODE),
+        )  # fmt: skip

@@ -1,0 +1,130 @@
+"""The hosts of a run: what each was asked for, and which of them want no more.
+
+Guaranteed: once a host is stopped no request to it begins; what a host asked us to wait for holds
+for all threads. Counting takes no lock: each thread has its own tally of each host.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from syncer.errors import HostStoppedError
+from volume.program.stop import Stop
+
+_LOG = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.5  # while waiting for a host: whether it was stopped meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class HostTotals:
+    """One host in a run: ``received`` is bytes of bodies; ``stopped`` is why, if it was."""
+
+    host: str
+    requests: int
+    received: int
+    unchanged: int
+    retries: int
+    slow_downs: int
+    stopped: str | None
+
+
+@dataclass(slots=True)
+class Standing:
+    """How a host and we stand, for all threads."""
+
+    host: str
+    stopped: str | None = None
+    resume_at: float = 0.0  # on the monotonic clock
+
+
+class Tally:
+    """One thread's count of one host."""
+
+    def __init__(self, standing: Standing, clock: Callable[[], float] = time.monotonic) -> None:
+        self.standing = standing
+        self._clock = clock
+        self.requests = 0
+        self.received = 0
+        self.unchanged = 0
+        self.retries = 0
+        self.slow_downs = 0
+
+    def begin(self, stop: Stop) -> None:
+        """Count a request, when the host may be asked.
+
+        Raises:
+            HostStoppedError: it may not, in this run.
+            InterruptedRunError: the run was stopped.
+        """
+        if self.standing.resume_at or self.standing.stopped:
+            self.wait(0.0, stop)
+        self.requests += 1
+
+    def wait(self, seconds: float, stop: Stop) -> None:
+        """Leave the host alone for a while, and as long as it asked any thread for.
+
+        Raises:
+            HostStoppedError: it was stopped meanwhile.
+            InterruptedRunError: the run was stopped.
+        """
+        until = self._clock() + seconds
+        while True:
+            if self.standing.stopped is not None:
+                raise HostStoppedError(self.standing.stopped)
+            left = max(until, self.standing.resume_at) - self._clock()
+            if left <= 0:
+                return
+            stop.sleep(min(left, _LOOK_SECONDS))
+
+    def pause(self, seconds: float) -> None:
+        """Let no thread ask the host for a while: it said so."""
+        self.standing.resume_at = max(self.standing.resume_at, self._clock() + seconds)
+
+    def stop(self, message: str) -> HostStoppedError:
+        """Ask the host for nothing more in this run; the first reason stays."""
+        if self.standing.stopped is None:
+            self.standing.stopped = message
+            _LOG.warning("%s", message)
+        return HostStoppedError(self.standing.stopped)
+
+
+class Hosts:
+    """All hosts of a run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._standings: dict[str, Standing] = {}
+        self._tallies: list[Tally] = []
+
+    def tally(self, host: str) -> Tally:
+        """A new tally of a host, for one thread to keep."""
+        with self._lock:
+            standing = self._standings.setdefault(host, Standing(host))
+            tally = Tally(standing)
+            self._tallies.append(tally)
+            return tally
+
+    def totals(self) -> list[HostTotals]:
+        """The counts so far, by host."""
+        with self._lock:
+            tallies = list(self._tallies)
+            standings = sorted(self._standings.values(), key=lambda standing: standing.host)
+        found = []
+        for standing in standings:
+            own = [tally for tally in tallies if tally.standing is standing]
+            found.append(
+                HostTotals(
+                    host=standing.host,
+                    requests=sum(tally.requests for tally in own),
+                    received=sum(tally.received for tally in own),
+                    unchanged=sum(tally.unchanged for tally in own),
+                    retries=sum(tally.retries for tally in own),
+                    slow_downs=sum(tally.slow_downs for tally in own),
+                    stopped=standing.stopped,
+                )
+            )
+        return found

@@ -1,0 +1,25 @@
+"""The short form of `python -m benchmarks.torture`: some seconds of it, with a fixed seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.torture.run import Goal, Options, torture
+from tests.support.clients.nginx import executable
+
+SEED = 4
+SECONDS = 12.0
+
+
+def test_clients_see_nothing_inconsistent_and_everything_converges(conda_exe: Path) -> None:
+    if executable() is None:
+        pytest.skip("no nginx on this machine: apt-get install nginx-light")
+    journal = torture(Options(Goal(seconds=SECONDS, limit=2 * SECONDS), SEED, conda_exe, readers=1))
+    found = [finding.document() for finding in journal.findings]
+    assert found == [], json.dumps(found, indent=1)
+    counts = journal.counts()
+    for name in ("kills", "indexes", "artifacts", "generations", "solves", "changes"):
+        assert counts[name] > 0, counts

@@ -1,0 +1,197 @@
+"""Files that people put into a channel's folders: good ones are published, bad ones harm nobody."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from indexer.base.errors import EngineStoppedError
+from indexer.engines.conda_index.engine import Engine
+from tests.support.mirror.committed import CommittedMirror
+from tests.support.mirror.indexed import LATER, IndexedMirror, check_artifacts, volumes
+from tests.support.upstream.packages import conda_archive, package, tar
+from volume import generations
+
+SUBDIR = "linux-64"
+
+
+@pytest.fixture(params=["conda-index", "own"])
+def indexed(conda_exe: Path, tmp_path: Path, request: pytest.FixtureRequest) -> IndexedMirror:
+    committed = CommittedMirror.below(tmp_path, "our/tools")
+    mirror, state = committed.mirror, committed.state
+    made = volumes(mirror, state, conda_exe, engine=request.param, clock=time.time)
+    return IndexedMirror(committed, made)
+
+
+def left_out(indexed: IndexedMirror) -> dict[str, str]:
+    published = generations.published(
+        indexed.committed.mirror, indexed.committed.state, indexed.committed.channel
+    )
+    assert published is not None
+    return {file.filename: file.reason for file in published.left_out}
+
+
+def test_a_folder_of_files_is_a_channel(indexed: IndexedMirror) -> None:
+    a = package("a", run_exports={"weak": ["a >=1"]}, depends=("b",))
+    b = package("b", subdir="noarch", extension=".tar.bz2")
+    for one in (a, b):
+        indexed.committed.add_local(one)
+    outcome = indexed.index(later=LATER)
+    assert outcome.exit_code == 0
+    found = indexed.records(SUBDIR)[a.filename]
+    # conda index leaves these two out, as it does for every channel that it makes.
+    expected = {key: a.record[key] for key in a.record.keys() - {"arch", "platform"}}
+    assert found == expected
+    assert indexed.shards(SUBDIR)[a.filename] == {**found, "run_exports": {"weak": ["a >=1"]}}
+    assert set(indexed.records("noarch")) == {b.filename}
+    assert indexed.check_artifacts() == 2
+    channeldata = json.loads((indexed.current / "channeldata.json").read_bytes())
+    assert channeldata["packages"]["a"]["summary"] == "a, made for tests"
+    assert not indexed.index(later=LATER).is_new
+
+
+def test_bad_files_are_left_out_with_a_reason_and_harm_nobody(indexed: IndexedMirror) -> None:
+    good = package("good")
+    whole = package("cut", extension=".tar.bz2", padding_bytes=200_000)
+    other = package("other")
+    info = {"info/index.json": (b'["not", "an", "object"]', 0o644)}
+    payload = {"share/x": (b"x", 0o644)}
+    bad = {
+        "cut-1.0-0.tar.bz2": whole.data[: len(whole.data) // 2],
+        "cut-1.0-0.conda": other.data[:-30],
+        "empty-1.0-0.conda": b"",
+        "renamed-1.0-0.conda": other.data,
+        "list-1.0-0.conda": conda_archive("list-1.0-0", info, payload),
+        "noindex-1.0-0.conda": conda_archive("noindex-1.0-0", payload, payload),
+        "not_a_package.conda": other.data,
+        "garbage-1.0-0.tar.bz2": b"BZh9" + os.urandom(1000),
+    }
+    indexed.committed.add_local(good)
+    for filename, data in bad.items():
+        indexed.committed.add_local_bytes(SUBDIR, filename, data)
+    (indexed.committed.artifacts(SUBDIR) / "link-1.0-0.conda").symlink_to(good.filename)
+    indexed.committed.add_local_bytes(SUBDIR, "README.txt", b"not a package")
+    indexed.committed.add_local_bytes(SUBDIR, ".hidden-1.0-0.conda", b"in flight")
+    outcome = indexed.index(later=LATER)
+    assert outcome.exit_code == 3
+    assert set(indexed.records(SUBDIR)) == {good.filename}
+    reasons = left_out(indexed)
+    assert reasons.keys() == {*bad, "link-1.0-0.conda"}
+    assert "cut short" in reasons["cut-1.0-0.tar.bz2"]
+    assert "damaged" in reasons["cut-1.0-0.conda"]
+    assert "name-version-build" in reasons["not_a_package.conda"]
+    assert "regular file" in reasons["link-1.0-0.conda"]
+    assert all(reasons.values())
+    assert indexed.check_artifacts() == 1
+    assert not any((indexed.current / SUBDIR / name).exists() for name in bad)
+    # It is not tried again until it changes.
+    again = indexed.index(later=LATER)
+    assert not again.is_new
+    assert again.exit_code == 3
+
+
+def test_a_mended_file_is_taken_in(indexed: IndexedMirror) -> None:
+    a = package("a")
+    path = indexed.committed.add_local_bytes(SUBDIR, a.filename, a.data[:-30])
+    indexed.committed.add_local(package("b"))
+    assert indexed.index(later=LATER).exit_code == 3
+    path.write_bytes(a.data)
+    assert indexed.index(later=LATER).exit_code == 0
+    assert indexed.check_artifacts() == 2
+
+
+def test_a_removed_file_leaves_the_index_and_older_snapshots_keep_it(
+    indexed: IndexedMirror,
+) -> None:
+    a, b = package("a"), package("b")
+    path = indexed.committed.add_local(a)
+    indexed.committed.add_local(b)
+    indexed.index(later=LATER)
+    first = indexed.current
+    path.unlink()
+    # Not indexed yet: what the index promises is still there.
+    assert indexed.artifact(SUBDIR, a.filename) == a.data
+    indexed.index(later=LATER)
+    assert set(indexed.records(SUBDIR)) == {b.filename}
+    assert check_artifacts(indexed.committed, first) == 2
+
+
+def test_a_replaced_file_switches_with_the_index(indexed: IndexedMirror, tmp_path: Path) -> None:
+    old, new = package("a"), package("a", padding_bytes=500)
+    path = indexed.committed.add_local(old)
+    indexed.index(later=LATER)
+    (tmp_path / "new").write_bytes(new.data)
+    (tmp_path / "new").replace(path)
+    assert indexed.artifact(SUBDIR, old.filename) == old.data
+    indexed.index(later=LATER)
+    assert indexed.records(SUBDIR)[new.filename]["sha256"] == new.record["sha256"]
+    assert indexed.check_artifacts() == 1
+
+
+def test_a_file_that_is_being_written_waits(indexed: IndexedMirror) -> None:
+    indexed.committed.add_local(package("a"))
+    outcome = indexed.index()
+    assert outcome.generation is None
+    assert [file.filename for file in outcome.pending] == ["a-1.0-0.conda"]
+    assert outcome.exit_code == 3
+    assert indexed.index(later=6).exit_code == 0
+    assert set(indexed.records(SUBDIR)) == {"a-1.0-0.conda"}
+
+
+def test_local_files_live_beside_mirrored_ones(indexed: IndexedMirror) -> None:
+    theirs, ours, retired = package("theirs"), package("ours"), package("retired")
+    indexed.committed.commit(theirs, retired)
+    indexed.committed.add_local(ours)
+    indexed.index(later=LATER)
+    assert set(indexed.records(SUBDIR)) == {one.filename for one in (theirs, ours, retired)}
+    assert indexed.records(SUBDIR)[theirs.filename] == theirs.record
+    # A retired artifact's file is still in the folder: it must not come back as a local one.
+    indexed.committed.retire(SUBDIR, retired.filename)
+    indexed.index(later=LATER)
+    assert set(indexed.records(SUBDIR)) == {theirs.filename, ours.filename}
+    # The syncer takes over a name: its record counts from now on.
+    indexed.committed.commit(ours)
+    indexed.index(later=LATER)
+    assert indexed.records(SUBDIR)[ours.filename] == ours.record
+    assert indexed.check_artifacts() == 2
+
+
+def test_many_files_with_one_culprit_cost_few_runs(
+    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[int] = []
+    extract = Engine.extract
+
+    def counted(self: Engine, root: Path, subdirs: list[str]) -> None:
+        runs.append(1)
+        extract(self, root, subdirs)
+
+    monkeypatch.setattr(Engine, "extract", counted)
+    files = {"info/index.json": (b"[]", 0o644)}
+    data = conda_archive("bad-1.0-0", files, {"x": (tar({}), 0o644)})
+    indexed.committed.add_local_bytes(SUBDIR, "bad-1.0-0.conda", data)
+    for count in range(15):
+        indexed.committed.add_local(package(f"p{count:02}"))
+    assert indexed.index(later=LATER).exit_code == 3
+    assert len(indexed.records(SUBDIR)) == 15
+    assert len(runs) == 9  # 16, 8 8, 4 4, 2 2, 1 1
+
+
+def test_an_engine_that_is_killed_once_does_not_leave_a_good_file_out(
+    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = Engine.extract
+    runs: list[Path] = []
+
+    def killed_at_first(self: Engine, root: Path, subdirs: list[str]) -> None:
+        runs.append(root)
+        if len(runs) == 1:
+            raise EngineStoppedError("conda index was ended by SIGKILL")
+        extract(self, root, subdirs)
+
+    monkeypatch.setattr(Engine, "extract", killed_at_first)
+    indexed.committed.add_local(package("a"))
+    assert indexed.index(later=LATER).exit_code == 0
+    assert left_out(indexed) == {}

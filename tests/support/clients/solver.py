@@ -1,0 +1,54 @@
+"""rattler's solver over whole channels: the oracle that selection is compared with."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rattler import (
+    BuildString,
+    Channel,
+    GenericVirtualPackage,
+    PackageName,
+    SparseRepoData,
+    Version,
+    solve_with_sparse_repodata,
+)
+from rattler.exceptions import SolverError
+
+from syncer.conda.record import Candidate
+from syncer.planning.selection.solve import virtual_packages
+
+
+class WholeChannel:
+    """All records of one channel, for the solver; its files are in `folder`."""
+
+    def __init__(self, folder: Path, candidates: Iterable[Candidate]) -> None:
+        documents: dict[str, dict[str, dict[str, object]]] = {}
+        for one in candidates:
+            document = documents.setdefault(one.subdir, {"packages": {}, "packages.conda": {}})
+            document[one.entry.section][one.filename] = json.loads(bytes(one.entry.raw))
+        self._sources = []
+        for subdir, document in documents.items():
+            path = folder / f"{subdir}.json"
+            path.write_text(json.dumps(document))
+            channel = Channel("https://whole.invalid/channel")
+            self._sources.append(SparseRepoData(channel, subdir, path))
+
+    def solve(self, specs: Sequence[str], subdir: str = "linux-64") -> list[str] | None:
+        """The filenames of a solution, None if there is none."""
+        virtual = []
+        for name, text in virtual_packages(subdir).items():
+            version, _, build = text.partition("=")
+            virtual.append(
+                GenericVirtualPackage(
+                    PackageName(name), Version(version), BuildString(build or "0")
+                )
+            )
+        try:
+            found = asyncio.run(
+                solve_with_sparse_repodata(specs, self._sources, virtual_packages=virtual)
+            )
+        except SolverError:
+            return None
+        return sorted(record.file_name for record in found)

@@ -1,0 +1,233 @@
+"""What is on the two volumes, for comparison and for the invariants.
+
+Guaranteed: nothing here goes through the ledger's or the layout's own code where a mistake in it
+would hide itself: hashes are of the bytes on disk, paths are joined as DESIGN.md has them.
+`publish` stands in for the indexer: it writes what the syncer looks at (document, link), plus a
+listing of its own, so that a later moment can be checked against what clients were promised.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from volume import generations
+from volume.generations import Generation
+from volume.layout import Mirror, State, slug
+from volume.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """A mirror volume and its state volume."""
+
+    mirror_dir: Path
+    state_dir: Path
+
+    @property
+    def mirror(self) -> Mirror:
+        return Mirror(self.mirror_dir)
+
+    @property
+    def state(self) -> State:
+        return State(self.state_dir)
+
+    def ledger(self, channel: str = "conda-forge") -> Ledger:
+        """The channel's ledger, open for reading."""
+        ledger = Ledger.read(self.state.ledger(channel))
+        assert ledger is not None, f"{channel} has no ledger"
+        return ledger
+
+    def committed(self, channel: str = "conda-forge") -> dict[str, str]:
+        """`subdir/filename` -> sha256 of what the ledger lists."""
+        if not self.state.ledger(channel).exists():
+            return {}
+        with self.ledger(channel) as ledger:
+            return {
+                f"{subdir}/{row.filename}": row.sha256
+                for subdir in ledger.subdirs()
+                for row in ledger.artifacts(subdir)
+            }
+
+    def served(self, channel: str = "conda-forge") -> dict[str, str]:
+        """`subdir/filename` -> sha256 of what is in channels/."""
+        return files(self.mirror_dir / "channels" / channel)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Relative path -> sha256 of every file below a folder; a link's target for a link."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = f"-> {path.readlink()}"
+        elif path.is_file():
+            found[name] = sha256(path)
+    return found
+
+
+def snapshot(*folders: Path) -> dict[str, tuple[int, int, str]]:
+    """Everything that a program may change below folders: inode, mode and content of each file."""
+    found = {}
+    for folder in folders:
+        for path in [folder, *sorted(folder.rglob("*"))]:
+            status = path.lstat()
+            content = sha256(path) if path.is_file() and not path.is_symlink() else ""
+            found[str(path)] = (status.st_ino, status.st_mode, content)
+    return found
+
+
+def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 0.0) -> int:
+    """Do what the indexer does, as far as the syncer can tell; return the generation's number."""
+    mirror, state = volumes.mirror, volumes.state
+    number = max((one.number for one in generations.kept(state, channel)), default=0) + 1
+    folder = mirror.generation(channel, number)
+    folder.mkdir(parents=True)
+    with volumes.ledger(channel) as ledger:
+        serial = ledger.serial
+        for subdir, filename, digest in ledger.replaced():
+            link = folder / subdir / filename
+            link.parent.mkdir(exist_ok=True)
+            source = volumes.mirror_dir / "replaced" / channel / subdir / digest
+            os.link(source / filename, link)
+    listing = volumes.committed(channel)
+    (folder / "listing.json").write_text(json.dumps(listing))
+    generation = Generation(
+        number=number,
+        serial=serial,
+        local="",
+        snapshot=f"{number}",
+        created=created,
+        engine="test",
+        subdirs={},
+    )
+    generations.write(state, channel, generation)
+    current = mirror.current(channel)
+    current.unlink(missing_ok=True)
+    current.symlink_to(folder.name)
+    return number
+
+
+def drop_generation(volumes: Volumes, number: int, channel: str = "conda-forge") -> None:
+    """Forget a kept generation, document first, as the indexer does."""
+    volumes.state.generation_document(channel, number).unlink()
+    folder = volumes.mirror.generation(channel, number)
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    folder.rmdir()
+
+
+def broken_promises(
+    volumes: Volumes, channel: str = "conda-forge", *, ignored: frozenset[str] = frozenset()
+) -> list[str]:
+    """What is wrong on the volumes at this instant; empty at any instant, also after a crash.
+
+    Args:
+        ignored: files that a person put into channels/.
+    """
+    mirror_dir = volumes.mirror_dir
+    problems = []
+    rows = _rows(volumes, channel)
+    known: dict[str, set[str]] = {}
+    for table, home, subdir, filename, digest in rows:
+        known.setdefault(f"{subdir}/{filename}", set()).add(digest)
+        if table == "artifact":
+            path = mirror_dir / home / channel / subdir
+            path = path / digest / filename if home == "replaced" else path / filename
+            if not path.is_file():
+                problems.append(f"the ledger lists {path}, which is not there")
+            elif sha256(path) != digest:
+                problems.append(f"the ledger lists {path} with another sha256")
+    for name, digest in files(mirror_dir / "channels" / channel).items():
+        if name in ignored:
+            continue
+        if name not in known:
+            problems.append(f"channels/{name} has no row")
+        elif digest not in known[name]:
+            problems.append(f"channels/{name} has bytes that no row knows")
+    whole = {digest for _, _, _, _, digest in rows}
+    for name, digest in files(mirror_dir / "retired" / channel).items():
+        if digest not in whole:
+            problems.append(f"retired/{name} has bytes that no row knows")
+    for name, digest in files(mirror_dir / "replaced" / channel).items():
+        if Path(name).parts[1] != digest:
+            problems.append(f"replaced/{name} is not what its folder says")
+    problems.extend(_unresolved(volumes, channel))
+    return problems
+
+
+def _unresolved(volumes: Volumes, channel: str) -> list[str]:
+    """I1 for every kept generation, resolved as nginx does."""
+    problems = []
+    for generation in generations.kept(volumes.state, channel):
+        folder = volumes.mirror.generation(channel, generation.number)
+        for name, digest in json.loads((folder / "listing.json").read_text()).items():
+            places = (folder, *(volumes.mirror_dir / home / channel for home in _SERVED))
+            found = next((place / name for place in places if (place / name).is_file()), None)
+            if found is None:
+                problems.append(f"generation {generation.number} lists {name}: 404")
+            elif sha256(found) != digest:
+                problems.append(f"generation {generation.number} lists {name}: other bytes")
+    return problems
+
+
+_SERVED = ("channels", "retired")
+
+
+def _rows(volumes: Volumes, channel: str) -> list[tuple[str, str, str, str, str]]:
+    path = volumes.state_dir / "channels" / slug(channel) / "ledger.db"
+    if not path.exists():
+        return []
+    found = []
+    connection = sqlite3.connect(path)
+    try:
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return []
+        for table in ("artifact", "incoming", "retired"):
+            select = f"SELECT ?, home, subdir, filename, sha256 FROM {table}"
+            found.extend(connection.execute(select, (table,)).fetchall())
+    finally:
+        connection.close()
+    return found
+
+
+def outcome(volumes: Volumes, channel: str = "conda-forge") -> dict[str, object]:
+    """What a run leaves, apart from times, serials and inodes: for comparing two histories."""
+    result: dict[str, object] = {
+        folder: files(volumes.mirror_dir / folder / channel)
+        for folder in ("channels", "replaced", "retired", "staging")
+    }
+    path = volumes.state_dir / "channels" / slug(channel) / "ledger.db"
+    connection = sqlite3.connect(path)
+    try:
+        for table, columns in _COMPARED.items():
+            select = f"SELECT {columns} FROM {table} ORDER BY {columns}"
+            result[table] = connection.execute(select).fetchall()
+    finally:
+        connection.close()
+    return result
+
+
+_COMPARED = {
+    "artifact": "subdir, filename, section, size, sha256, hex(digest), record, home, md5",
+    "incoming": "subdir, filename",
+    "retired": "subdir, filename, sha256, size, home, reason",
+    "carried": "subdir, key, value",
+    "run_exports": "subdir, filename, run_exports",
+    "channeldata": "name, data",
+}
+
+
+def copy_volumes(source: Path, folder: Path) -> Volumes:
+    """The volumes below ``source`` at another place, hard links included."""
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["cp", "-a", str(source), str(folder)], check=True)
+    return Volumes(folder / "mirror", folder / "state")

@@ -1,0 +1,179 @@
+"""Looking for local files: what is news, what waits, and what is not looked at."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.records import local
+from indexer.records.local import look
+from indexer.records.memory import LocalFile, LocalRecord, Memory
+from tests.support.mirror.committed import CommittedMirror
+from tests.support.upstream.packages import package
+from volume.ledger.ledger import Ledger
+
+SUBDIR = "linux-64"
+CHANNEL = "conda-forge"
+
+
+@pytest.fixture
+def committed(tmp_path: Path) -> CommittedMirror:
+    return CommittedMirror.below(tmp_path)
+
+
+@pytest.fixture
+def memory(committed: CommittedMirror) -> Iterator[Memory]:
+    with Memory.open(committed.state.index_memory(CHANNEL)) as opened:
+        yield opened
+
+
+def see(
+    committed: CommittedMirror, memory: Memory, *, later: float = 60.0, remember: bool = False
+) -> local.Look:
+    ledger = Ledger.read(committed.state.ledger(CHANNEL))
+    found = look(committed.mirror, CHANNEL, memory, ledger, now=time.time() + later)
+    if ledger is not None:
+        ledger.close()
+    if remember:
+        with memory.transaction():
+            memory.forget(found.gone)
+            memory.remember(LocalRecord(file, record="{}") for file in found.changed)
+    return found
+
+
+def names(files: tuple[LocalFile, ...]) -> list[str]:
+    return [file.filename for file in files]
+
+
+def test_new_files_are_news_once(committed: CommittedMirror, memory: Memory) -> None:
+    committed.add_local(package("a"))
+    assert names(see(committed, memory).changed) == ["a-1.0-0.conda"]
+    assert names(see(committed, memory, remember=True).changed) == ["a-1.0-0.conda"]
+    assert not see(committed, memory).is_news
+
+
+def test_committed_files_are_not_ours(committed: CommittedMirror, memory: Memory) -> None:
+    committed.commit(package("a"), package("b"))
+    committed.retire(SUBDIR, "b-1.0-0.conda")
+    assert not see(committed, memory).is_news
+    committed.add_local(package("c"))
+    assert names(see(committed, memory).changed) == ["c-1.0-0.conda"]
+
+
+def test_a_folder_is_listed_again_only_if_it_changed(
+    committed: CommittedMirror, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed.add_local(package("a"))
+    see(committed, memory, remember=True)
+    see(committed, memory)  # nothing but known files: this listing can be relied on
+    listed: list[Path] = []
+    listdir = os.listdir
+
+    def counted(path: Path) -> list[str]:
+        listed.append(path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", counted)
+    assert not see(committed, memory).is_news
+    assert not listed
+    committed.add_local(package("b"))
+    assert names(see(committed, memory).changed) == ["b-1.0-0.conda"]
+    assert listed
+
+
+def test_a_new_file_is_seen_until_it_is_decided_on(
+    committed: CommittedMirror, memory: Memory
+) -> None:
+    committed.add_local(package("a"))
+    for _ in range(3):  # as when every attempt to index fails
+        assert see(committed, memory).is_news
+
+
+def test_a_change_in_place_is_noticed(committed: CommittedMirror, memory: Memory) -> None:
+    path = committed.add_local(package("a"))
+    see(committed, memory, remember=True)
+    see(committed, memory)
+    status = path.stat()
+    path.write_bytes(package("a", padding_bytes=9).data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert names(see(committed, memory).changed) == ["a-1.0-0.conda"]
+
+
+def test_a_removal_is_noticed(committed: CommittedMirror, memory: Memory) -> None:
+    committed.add_local(package("a")).unlink()
+    assert not see(committed, memory).is_news
+    path = committed.add_local(package("a"))
+    see(committed, memory, remember=True)
+    path.unlink()
+    assert names(see(committed, memory).gone) == ["a-1.0-0.conda"]
+
+
+def test_a_young_file_waits(committed: CommittedMirror, memory: Memory) -> None:
+    committed.add_local(package("a"))
+    found = see(committed, memory, later=0)
+    assert names(found.pending) == ["a-1.0-0.conda"]
+    assert not found.is_news
+    assert see(committed, memory, later=6).is_news
+
+
+def test_a_preserved_or_future_time_deceives_nobody(
+    committed: CommittedMirror, memory: Memory
+) -> None:
+    path = committed.add_local(package("a"))
+    os.utime(path, (1, 1))  # cp -p, rsync -t: old at once, although still being written
+    assert see(committed, memory, later=0).pending
+    os.utime(path, (time.time() + 1e6, time.time() + 1e6))
+    assert see(committed, memory, later=0).pending
+    assert see(committed, memory, later=6).is_news
+
+
+def test_a_known_file_that_is_overwritten_keeps_its_old_state_meanwhile(
+    committed: CommittedMirror, memory: Memory
+) -> None:
+    path = committed.add_local(package("a"))
+    see(committed, memory, remember=True)
+    path.write_bytes(b"half of the new")
+    found = see(committed, memory, later=0)
+    assert names(found.pending) == ["a-1.0-0.conda"]
+    assert not found.is_news
+
+
+def test_a_name_that_the_ledger_takes_over_is_gone(
+    committed: CommittedMirror, memory: Memory
+) -> None:
+    committed.add_local(package("a"))
+    see(committed, memory, remember=True)
+    see(committed, memory)
+    committed.commit(package("a"))
+    assert names(see(committed, memory).gone) == ["a-1.0-0.conda"]
+
+
+def test_what_is_no_package_is_not_looked_at(committed: CommittedMirror, memory: Memory) -> None:
+    for name in ("README", "a-1-0.conda.part", ".a-1-0.conda", "repodata.json"):
+        committed.add_local_bytes(SUBDIR, name, b"x")
+    (committed.artifacts(SUBDIR) / "folder-1-0.conda").mkdir()
+    found = see(committed, memory)
+    assert not found.is_news
+    assert not found.pending
+
+
+def test_fingerprints_tell_sets_apart() -> None:
+    one, other = LocalFile("noarch", "a", 1, 1), LocalFile("noarch", "a", 1, 2)
+    assert local.fingerprint([]) == ""
+    assert local.fingerprint([one]) == local.fingerprint([one])
+    assert len({local.fingerprint(files) for files in ([one], [other], [one, other])}) == 3
+
+
+def test_a_large_quiet_folder_costs_milliseconds(
+    committed: CommittedMirror, memory: Memory
+) -> None:
+    folder = committed.artifacts(SUBDIR)
+    folder.mkdir(parents=True)
+    for number in range(2000):
+        (folder / f"p{number}-1-0.txt").touch()
+    see(committed, memory)
+    started = time.monotonic()
+    see(committed, memory)
+    assert time.monotonic() - started < 0.05

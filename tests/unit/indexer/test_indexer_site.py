@@ -1,0 +1,373 @@
+"""The landing page, status.json, the search data's format and the client configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
+import pytest
+import yaml
+
+from indexer.site import assets, catalog, clients, index, page, setup_script, status
+from indexer.site.catalog import Build
+from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
+from indexer.site.search import Search
+from volume.generations import Generation, LeftOut, Published
+
+BOTH = ["bioconda", "conda-forge", "conda-forge/label/rc", "pkgs/free", "pkgs/main"]
+NOW = 1_795_343_400.0
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "status.schema.json").read_text())
+
+
+def channel(name: str, **fields: object) -> Channel:
+    values: dict[str, object] = {
+        "name": name,
+        "path": clients.url_path(name),
+        "generation": Generation(
+            number=1,
+            serial=1,
+            local="",
+            snapshot="20261122T103000Z",
+            created=NOW,
+            engine="test",
+            subdirs={"noarch": Published(1, 999), "linux-64": Published(1234567, 5_300_000_000)},
+        ),
+        "example": "jq",
+        "names": 2,
+        **fields,
+    }
+    return Channel(**values)  # type: ignore[arg-type]
+
+
+def site(*channels: Channel, **fields: object) -> Site:
+    return Site(written=NOW, channels=channels, **fields)  # type: ignore[arg-type]
+
+
+RUNNING = {
+    "status": "running",
+    "started": NOW - 60,
+    "finished": None,
+    "last_success": None,
+    "last_sync": None,
+    "failing_since": NOW - 60,
+    "channels": [
+        {"channel": "bioconda", "status": "success", "downloaded": 1, "downloaded_size": 5},
+        {
+            "channel": "conda-forge",
+            "status": "success",
+            "progress": {
+                "artifacts": 3, "artifacts_total": 10, "received": 250_000_000,
+                "size": 1_000_000_000, "rate": 5_000_000.0,
+            },
+        },
+    ],
+}  # fmt: skip
+
+PARTIAL = {
+    "status": "partial",
+    "started": NOW - 300,
+    "finished": NOW,
+    "last_success": NOW - 86400,
+    "last_sync": NOW,
+    "failing_since": None,
+    "health_hours": 50.0,
+    "channels": [
+        {
+            "channel": "conda-forge",
+            "status": "partial",
+            "failed": 30,
+            "failures": [
+                {"subdir": "linux-64", "filename": f"x{number}-{EVIL}.conda", "reason": EVIL}
+                for number in range(25)
+            ],
+            "warnings": [EVIL],
+        },
+        {"channel": "bioconda", "status": "failed", "error": f"no {EVIL}"},
+    ],
+    "canaries": [{"name": "python-3.12", "subdir": "linux-64", "why": EVIL}],
+    "error": EVIL,
+}
+
+
+class Tags(HTMLParser):
+    """Which elements and attributes a browser would make of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+
+class TestClients:
+    def test_condarc_names_only_what_is_here(self) -> None:
+        found = yaml.safe_load(clients.condarc(["conda-forge"]))
+        assert found == {
+            "channels": ["conda-forge"],
+            "channel_alias": "http://mirror.invalid/cloud",
+            "migrated_channel_aliases": ["https://conda.anaconda.org"],
+            "show_channel_urls": True,
+        }
+
+    def test_defaults_need_pkgs(self) -> None:
+        text = clients.condarc(BOTH)
+        found = yaml.safe_load(text)
+        assert found["channels"] == ["conda-forge", "defaults"]
+        assert found["default_channels"] == ["http://mirror.invalid/pkgs/main"]
+        assert found["custom_channels"] == {
+            "pkgs/free": "http://mirror.invalid",
+            "pkgs/main": "http://mirror.invalid",
+        }
+        assert "# also here: bioconda, conda-forge/label/rc, pkgs/free\n" in text
+
+    def test_without_conda_forge_the_first_is_taken(self) -> None:
+        assert yaml.safe_load(clients.condarc(["our/dev", "ours"]))["channels"] == ["ours"]
+        assert yaml.safe_load(clients.condarc(["pkgs/main"]))["channels"] == ["defaults"]
+
+    def test_pixi_is_toml(self) -> None:
+        found = tomllib.loads(clients.pixi(BOTH))
+        assert found["default-channels"] == ["conda-forge"]
+        assert found["mirrors"] == {
+            "https://conda.anaconda.org": ["http://mirror.invalid/cloud"],
+            "https://repo.anaconda.com/pkgs": ["http://mirror.invalid/pkgs"],
+        }
+        assert list(tomllib.loads(clients.pixi(["ours"]))["mirrors"]) == [
+            "https://conda.anaconda.org"
+        ]
+
+    def test_pixi_knows_no_defaults(self) -> None:
+        found = tomllib.loads(clients.pixi(["pkgs/main"]))
+        assert found["default-channels"] == ["https://repo.anaconda.com/pkgs/main"]
+        assert clients.pixi_channel_word("pkgs/main", ["pkgs/main"]) is None
+        assert clients.pixi_channel_word("pkgs/main", BOTH) == "https://repo.anaconda.com/pkgs/main"
+        assert clients.pixi_channel_word("bioconda", BOTH) == "bioconda"
+
+    def test_mambarc_lists_every_channel(self) -> None:
+        found = yaml.safe_load(clients.mambarc(["conda-forge", "pkgs/main"]))
+        assert found["repodata_has_zst"] == [
+            "http://mirror.invalid/cloud/conda-forge",
+            "http://mirror.invalid/pkgs/main",
+        ]
+
+    def test_the_setup_script_has_all_of_it(self) -> None:
+        text = setup_script.script(assets.text("setup.sh"), BOTH, "conda create -n try jq")
+        assert clients.condarc(BOTH) in text
+        assert clients.pixi(BOTH) in text
+        assert f"mirrored='{' '.join(BOTH)} defaults'" in text
+        assert 'say "Try: conda create -n try jq"' in text
+        assert not re.search(r"@[A-Z]+@", text)
+
+    def test_nothing_tells_people_to_overwrite_their_configuration(self) -> None:
+        shown = page.page(site(*(channel(name) for name in BOTH)))
+        assert "-o ~/.condarc" not in shown
+        assert "-o ~/.pixi" not in shown
+
+
+class TestPage:
+    def test_it_shows_channels_sizes_and_freshness(self) -> None:
+        sync = Sync("success", NOW - 90, NOW, NOW, NOW)
+        kinds = (Installers("miniforge", 3, 270_000_000),)
+        changed = {"linux-64": NOW - 7200}
+        text = page.page(
+            site(channel("conda-forge", upstream=changed), channel("pkgs/main"),
+                 sync=sync, installers=kinds)
+        )  # fmt: skip
+        assert "/cloud/conda-forge" in text
+        assert "/pkgs/main" in text
+        assert "1,234,567" in text
+        assert "5.3&nbsp;GB" in text
+        assert "Last good sync <time" in text
+        assert "2026-11-22 10:30 UTC" in text
+        assert "2026-11-22 08:30 UTC" in text
+        assert "(took 2 min)" in text
+        assert '<a href="/miniforge/">miniforge</a>' in text
+
+    def test_the_example_is_of_the_channel_that_is_searched_first(self) -> None:
+        found = site(channel("bioconda", example="samtools"), channel("conda-forge", example="jq"))
+        text = page.page(found)
+        assert "conda create -n try jq" in text
+        assert "--override-channels -c http://mirror.invalid/cloud/conda-forge jq" in text
+        assert "samtools" not in text
+        assert text.index('<th scope="rowgroup">conda-forge') < text.index(
+            '<th scope="rowgroup">bioconda'
+        )
+
+    def test_before_anything_is_published_it_looks_again_by_itself(self) -> None:
+        text = page.page(site(sync=sync_of(RUNNING, NOW)))
+        assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in text
+        assert "Nothing is published yet." in text
+        assert "setup.sh" not in text
+        assert "25%" in text
+        assert 'value="0.2500"' in text
+        words = "3 of 10 packages, 250&nbsp;MB of 1.0&nbsp;GB, 5.0&nbsp;MB/s, about 2 min left"
+        assert words in text
+        assert "1 new package (5&nbsp;B)" in text
+        assert "Nothing was synced yet" in page.page(site())
+
+    def test_it_says_what_is_wrong(self) -> None:
+        one = channel("conda-forge", is_held=True, status="failed", error="disk full")
+        left_out = (LeftOut("noarch", "<x>", 1, 1, "why"),)
+        broken = channel("ours", generation=replace(one.generation, left_out=left_out))
+        text = page.page(site(one, broken, sync=sync_of(PARTIAL, NOW)))
+        assert "conda-forge: rolled back to generation 1" in text
+        assert "conda-forge: the last attempt to renew the index failed: disk full" in text
+        assert "ours: 1 file could not be indexed" in text
+        assert "Not everything came" in text
+        assert "linux-64/x0-" in text
+        assert "linux-64/x20-" not in text
+        assert "and 10 more: see" in text
+        assert "<code>python-3.12</code> can't be installed on linux-64: " in text
+        assert "The last complete sync ended <time" in text
+
+    def test_what_upstream_says_is_never_markup(self) -> None:
+        found = channel("conda-forge", example=EVIL, error=EVIL, status="failed")
+        odd = replace(found.generation, subdirs={EVIL: Published(1, 1)})
+        text = page.page(site(replace(found, generation=odd), sync=sync_of(PARTIAL, NOW)))
+        tags = Tags(text)
+        assert "alert(1)" in text
+        assert tags.names.count("script") == 1
+        assert "img" not in tags.names
+        assert not [name for name in tags.attributes if name.startswith("on")]
+
+    def test_it_needs_nothing_from_outside_and_nothing_inline(self) -> None:
+        text = page.page(site(channel("conda-forge"), sync=sync_of(PARTIAL, NOW)))
+        assert "<style" not in text
+        assert " style=" not in text
+        assert re.findall(r"<script[^>]*></script>", text) == [
+            f'<script defer src="/site/{assets.script_name()}"></script>'
+        ]
+        addresses = re.findall(r"(?:href|src)=\"([^\"]+)\"", text)
+        assert all(one.startswith(("/", "data:,")) for one in addresses)
+        style = assets.text("page.css")
+        assert "@import" not in style
+        assert "url(" not in style
+        assert "prefers-color-scheme: dark" in style
+
+    def test_a_document_of_another_syncer_is_shown_as_far_as_it_is_understood(self) -> None:
+        odd = {"status": 7, "started": "soon", "channels": [3, {"failures": [1, {}]}, {}], "x": 1}
+        found = sync_of(odd, None)
+        assert found.status == "unknown"
+        assert found.started is None
+        assert [run.name for run in found.runs] == ["?", "?"]
+        assert "unknown" in page.page(site(channel("conda-forge"), sync=found))
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        "found",
+        [
+            site(),
+            site(sync=sync_of(RUNNING, NOW), next_report_seconds=300.0),
+            site(channel("conda-forge", upstream={"linux-64": NOW}), sync=sync_of(PARTIAL, NOW)),
+            site(channel("conda-forge", error="x"), installers=(Installers("miniforge", 1, 2),)),
+            site(sync=sync_of({}, None)),
+        ],
+    )
+    def test_it_is_as_its_schema_says(self, found: Site) -> None:
+        jsonschema.validate(json.loads(status.text(found)), SCHEMA)
+
+    def test_it_has_what_the_badge_needs(self) -> None:
+        found = status.document(site(sync=sync_of(PARTIAL, NOW - 5), next_report_seconds=300.0))
+        assert (found["written"], found["next_report_seconds"]) == (NOW, 300.0)
+        assert found["sync"]["reported"] == NOW - 5
+        assert found["sync"]["health_hours"] == 50.0
+        assert found["sync"]["channels"][0]["failures"][0]["reason"] == EVIL
+        assert status.document(site(sync=sync_of(RUNNING, NOW)))["sync"]["channels"][1][
+            "progress"
+        ] == {
+            "artifacts": 3, "artifacts_total": 10, "received": 250_000_000,
+            "size": 1_000_000_000, "rate": 5_000_000.0, "seconds_left": 150.0,
+        }  # fmt: skip
+
+
+class TestCatalog:
+    def test_builds_are_sorted_newest_first(self) -> None:
+        builds = [
+            Build("linux-64", f"x-{version}-{number}.conda",
+                  {"version": version, "build": str(number), "build_number": number}, None)
+            for version, number in (
+                ("1.9", 0), ("1.10", 0), ("1.10", 2), ("1.10rc1", 9), ("2!0.1", 0), ("?", 0))
+        ]  # fmt: skip
+        found = [(row[0], row[1]) for row in catalog.entry(builds, "")["builds"]]
+        assert found == [
+            ("2!0.1", "0"), ("1.10", "2"), ("1.10", "0"), ("1.10rc1", "9"), ("1.9", "0"),
+            ("?", "0"),
+        ]  # fmt: skip
+
+    def test_a_row_has_what_the_page_shows(self) -> None:
+        record = {
+            "version": "1.0", "build": "h1_0", "size": 5, "license": "MIT",
+            "timestamp": 1_700_000_000_123, "depends": ["x"],
+        }  # fmt: skip
+        build = Build("noarch", "x-1.0-h1_0.tar.bz2", record, 1_795_343_400.5)
+        found = catalog.entry([build], "A thing")
+        assert found == {
+            "summary": "A thing",
+            "builds": [
+                ["1.0", "h1_0", "noarch", ".tar.bz2", 5, "MIT", 1_700_000_000, 1_795_343_400]
+            ],
+            "more": 0,
+        }
+
+    def test_records_that_lack_everything_or_lie_about_types(self) -> None:
+        record = {"version": 3, "size": "big", "license": ["MIT"], "timestamp": None}
+        found = catalog.entry([Build("noarch", "x", record, None)], "")
+        assert found["builds"] == [["", "", "noarch", "", 0, "", 0, 0]]
+        assert catalog.newest(found) == ("", 1)
+
+    def test_a_name_with_very_many_builds_is_cut_and_says_so(self) -> None:
+        builds = [
+            Build("linux-64", f"x-1.{number}-0.conda", {"version": f"1.{number}"}, None)
+            for number in range(catalog.MOST_BUILDS + 7)
+        ]
+        found = catalog.entry(builds, "")
+        assert len(found["builds"]) == catalog.MOST_BUILDS
+        assert found["more"] == 7
+        assert catalog.newest(found) == (f"1.{catalog.MOST_BUILDS + 6}", catalog.MOST_BUILDS + 7)
+
+    @pytest.mark.parametrize(("builds", "count"), [(0, 16), (4000, 16), (4001, 64), (10**9, 4096)])
+    def test_buckets_grow_with_the_channel(self, builds: int, count: int) -> None:
+        assert catalog.bucket_count(builds) == count
+
+    def test_buckets_are_chosen_as_in_the_script(self) -> None:
+        # FNV-1a's own test values: http://www.isthe.com/chongo/tech/comp/fnv/
+        assert catalog.bucket_of("", 2**32) == 0x811C9DC5
+        assert catalog.bucket_of("foobar", 2**32) == 0xBF9CF968
+
+    def test_half_a_character_does_not_end_it(self) -> None:
+        found = catalog.bucket({"x": catalog.entry([], "half: \ud800")})
+        assert json.loads(found)["names"]["x"]["summary"].startswith("half: ")
+
+    def test_the_example_is_a_tool_that_many_know(self) -> None:
+        assert catalog.well_known({"abc", "zstd", "jq"}) == "jq"
+        assert catalog.well_known({"abc"}) is None
+
+
+class TestSearchIndex:
+    def test_it_is_read_as_it_was_written(self) -> None:
+        found = {
+            name: Search(4, "20261122T103000Z", "names-0.json", 5, None, {"names-1.json": 2.0})
+            for name in BOTH
+        }
+        text = index.text(found)
+        assert index.read(text.encode()) == found
+        listed = json.loads(text)["channels"]
+        assert [one["name"] for one in listed][:2] == ["conda-forge", "pkgs/main"]
+        words = {one["name"]: (one["install"], one["pixi"]) for one in listed}
+        assert words["conda-forge"] == (None, None)
+        assert words["pkgs/main"] == (None, "https://repo.anaconda.com/pkgs/main")
+        assert words["bioconda"] == ("bioconda", "bioconda")
+
+    @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 99, "channels": []}', b'"x"'])
+    def test_one_that_can_not_be_understood_counts_as_none(self, data: bytes) -> None:
+        assert index.read(data) == {}

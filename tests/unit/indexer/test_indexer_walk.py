@@ -1,0 +1,130 @@
+"""The walk: it arrives only where the document is what it must be."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.engines.envelope import frame
+from indexer.engines.sections import Sections, compacted
+from indexer.verify.walk import Walk
+
+Values = dict[str, Any]
+RECORDS: Values = {
+    "a-1-0.conda": {"name": "a", "text": 'quoted "packages.conda":{ }', "n": 1.5},
+    "a-1-0.tar.bz2": {"name": "a", "none": None, "ü": "\u2028"},
+    "b-1-0.conda": {"deep": {"packages": {"x": [1, 2]}}},
+}
+AROUND: Values = {"info": {"subdir": "noarch"}, "removed": ["x"], "repodata_version": 1}
+
+
+def arrives(path: Path, records: Values) -> bool:
+    with Walk(path, lambda found, expected: bool(found == expected)) as walk:
+        for filename in sorted(records):
+            walk.step(filename, json.dumps(records[filename]))
+        return walk.has_arrived
+
+
+def write(path: Path, records: Values) -> None:
+    head, tail = frame(AROUND)
+    document = Sections(path, head)
+    with document.opened(tail):
+        for filename in sorted(records):
+            document.add(filename, compacted(json.dumps(records[filename])))
+
+
+def test_what_sections_wrote_is_arrived_at(tmp_path: Path) -> None:
+    path = tmp_path / "repodata.json"
+    write(path, RECORDS)
+    document = json.loads(path.read_bytes())
+    assert document == {
+        **AROUND,
+        "packages": {"a-1-0.tar.bz2": RECORDS["a-1-0.tar.bz2"]},
+        "packages.conda": {key: RECORDS[key] for key in ("a-1-0.conda", "b-1-0.conda")},
+    }
+    assert [item.name for item in tmp_path.iterdir()] == ["repodata.json"]
+    with Walk(path, lambda found, expected: bool(found == expected)) as walk:
+        for filename in sorted(RECORDS):
+            assert walk.step(filename, json.dumps(RECORDS[filename]))
+        assert walk.has_arrived
+        assert walk.head == {"info": AROUND["info"]}
+        assert walk.tail == {"removed": ["x"], "repodata_version": 1}
+
+
+def test_no_records_are_arrived_at(tmp_path: Path) -> None:
+    write(tmp_path / "r", {})
+    assert arrives(tmp_path / "r", {})
+    assert not arrives(tmp_path / "r", RECORDS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda records: records.pop("a-1-0.tar.bz2"),
+        lambda records: records.pop("b-1-0.conda"),
+        lambda records: records.update({"c-1-0.conda": {}}),
+        lambda records: records.update({"0-1-0.tar.bz2": {}}),
+        lambda records: records["b-1-0.conda"].update({"more": 1}),
+        lambda records: records["a-1-0.conda"].update({"n": 1.25}),
+        lambda records: records["a-1-0.tar.bz2"].pop("none"),
+    ],
+)
+def test_anything_else_is_not(tmp_path: Path, change: Callable[[Values], object]) -> None:
+    records = json.loads(json.dumps(RECORDS))
+    change(records)
+    write(tmp_path / "r", records)
+    assert not arrives(tmp_path / "r", RECORDS)
+    assert arrives(tmp_path / "r", records)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"repodata_version":1', b'"repodata_version":1,"packages":{}'),
+        (b'"repodata_version":1', b'"packages.conda":{},"repodata_version":1'),
+        (b'"repodata_version":1}', b'"repodata_version":1'),
+        (b'"repodata_version":1', b'"info":{"subdir":"x"},"repodata_version":1'),
+        (b'{"info"', b'{"packages":{"z":1},"info"'),
+        (b'},"removed"', b',"z-1-0.conda":{}},"removed"'),
+        (b'{"info"', b'["info"'),
+    ],
+)
+def test_nothing_hides_around_the_records(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "r"
+    write(path, RECORDS)
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new, 1))
+    assert not arrives(path, RECORDS)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([f"{name}-1-0{end}" for name in "abc" for end in (".conda", ".tar.bz2")]),
+        st.dictionaries(st.text(max_size=4), VALUES, max_size=4),
+    ),
+    st.integers(min_value=0),
+    st.binary(min_size=1, max_size=2),
+)
+def test_a_changed_byte_never_passes_for_the_same(
+    tmp_path_factory: pytest.TempPathFactory, records: Values, at: int, byte: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("walk") / "r"
+    write(path, records)
+    data = path.read_bytes()
+    at %= len(data)
+    path.write_bytes(data[:at] + byte + data[at + len(byte) :])
+    if arrives(path, records):
+        document = json.loads(path.read_bytes())
+        assert {**document["packages"], **document["packages.conda"]} == records

@@ -1,0 +1,205 @@
+"""Durable file operations: with ``volume.disk.folder`` the only way to change the volumes.
+
+Guaranteed: a file written by ``replace`` is complete or absent under its name, also after power
+loss; a rename is durable once ``sync_directory`` has returned. Each operation is a fault point
+and turns ``OSError`` into ``VolumeError`` with a sentence that says what to do.
+Not guaranteed: the order in which unsynced renames reach the disk; callers sync between steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from volume.disk import faults
+from volume.errors import VolumeError
+
+_NEXT_STEP = {
+    errno.ENOSPC: "the volume is full: free space or choose less, then run again",
+    errno.EDQUOT: "the quota is used up: raise it or choose less, then run again",
+    errno.EROFS: "the volume is mounted read-only: mount it read-write and run again",
+    errno.EACCES: "permission denied: the folder must belong to PUID:PGID",
+    errno.EPERM: "not permitted: the folder must belong to PUID:PGID",
+    errno.EIO: "the disk reports an error: check it before running again",
+    errno.EXDEV: "the mirror must be one filesystem: its folders can't be separate mounts",
+    errno.EMLINK: "too many hard links to one file: keep fewer generations",
+}
+
+
+def volume_error(error: OSError, operation: str, path: Path | str) -> VolumeError:
+    """Say what the volume refused and what to do about it."""
+    code = error.errno if error.errno is not None else 0
+    return VolumeError(f"can't {operation} {path}: {_NEXT_STEP.get(code, error.strerror or error)}")
+
+
+@contextlib.contextmanager
+def operation(name: str, path: Path | str) -> Iterator[None]:
+    """Announce one mutation as a fault point and translate its errors.
+
+    Raises:
+        VolumeError: the volume refused.
+    """
+    try:
+        faults.point("before", f"{name} {path}")
+        yield
+    except OSError as error:
+        raise volume_error(error, name, path) from error
+    faults.point("after", f"{name} {path}")
+
+
+def make_directory(path: Path) -> None:
+    """Create ``path`` and its parents; being there already is fine."""
+    if path.is_dir():
+        return
+    with operation("create", path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a folder durable."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content durable."""
+    _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise volume_error(error, "sync", path) from error
+
+
+def sync_filesystem(path: Path) -> None:
+    """Make everything written to the filesystem of ``path`` durable: one barrier for many files.
+
+    Falls back to sync(2), which waits for all filesystems, where syncfs(2) is missing.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "syncfs"):
+        os.sync()
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if libc.syncfs(descriptor) != 0:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise volume_error(error, "sync", path) from error
+
+
+def replace(path: Path, data: bytes, *, mode: int = 0o644, is_durable: bool = True) -> None:
+    """Write ``data`` under ``path``, whole or not at all.
+
+    Durably, unless it is only a cache: then a power loss may leave it empty or cut.
+
+    A path has one writer at a time, by its lock: what an earlier one left when it was killed goes.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    with operation("write", path):
+        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+            leftover.unlink(missing_ok=True)
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fchmod(descriptor, mode)  # after umask: nginx must be able to read it
+                if is_durable:
+                    os.fsync(descriptor)
+            temporary.rename(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    if is_durable:
+        sync_directory(path.parent)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename within one filesystem; the caller syncs the folder when its step is complete."""
+    with operation("rename", target):
+        source.rename(target)
+
+
+def link(source: Path, target: Path) -> None:
+    """Give ``source`` a second name; one that is there already is replaced in one step."""
+    with operation("link", target):
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            if target.samefile(source):
+                return
+            temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+            os.link(source, temporary)
+            temporary.rename(target)
+
+
+def unlink(path: Path) -> None:
+    """Remove a name; one that is gone already is fine."""
+    with operation("unlink", path):
+        path.unlink(missing_ok=True)
+
+
+def swap_link(path: Path, target: str) -> None:
+    """Point the symbolic link ``path`` to ``target`` in one step, durably."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    with operation("swap", path):
+        temporary.symlink_to(target)
+        temporary.rename(path)
+    sync_directory(path.parent)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all in it; one that is gone already is fine."""
+    if not path.is_symlink() and not path.exists():
+        return
+    with operation("remove", path), contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+def remove_empty(path: Path) -> None:
+    """Remove a folder if nothing is in it."""
+    with contextlib.suppress(OSError), operation("remove", path):
+        try:
+            path.rmdir()
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+                raise
+
+
+def size_of(path: Path) -> int:
+    """A file's bytes; 0 if it is not there, or can't be looked at."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def hash_file(path: Path) -> str:
+    """A file's sha256.
+
+    Raises:
+        VolumeError: it can't be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise volume_error(error, "read", path) from error

@@ -1,0 +1,269 @@
+"""The ledger: one SQLite file per channel that says what is committed.
+
+The syncer is its only writer (``syncer/artifacts/ledger_writer.py``); the indexer and the status
+pages read. It is the one place that knows the channel's serial, so "committed" can't disagree with
+itself, and the cost of a commit follows the change, not the size of the channel.
+``volume/ledger/schema.py`` has its tables, ``volume/ledger/artifact.py`` what their rows say.
+
+Guaranteed: every transaction is atomic and durable (WAL, synchronous=FULL).
+Not guaranteed: that the files are there; that is the order of ``volume``'s docstring.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from volume.errors import StateError
+from volume.ledger.artifact import Artifact, Event, Known, Placed, Retired
+from volume.ledger.schema import COLUMNS, CURE, RETIRED_COLUMNS, SCHEMA, connect
+
+
+class Ledger:
+    """A ledger, open for reading. The syncer's ``LedgerWriter`` adds the writing."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger | None:
+        """Open for reading, or None if the channel was never committed.
+
+        Raises:
+            StateError: it was written by another version, or is damaged.
+        """
+        if not path.exists():
+            return None
+        ledger = cls(connect(path), path)
+        with ledger._opening():
+            ledger._connection.execute("PRAGMA query_only = 1")
+            if ledger._is_blank():  # created, and stopped before its first transaction
+                ledger.close()
+                return None
+            ledger.check_schema()
+        return ledger
+
+    @contextlib.contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Close the file again if it can't be used.
+
+        Raises:
+            StateError: it is damaged.
+        """
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _is_blank(self) -> bool:
+        """Whether the file has no tables yet."""
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master")
+        return bool(tables.fetchone()[0] == 0)
+
+    def check_schema(self) -> None:
+        """Refuse what another version wrote.
+
+        Raises:
+            StateError: it did.
+        """
+        schema = self.note("schema")
+        if schema != SCHEMA:
+            raise StateError(
+                f"{self.path} has schema {schema!r} and this version knows {SCHEMA};"
+                " run the version that wrote it, or a newer one"
+            )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self.close()
+        if isinstance(error, sqlite3.DatabaseError):
+            raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def serial(self) -> int:
+        """The number of the last commit; 0 before the first."""
+        value = self.note("serial")
+        return int(value) if value is not None else 0
+
+    def note(self, key: str) -> str | int | None:
+        """One value of ``meta``."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def known(self, subdir: str) -> dict[str, Known]:
+        """Every committed artifact of a subdir, by filename.
+
+        Raises:
+            StateError: a row is damaged.
+        """
+        rows = self._connection.execute(
+            "SELECT filename, size, sha256, digest, md5 FROM artifact WHERE subdir = ?", (subdir,)
+        )
+        try:
+            return {row[0]: Known(*row[1:]) for row in rows}
+        except (ValueError, OverflowError, TypeError) as error:  # no hex, no size, no text
+            raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
+
+    def artifacts(self, subdir: str, *, after_serial: int = 0) -> Iterator[Artifact]:
+        """Committed artifacts of a subdir that changed after ``after_serial``."""
+        rows = self._connection.execute(
+            f"SELECT {COLUMNS} FROM artifact WHERE subdir = ? AND serial > ? ORDER BY filename",  # noqa: S608
+            (subdir, after_serial),
+        )
+        return (Artifact(*row) for row in rows)
+
+    def artifact(self, subdir: str, filename: str) -> Artifact | None:
+        """One committed artifact."""
+        row = self._connection.execute(
+            f"SELECT {COLUMNS} FROM artifact WHERE subdir = ? AND filename = ?",  # noqa: S608
+            (subdir, filename),
+        ).fetchone()
+        return Artifact(*row) if row else None
+
+    def incoming(self) -> list[Artifact]:
+        """Rows of a commit that was not finished."""
+        return [
+            Artifact(*row)
+            for row in self._connection.execute(f"SELECT {COLUMNS} FROM incoming")  # noqa: S608
+        ]
+
+    def retired(self, subdir: str | None = None, filename: str | None = None) -> list[Retired]:
+        """Bytes that are out of the index and still on the volume."""
+        return [
+            Retired(*row)
+            for row in self._connection.execute(
+                f"SELECT {RETIRED_COLUMNS} FROM retired"  # noqa: S608
+                " WHERE (?1 IS NULL OR subdir = ?1) AND (?2 IS NULL OR filename = ?2)"
+                " ORDER BY subdir, filename, serial",
+                (subdir, filename),
+            )
+        ]
+
+    def retired_names(self) -> set[tuple[str, str]]:
+        """(subdir, filename) of all retired bytes."""
+        return set(self._connection.execute("SELECT subdir, filename FROM retired").fetchall())
+
+    def replaced(self) -> list[tuple[str, str, str]]:
+        """(subdir, filename, sha256) of committed artifacts that are not in ``channels/``."""
+        return self._connection.execute(
+            "SELECT subdir, filename, sha256 FROM artifact WHERE home = 'replaced'"
+        ).fetchall()
+
+    def subdirs(self) -> list[str]:
+        """Subdirs that upstream offers or that hold artifacts."""
+        # From one subdir to the next by the primary key; DISTINCT would look at every row.
+        rows = self._connection.execute(
+            "WITH RECURSIVE found(subdir) AS (SELECT min(subdir) FROM artifact UNION ALL"
+            " SELECT (SELECT min(subdir) FROM artifact a WHERE a.subdir > found.subdir)"
+            " FROM found WHERE found.subdir IS NOT NULL)"
+            " SELECT subdir FROM found WHERE subdir IS NOT NULL"
+            " UNION SELECT subdir FROM carried WHERE subdir != '' ORDER BY 1"
+        )
+        return [row[0] for row in rows]
+
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """Artifacts and bytes by subdir."""
+        rows = self._connection.execute(
+            "SELECT subdir, count(*), sum(size) FROM artifact GROUP BY subdir ORDER BY subdir"
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def carried(self, subdir: str) -> dict[str, str]:
+        """Upstream's other sections as JSON texts; an ``info`` key is named ``info.<key>``.
+
+        Documents beside the repodata are in it too: ``DOCUMENT`` and the filename.
+        """
+        rows = self._connection.execute(
+            "SELECT key, value FROM carried WHERE subdir = ?", (subdir,)
+        )
+        return dict(rows.fetchall())
+
+    def filenames(self, subdir: str) -> set[str]:
+        """Every name in a subdir that is the syncer's business: committed, incoming or retired."""
+        rows = self._connection.execute(
+            "SELECT filename FROM artifact WHERE subdir = ?1"
+            " UNION SELECT filename FROM incoming WHERE subdir = ?1"
+            " UNION SELECT filename FROM retired WHERE subdir = ?1",
+            (subdir,),
+        )
+        return {row[0] for row in rows}
+
+    def run_exports_rows(self, subdir: str) -> Iterator[tuple[str, str]]:
+        """Upstream's run_exports as JSON texts, with the filename before each."""
+        select = "SELECT filename, run_exports FROM run_exports WHERE subdir = ?"
+        return self._connection.execute(select, (subdir,))
+
+    def run_exports(self, subdir: str) -> dict[str, str]:
+        """The same by filename."""
+        return dict(self.run_exports_rows(subdir))
+
+    def without_run_exports(self) -> Iterator[Artifact]:
+        """Committed artifacts that upstream gives no run_exports of."""
+        rows = self._connection.execute(
+            f"SELECT {COLUMNS} FROM artifact a WHERE NOT EXISTS (SELECT 1 FROM run_exports r"  # noqa: S608
+            " WHERE r.subdir = a.subdir AND r.filename = a.filename)"
+        )
+        return (Artifact(*row) for row in rows)
+
+    def channeldata_rows(self) -> Iterator[tuple[str, str]]:
+        """Upstream's channeldata as JSON texts, with the package name before each."""
+        return self._connection.execute("SELECT name, data FROM channeldata")
+
+    def channeldata(self) -> dict[str, str]:
+        """The same by package name."""
+        return dict(self.channeldata_rows())
+
+    def history(self, pattern: str = "*", *, since: float = 0.0) -> Iterator[Event]:
+        """What happened to artifacts whose filename matches ``pattern`` (with ``*``), in order."""
+        rows = self._connection.execute(
+            "SELECT moment, event, subdir, filename, sha256, size, source, started, policy"
+            " FROM history JOIN run ON run.id = history.run"
+            " WHERE filename GLOB ? AND moment >= ? ORDER BY history.rowid",
+            (pattern, since),
+        )
+        return (Event(*row) for row in rows)
+
+    def first_event(self) -> float | None:
+        """When the channel's history begins, in seconds since the epoch."""
+        row = self._connection.execute("SELECT moment FROM history ORDER BY rowid LIMIT 1")
+        found = row.fetchone()
+        return found[0] if found else None
+
+    def growth(self, since: float) -> int:
+        """Bytes that came in since a moment, less those that were deleted."""
+        row = self._connection.execute(
+            "SELECT sum(CASE event WHEN 'entered' THEN size WHEN 'expired' THEN -size ELSE 0 END)"
+            " FROM history WHERE moment >= ?",
+            (since,),
+        )
+        return row.fetchone()[0] or 0
+
+    def record(self, subdir: str, filename: str) -> str | None:
+        """The committed record of an artifact, as upstream sent it."""
+        row = self._connection.execute(
+            "SELECT record FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
+        ).fetchone()
+        return row[0] if row else None
+
+    def placed(self) -> Iterator[Placed]:
+        """All bytes that the mirror vouches for, those verified longest ago first."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, sha256, size, home, verified FROM artifact UNION ALL"
+            " SELECT subdir, filename, sha256, size, home, left FROM retired ORDER BY 6, 1, 2"
+        )
+        return (Placed(*row[:5]) for row in rows.fetchall())
