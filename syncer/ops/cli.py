@@ -42,7 +42,7 @@ def _command(options: argparse.Namespace) -> Command:
     """The command's module, and no other: importing all takes as long as a sync without news."""
     is_sync = options.once or options.command == "adopt"
     name = "sync" if is_sync else options.command or "schedule"
-    run: Command = importlib.import_module(f"syncer.commands.{name}").run
+    run: Command = importlib.import_module(f"syncer.ops.commands.{name}").run
     return run
 
 
