@@ -2,12 +2,16 @@
 
 Everywhere is a safe point as far as the volumes go (that is what the protocol is for); ``check``
 marks where stopping is cheap.
+
+Guaranteed: a signal at any moment is heard, also while this thread begins or ends a ``wait``. (A
+``threading.Event`` does not promise that: its lock may be held by the thread that the handler
+interrupts, and then both wait for ever.)
 """
 
 from __future__ import annotations
 
+import queue
 import signal
-import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -18,12 +22,14 @@ class Stop:
     """Whether somebody asked us to stop. ``beat`` is a sign of life, given at every check."""
 
     def __init__(self, beat: Callable[[], None] = lambda: None) -> None:
-        self._event = threading.Event()
+        self._requested = False
+        self._requests: queue.SimpleQueue[None] = queue.SimpleQueue()  # reentrant
         self._beat = beat
 
     def request(self, number: int = 0, frame: FrameType | None = None) -> None:
         """Ask to stop; a signal handler."""
-        self._event.set()
+        self._requested = True
+        self._requests.put(None)
 
     def install(self) -> None:
         """Let SIGTERM and SIGINT ask."""
@@ -33,7 +39,7 @@ class Stop:
     @property
     def requested(self) -> bool:
         """Whether somebody asked."""
-        return self._event.is_set()
+        return self._requested
 
     def check(self) -> None:
         """Say that we are alive, and stop here if asked to.
@@ -49,7 +55,11 @@ class Stop:
 
     def wait(self, seconds: float) -> None:
         """Sleep, or less if asked to stop."""
-        self._event.wait(seconds)
+        try:
+            self._requests.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return
+        self._requests.put(None)  # whoever else waits shall hear it too
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and stop here if asked to meanwhile.
