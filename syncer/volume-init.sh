@@ -17,8 +17,8 @@ case $owner in
 esac
 
 for folder in \
-    "$mirror" "$mirror/channels" "$mirror/replaced" "$mirror/staging" "$mirror/retired" \
-    "$mirror/quarantine" "$mirror/index" "$mirror/installers" "$mirror/site" \
+    "$mirror" "$mirror/channels" "$mirror/local" "$mirror/replaced" "$mirror/staging" \
+    "$mirror/retired" "$mirror/quarantine" "$mirror/index" "$mirror/installers" "$mirror/site" \
     "$state" "$state/locks" "$state/channels"; do
     mkdir -p "$folder" || fail "cannot make $folder: is the volume mounted read-only?"
     [ "$(stat -c %u:%g "$folder")" = "$owner" ] || chown "$owner" "$folder" ||

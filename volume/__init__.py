@@ -7,7 +7,8 @@ nginx. nginx sees the mirror volume, read-only; nobody outside sees the state vo
 On the mirror volume (big; may be a bind mount or NFS)::
 
     owner.json                      the id of the appliance that owns this volume
-    channels/<channel>/<subdir>/    artifacts: complete, verified, nothing else
+    channels/<channel>/<subdir>/    artifacts: complete, verified, each with its row in the ledger
+    local/<channel>/<subdir>/       what people add themselves; nothing serves it directly
     replaced/<channel>/<subdir>/<sha256>/<filename>
                                     new content of a filename whose older content still stands
                                     above; generations link to it, nothing serves it directly

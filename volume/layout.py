@@ -14,7 +14,8 @@ from volume.names import check_channel
 
 # The folders that exist before anything else does; made by ``volume-init`` or by the first run.
 MIRROR_FOLDERS = (
-    "channels", "replaced", "staging", "retired", "quarantine", "index", "installers", "site",
+    "channels", "local", "replaced", "staging", "retired", "quarantine", "index", "installers",
+    "site",
 )  # fmt: skip
 STATE_FOLDERS = ("locks", "channels")
 
@@ -89,6 +90,13 @@ class Mirror:
 
     def channel_folder(self, channel: str) -> Path:
         return self.root / "channels" / channel
+
+    def local(self, channel: str, subdir: str) -> Path:
+        """What people add themselves; only a generation's copies of it are served."""
+        return _folder(self.root, "local", channel, subdir)
+
+    def local_folder(self, channel: str) -> Path:
+        return self.root / "local" / channel
 
     def index(self, channel: str) -> Path:
         return self.root / "index" / channel

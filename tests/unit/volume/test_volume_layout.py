@@ -36,6 +36,8 @@ def test_two_channels_share_no_state_folder(channels: list[str]) -> None:
 def test_paths_are_those_of_the_protocol() -> None:
     mirror, state = Mirror(Path("/m")), State(Path("/s"))
     assert str(mirror.artifacts("pkgs/main", "noarch")) == "/m/channels/pkgs/main/noarch"
+    assert str(mirror.local("pkgs/main", "noarch")) == "/m/local/pkgs/main/noarch"
+    assert str(mirror.local_folder("pkgs/main")) == "/m/local/pkgs/main"
     assert str(mirror.retired("pkgs/main", "noarch")) == "/m/retired/pkgs/main/noarch"
     assert str(mirror.replaced("c", "noarch", "ab")) == "/m/replaced/c/noarch/ab"
     assert str(mirror.staging("c", "noarch")) == "/m/staging/c/noarch"
