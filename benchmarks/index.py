@@ -35,7 +35,8 @@ CHANNEL = "conda-forge"
 _RUN = """
 import json, resource, sys, time
 from pathlib import Path
-from indexer.story.index import Volumes, index_channel
+from indexer.base.volumes import Volumes
+from indexer.story.index import index_channel
 from indexer.base.settings import read
 from volume.layout import Mirror, State
 from volume.program.stop import Stop

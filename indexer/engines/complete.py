@@ -15,6 +15,16 @@ from typing import Any
 import zstandard
 
 from indexer.base import bzip2
+from indexer.base.repodata import (
+    CHANNELDATA,
+    CURRENT,
+    DOCUMENTS,
+    NOTICES,
+    PATCHES,
+    REPODATA,
+    RUN_EXPORTS,
+    VARIANTS,
+)
 from indexer.engines import envelope
 from indexer.generations import generation, shards
 from indexer.generations.generation import Draft
@@ -27,16 +37,6 @@ from volume.program.stop import Stop
 # Level 12 and up cost several times as much for a few per cent (docs/performance.md).
 _ZSTD_LEVEL = 10
 _MOST_THREADS = 8
-
-REPODATA = "repodata.json"
-CURRENT = "current_repodata.json"
-RUN_EXPORTS = "run_exports.json"
-CHANNELDATA = "channeldata.json"
-# Upstream's own, carried through: of the channel (CEP 6), and of each subdir.
-NOTICES, PATCHES = "notices.json", "patch_instructions.json"
-DOCUMENTS = frozenset({NOTICES, PATCHES})
-# By which variants clients ask: rattler and mamba .zst, old conda .bz2.
-VARIANTS = {REPODATA: (".zst", ".bz2"), CURRENT: (".zst", ".bz2"), RUN_EXPORTS: (".zst",)}
 
 
 def complete(draft: Draft, listing: Listing, stop: Stop) -> None:

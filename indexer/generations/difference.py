@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.engines.complete import REPODATA
-from indexer.records.listing import SECTIONS, Record
+from indexer.base.repodata import REPODATA, SECTIONS, Record
 from volume.errors import StateError
 from volume.generations import Generation
 from volume.layout import Mirror

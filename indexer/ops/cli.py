@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 
 from indexer.base import settings as configuration
 from indexer.base.settings import Settings
+from indexer.base.volumes import Volumes
 from indexer.ops import commands
 from indexer.ops.loop import Heartbeat, Loop
 from indexer.ops.metrics import Metrics
-from indexer.story.index import Volumes
 from volume.errors import MirrorError
 from volume.identity import claim
 from volume.layout import Mirror, State

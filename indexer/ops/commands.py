@@ -11,14 +11,14 @@ from typing import Any
 from indexer import site
 from indexer.base.channels import discover
 from indexer.base.settings import Settings
-from indexer.generations import choice, difference, hold, pin
-from indexer.generations import rollback as back
+from indexer.base.volumes import Volumes
+from indexer.generations import chosen, difference, hold
 from indexer.ops.loop import HEARTBEAT_LIMIT
+from indexer.ops.round import index_all
 from indexer.records.local import SETTLED_SECONDS
-from indexer.story.index import Volumes, has_work
+from indexer.story.index import has_work
 from indexer.story.report import ChannelReport
 from indexer.story.report import read as read_reports
-from indexer.story.round import index_all
 from volume import generations as volume_generations
 from volume.errors import ConfigError, MirrorError
 from volume.layout import State
@@ -159,14 +159,14 @@ def rollback(volumes: Volumes, options: argparse.Namespace) -> int:
         raise ConfigError(["--to and --release exclude each other"])
     channel = _choose_one(volumes, options.only, "to roll back")
     if options.release:
-        chosen = back.release(volumes, channel, wait_seconds=options.wait)
+        now = chosen.release(volumes, channel, wait_seconds=options.wait)
     else:
-        chosen = back.rollback(volumes, channel, to=options.to, wait_seconds=options.wait)
+        now = chosen.rollback(volumes, channel, to=options.to, wait_seconds=options.wait)
     site.write(volumes)
     if options.json:
-        print(json.dumps({"channel": channel, "generation": chosen.number}))
+        print(json.dumps({"channel": channel, "generation": now.number}))
     else:
-        print(f"{channel}: generation {chosen.number} is published")
+        print(f"{channel}: generation {now.number} is published")
     return 0
 
 
@@ -178,13 +178,13 @@ def diff(volumes: Volumes, options: argparse.Namespace) -> int:
     if options.newer is None:
         if current is None:
             raise ConfigError([f"{channel} has no generation yet"])
-        newer = choice.named(channel, kept, current)
+        newer = chosen.named(channel, kept, current)
     else:
-        newer = choice.named(channel, kept, options.newer)
+        newer = chosen.named(channel, kept, options.newer)
     if options.older is None:
-        older = choice.before(channel, kept, newer.number)
+        older = chosen.before(channel, kept, newer.number)
     else:
-        older = choice.named(channel, kept, options.older)
+        older = chosen.named(channel, kept, options.older)
     found = difference.compare(volumes.mirror, channel, older, newer)
     if options.json:
         ends = {
@@ -203,16 +203,16 @@ def diff(volumes: Volumes, options: argparse.Namespace) -> int:
 def pin_generation(volumes: Volumes, options: argparse.Namespace) -> int:
     """Keep a generation, or no longer."""
     channel = _choose_one(volumes, options.only, "to pin")
-    chosen = pin.pin(
+    now = chosen.pin(
         volumes, channel, options.generation, release=options.release, wait_seconds=options.wait
     )
     if options.json:
-        told = {"generation": chosen.number, "snapshot": chosen.snapshot, "pinned": chosen.pinned}
+        told = {"generation": now.number, "snapshot": now.snapshot, "pinned": now.pinned}
         print(json.dumps({"channel": channel, **told}))
-    elif chosen.pinned:
-        print(f"{channel}: generation {chosen.number} is pinned, as /snapshots/{chosen.snapshot}")
+    elif now.pinned:
+        print(f"{channel}: generation {now.number} is pinned, as /snapshots/{now.snapshot}")
     else:
-        print(f"{channel}: generation {chosen.number} is pinned no more")
+        print(f"{channel}: generation {now.number} is pinned no more")
     return 0
 
 

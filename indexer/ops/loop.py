@@ -14,8 +14,9 @@ from pathlib import Path
 
 from indexer import site
 from indexer.base.channels import discover
-from indexer.story.index import Volumes, has_work
-from indexer.story.round import index_all
+from indexer.base.volumes import Volumes
+from indexer.ops.round import index_all
+from indexer.story.index import has_work
 from volume.disk.files import volume_error
 from volume.errors import InterruptedRunError, MirrorError
 

@@ -9,16 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from indexer.base.repodata import Record
 from indexer.records.memory import Memory
 from volume.generations import Published
 from volume.ledger.ledger import Ledger
-
-SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}
-
-Record = dict[str, Any]
-"""One package record, as JSON has it: the wire format itself, so not a class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,3 @@ class Listing:
                 before = totals.get(subdir, (0, 0))
                 totals[subdir] = (before[0] + count, before[1] + size)
         return {subdir: Published(*total) for subdir, total in sorted(totals.items())}
-
-
-def section_of(filename: str) -> str:
-    """The section of repodata.json that lists an artifact of this name."""
-    return SECTIONS[".conda" if filename.endswith(".conda") else ".tar.bz2"]

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from indexer.base.channels import discover
+from indexer.base.volumes import Volumes
 from indexer.generations import hold
 from indexer.site import clients
 from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
 from indexer.story import report
-from indexer.story.index import Volumes
 from indexer.story.report import ChannelReport
 from volume import generations, installers
 from volume.disk import documents

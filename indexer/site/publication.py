@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from indexer.base.channels import discover
+from indexer.base.volumes import Volumes
 from indexer.generations.shards import MalformedShardError
 from indexer.site import assets, clients, gather, index, page, search, setup_script, status
 from indexer.site.facts import Site
 from indexer.site.search import Search
-from indexer.story.index import Volumes
 from volume import generations, installers, locks
 from volume.disk import files
 from volume.disk.files import volume_error

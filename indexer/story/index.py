@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from indexer.base.errors import PARTIAL
-from indexer.base.settings import Settings
 from indexer.base.stages import Stages
+from indexer.base.volumes import Volumes
 from indexer.engines.conda_index.engine import Engine
 from indexer.engines.conda_index.opening import Opener
 from indexer.generations import generation, hold, shards
@@ -30,24 +30,12 @@ from indexer.story.work import Work
 from volume import generations, locks
 from volume.disk import files
 from volume.generations import Generation, LeftOut
-from volume.layout import Mirror, State
+from volume.layout import State
 from volume.ledger.ledger import Ledger
-from volume.program.stop import Stop
 
 log = logging.getLogger("indexer.story.index")
 
 _DAY = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Volumes:
-    """Where things are, how to behave, and whether to stop."""
-
-    mirror: Mirror
-    state: State
-    settings: Settings
-    stop: Stop
-    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)

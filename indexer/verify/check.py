@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.base.errors import VerificationError
+from indexer.base.repodata import Record
 from indexer.generations.generation import Draft
 from indexer.records.known_names import KnownNames
-from indexer.records.listing import Listing, Record
+from indexer.records.listing import Listing
 from indexer.records.rows import Rows
 from volume.layout import Mirror
 

@@ -20,9 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from indexer.engines.complete import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS
+from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, Record, section_of
 from indexer.records.known_names import Fingerprint
-from indexer.records.listing import Record, section_of
 from indexer.verify.check import Check, Names, difference
 from indexer.verify.verify_shards import verify_shards
 from indexer.verify.verify_variants import verify_variants

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from indexer.base.repodata import Record, section_of
 from indexer.generations import shards
-from indexer.records.listing import Record, section_of
 from indexer.records.rows import Row
 from indexer.verify.check import Check, Names, difference
 from volume.program.stop import Stop

@@ -14,7 +14,7 @@ from typing import Any
 
 import zstandard
 
-from indexer.engines.complete import VARIANTS
+from indexer.base.repodata import VARIANTS
 from indexer.generations import generation
 from indexer.verify.check import Check
 from volume.program.stop import Stop

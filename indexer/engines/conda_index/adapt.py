@@ -11,10 +11,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from indexer.base.repodata import CURRENT, REPODATA, Record, section_of
 from indexer.engines import envelope
-from indexer.engines.complete import CURRENT, REPODATA, envelope_of, write
+from indexer.engines.complete import envelope_of, write
 from indexer.generations.generation import Draft
-from indexer.records.listing import Listing, Record, section_of
+from indexer.records.listing import Listing
 from indexer.records.rows import Rows
 from volume.program.stop import Stop
 

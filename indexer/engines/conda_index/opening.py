@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.base.errors import EngineError, EngineStoppedError
+from indexer.base.repodata import Record
 from indexer.engines.conda_index import seed
 from indexer.engines.conda_index.engine import Engine
 from indexer.generations.generation import Draft
 from indexer.records import local
-from indexer.records.listing import Record
 from indexer.records.memory import LocalFile, LocalRecord
 from indexer.records.package import damage
 from volume.disk.files import volume_error

@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS
 from indexer.engines import envelope
-from indexer.engines.complete import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, envelope_of, write
+from indexer.engines.complete import envelope_of, write
 from indexer.engines.own import channeldata, current
 from indexer.engines.own.oracle import Oracle, packed, unpacked
 from indexer.engines.own.version_order import MalformedVersionError

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from indexer.base.settings import read
+from indexer.base.volumes import Volumes
 from indexer.generations import generation
-from indexer.generations.pin import pin
-from indexer.story.index import Volumes
+from indexer.generations.chosen import pin
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises, publish
 from tests.support.upstream.packages import package

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from indexer.generations.chosen import rollback
 from indexer.generations.hold import read as read_hold
-from indexer.generations.rollback import rollback
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import LATER, IndexedMirror, check_artifacts, volumes
 from tests.support.upstream.packages import package

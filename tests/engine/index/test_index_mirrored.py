@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from indexer.base.errors import MissingLedgerError
+from indexer.generations.chosen import release, rollback
 from indexer.generations.hold import read as read_hold
-from indexer.generations.rollback import release, rollback
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import LATER, IndexedMirror, check_artifacts, volumes
 from tests.support.upstream.packages import hotfixed, package

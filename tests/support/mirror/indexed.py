@@ -16,7 +16,8 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 import zstandard
 
 from indexer.base.settings import Settings
-from indexer.story.index import Outcome, Volumes, index_channel
+from indexer.base.volumes import Volumes
+from indexer.story.index import Outcome, index_channel
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.upstream.packages import Record
 from volume.layout import Mirror, State

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from indexer.base.volumes import Volumes
 from indexer.site import catalog, index, publication
 from indexer.site.catalog import Build
 from indexer.site.search import Search
-from indexer.story.index import Volumes
 from tests.support.mirror.committed import CommittedMirror, row
 from tests.support.mirror.indexed import volumes
 from tests.support.mirror.published import Records, by_filename, publish, record

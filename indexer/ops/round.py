@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 from indexer import site
 from indexer.base.errors import PARTIAL
+from indexer.base.volumes import Volumes
 from indexer.story import report
-from indexer.story.index import Volumes, has_work, index_channel
+from indexer.story.index import has_work, index_channel
 from indexer.story.report import ChannelReport
 from volume.errors import InterruptedRunError, LockBusyError, MirrorError
 
-log = logging.getLogger("indexer.story.round")
+log = logging.getLogger("indexer.ops.round")
 
 
 def index_all(
