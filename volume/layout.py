@@ -46,6 +46,11 @@ class Placed(Protocol):
     def home(self) -> str: ...
 
 
+def staged_name(filename: str, digest: bytes) -> str:
+    """The name of a staged file."""
+    return f"{filename}.{digest.hex()[:16]}.part"
+
+
 @functools.lru_cache(maxsize=4096)
 def _folder(root: Path, *parts: str) -> Path:
     """Joined once: a commit asks for the same few folders once for each artifact."""
@@ -73,6 +78,10 @@ class Mirror:
 
     def staging(self, channel: str, subdir: str) -> Path:
         return _folder(self.root, "staging", channel, subdir)
+
+    def staged(self, channel: str, subdir: str, filename: str, digest: bytes) -> Path:
+        """Where a download is staged: its record's digest keeps contents of one name apart."""
+        return self.staging(channel, subdir) / staged_name(filename, digest)
 
     def home(self, channel: str, placed: Placed) -> Path:
         """Where bytes are that the ledger has a row of."""

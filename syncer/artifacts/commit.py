@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.task import Staged, staged_name, staged_path
+from syncer.artifacts.task import Staged
 from syncer.conda.repodata import Wanted
 from volume.disk.files import hash_file, remove_empty, sync_directory, sync_filesystem, unlink
 from volume.disk.folder import Folders
 from volume.errors import VolumeError
-from volume.layout import Mirror
+from volume.layout import Mirror, staged_name
 from volume.ledger.artifact import Artifact, Home
 from volume.program.log import redact
 
@@ -124,8 +124,8 @@ class Committer:
         if not folder.holds(artifact.filename):
             return "channels"
         path = folder.path / artifact.filename
-        staged = staged_path(
-            self._mirror, self._channel, artifact.subdir, artifact.filename, artifact.digest
+        staged = self._mirror.staged(
+            self._channel, artifact.subdir, artifact.filename, artifact.digest
         )
         if path.samefile(staged):
             return "channels"

@@ -18,7 +18,7 @@ from pathlib import Path
 from syncer.artifacts import adopt
 from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.part import Meter, Part
-from syncer.artifacts.task import Absent, Failed, Staged, Task, staged_name
+from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.artifacts.writeback import Writeback
 from syncer.errors import IntegrityError, ManyUpstreamsError, StalledError, UpstreamError
 from syncer.transport.multiplex import Multiplexer
@@ -27,7 +27,7 @@ from syncer.transport.transfer import Transfers
 from syncer.upstream import folder as local
 from syncer.upstream.location import is_folder
 from volume.disk.files import make_directory, volume_error
-from volume.layout import Mirror
+from volume.layout import Mirror, staged_name
 from volume.program.stop import Stop
 
 _ENDING_SECONDS = 10.0

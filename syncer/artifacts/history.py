@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncer.ops.status import moment
 from syncer.settings.policy import approved_in
 from syncer.settings.settings import Settings
 from volume.layout import State
 from volume.ledger.artifact import Event
 from volume.ledger.ledger import Ledger
+from volume.program.durations import moment
 from volume.program.sizes import amount
 
 

@@ -7,29 +7,46 @@ handed over before the stop goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from syncer.artifacts.detours import Detours
 from syncer.artifacts.download import Downloads
-from syncer.artifacts.progress import Progress
+from syncer.artifacts.progress import Progress, Report
 from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.errors import DeniedError, HostStoppedError
 from syncer.planning.plan import download_size
-from syncer.planning.selection.permit import denied_hashes
-from syncer.sync.tools import Tools
 from volume.errors import InterruptedRunError
 
 _LOG = logging.getLogger(__name__)
 
 
 class Staging:
-    """Stages artifacts of one channel."""
+    """Stages artifacts of one channel.
 
-    def __init__(self, tools: Tools, channel: str, warn: Callable[[str], None]) -> None:
-        self._tools = tools
+    Args:
+        downloads: makes what carries out one list of tasks; it tells the meter what it receives.
+        denied: sha256 of bytes that must not get in, whatever their record says.
+        warn: told what a person should know.
+        report: told how far the work is.
+        bars: whether a terminal shows progress bars.
+    """
+
+    def __init__(
+        self,
+        channel: str,
+        downloads: Callable[[Progress], Downloads],
+        *,
+        denied: Collection[str],
+        warn: Callable[[str], None],
+        report: Report,
+        bars: bool = False,
+    ) -> None:
         self._channel = channel
+        self._downloads = downloads
+        self._denied = denied
         self._warn = warn
-        self._denied = denied_hashes(tools.settings.policy(channel))
+        self._report = report
+        self._bars = bars
 
     def stage(
         self,
@@ -51,8 +68,8 @@ class Staging:
             self._channel,
             artifacts=len(tasks),
             size=download_size(task.artifact for task in tasks),
-            bars=self._tools.bars,
-            report=self._tools.report,
+            bars=self._bars,
+            report=self._report,
         )
         failures: list[Failed] = []
         absent = 0
@@ -98,16 +115,4 @@ class Staging:
                 f" {staged.sha256}, which its record does not tell: it is not mirrored. Deny it by"
                 " name too, so that it is not fetched"
             ),
-        )
-
-    def _downloads(self, progress: Progress) -> Downloads:
-        tools = self._tools
-        return Downloads(
-            tools.transfers,
-            tools.mirror,
-            tools.stop,
-            workers=tools.settings.connections,
-            meter=progress,
-            adoption=tools.adoption,
-            reachability=tools.reachability,
         )

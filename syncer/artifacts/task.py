@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from syncer.conda.repodata import Wanted
 from syncer.errors import UpstreamError
 from volume.errors import MirrorError
-from volume.layout import Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +45,3 @@ class Absent:
     """An artifact that a mirror which is taken over does not have, or not intact."""
 
     task: Task
-
-
-def staged_path(mirror: Mirror, channel: str, subdir: str, filename: str, digest: bytes) -> Path:
-    """Where a download is staged: its record's digest keeps contents of one name apart."""
-    return mirror.staging(channel, subdir) / staged_name(filename, digest)
-
-
-def staged_name(filename: str, digest: bytes) -> str:
-    """The name of a staged file."""
-    return f"{filename}.{digest.hex()[:16]}.part"

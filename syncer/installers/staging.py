@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from syncer.artifacts.download import Downloads
 from syncer.artifacts.progress import Progress
-from syncer.artifacts.task import Failed, Staged, Task, staged_path
+from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.installers.listing import Listed
 from syncer.sync.tools import Tools
@@ -42,7 +42,7 @@ class Staging:
 
     def path(self, row: Listed) -> Path:
         """Where an installer is staged."""
-        return staged_path(self._tools.mirror, INSTALLERS, self._kind, row.filename, row.digest)
+        return self._tools.mirror.staged(INSTALLERS, self._kind, row.filename, row.digest)
 
     def missing_size(self, groups: Iterable[Group]) -> int:
         """About how many bytes are still to be downloaded."""

@@ -10,7 +10,6 @@ from typing import Any
 from syncer.artifacts import growth
 from syncer.errors import NoSpaceError
 from syncer.installers.work import InstallersSync
-from syncer.ops.status import moment
 from syncer.planning.guard import check_space
 from syncer.planning.plan import Totals
 from syncer.planning.selection.explain import Explanation, lines
@@ -22,6 +21,7 @@ from syncer.sync.session import Options, tools
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
+from volume.program.durations import moment
 from volume.program.stop import Stop
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from syncer.artifacts import kept
@@ -19,7 +18,7 @@ from volume import generations, installers, locks
 from volume.errors import StateError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
-from volume.program.durations import duration
+from volume.program.durations import duration, moment
 from volume.program.sizes import amount
 
 _MOST_KEPT = 10  # shown by name; the run document and --json have more
@@ -194,11 +193,6 @@ def last_sync(settings: Settings) -> float | None:
     except StateError:
         return None
     return run["last_sync"] if run else None
-
-
-def moment(seconds: float) -> str:
-    """A time for people, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def unhealthy(settings: Settings, now: float) -> str | None:

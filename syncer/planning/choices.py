@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.artifacts.locked import Standing, compare
 from syncer.conda.record import facts
 from syncer.errors import PeerError, UpstreamError
 from syncer.planning.cooldown import Listed
 from syncer.planning.environments.request import Locked, Request
+from syncer.planning.locked import Standing, compare
 from syncer.planning.offer import Offer, Offers
 from syncer.planning.selection.choice import Selected
 from syncer.settings.policy import Environment

@@ -10,12 +10,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from syncer.artifacts.locked import missing
-from syncer.artifacts.task import staged_path
 from syncer.conda.repodata import Index, Wanted, empty
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.planning.choices import Choices
 from syncer.planning.guard import check_space, check_wipe
+from syncer.planning.locked import missing
 from syncer.planning.offer import Fetches, Offer
 from syncer.planning.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
 from syncer.planning.selection.choice import Choice
@@ -176,7 +175,7 @@ class Surveyor:
         ):
             if (found := size_of(folder / filename)) == artifact.size:
                 return found
-        staged = staged_path(mirror, self._channel, subdir, filename, artifact.digest)
+        staged = mirror.staged(self._channel, subdir, filename, artifact.digest)
         return min(size_of(staged), artifact.size or 0)
 
 

@@ -16,16 +16,19 @@ from syncer.artifacts import kept
 from syncer.artifacts.adopt import let_go
 from syncer.artifacts.batch import Batch
 from syncer.artifacts.commit import Committer
-from syncer.artifacts.hold import hold_channel, open_ledger
+from syncer.artifacts.download import Downloads
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.locked import LockedArtifacts, stays
+from syncer.artifacts.locked import LockedArtifacts
+from syncer.artifacts.progress import Progress
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.staging import Staging
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import GuardError, is_upstreams_own
+from syncer.planning.locked import stays
 from syncer.planning.plan import Totals
 from syncer.planning.selection.choice import Selected
+from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor
 from syncer.sync.failure import kind_of
 from syncer.sync.run import ChannelResult
@@ -53,7 +56,14 @@ class ChannelSync:
         self._offer = tools.offers.of(channel)
         self._upstream = self._offer.upstream
         self._seen: Survey | None = None
-        self._staging = Staging(tools, channel, self._warn)
+        self._staging = Staging(
+            channel,
+            self._downloads,
+            denied=denied_hashes(tools.settings.policy(channel)),
+            warn=self._warn,
+            report=tools.report,
+            bars=tools.bars,
+        )
         self._surveyor = Surveyor(
             self._offer, tools.choices, tools.settings, tools.mirror, self._warn
         )
@@ -92,7 +102,7 @@ class ChannelSync:
             InterruptedRunError: the run was stopped; what was committed stays.
         """
         tools = self._tools
-        with open_ledger(self._tools, self._channel) as ledger:
+        with tools.open_ledger(self._channel) as ledger:
             committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
             retirement = Retirement(tools.mirror, self._channel, ledger)
             with self._locked():
@@ -136,7 +146,7 @@ class ChannelSync:
             VolumeError: a volume refused.
         """
         tools = self._tools
-        with open_ledger(self._tools, self._channel) as ledger, self._locked():
+        with tools.open_ledger(self._channel) as ledger, self._locked():
             retirement = Retirement(tools.mirror, self._channel, ledger)
             committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
             self._recover(ledger, committer, retirement)
@@ -159,8 +169,20 @@ class ChannelSync:
     def _published(self) -> generations.Generation | None:
         return generations.published(self._tools.mirror, self._tools.state, self._channel)
 
+    def _downloads(self, meter: Progress) -> Downloads:
+        tools = self._tools
+        return Downloads(
+            tools.transfers,
+            tools.mirror,
+            tools.stop,
+            workers=tools.settings.connections,
+            meter=meter,
+            adoption=tools.adoption,
+            reachability=tools.reachability,
+        )
+
     def _locked(self) -> Held:
-        return hold_channel(self._tools, self._channel)
+        return self._tools.channel_lock(self._channel)
 
     def _warn(self, warning: str) -> None:
         if warning not in self.result.warnings:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from syncer.artifacts.hold import hold_channel, open_ledger
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.progress import Progress
 from syncer.artifacts.retire import Retirement
@@ -54,7 +53,7 @@ def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
         InterruptedRunError: the run was stopped; what was right so far is noted.
     """
     ChannelSync(shared, channel).tidy()  # what a crash left half done is no damage
-    with open_ledger(shared, channel) as ledger:
+    with shared.open_ledger(channel) as ledger:
         chosen = _choose(ledger, scope, shared.settings.scrub_days)
         progress = Progress(
             f"{channel}: verifying",
@@ -79,7 +78,7 @@ def quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
     Raises:
         VolumeError: a volume refused.
     """
-    with open_ledger(shared, channel) as ledger, hold_channel(shared, channel):
+    with shared.open_ledger(channel) as ledger, shared.channel_lock(channel):
         retirement = Retirement(shared.mirror, channel, ledger)
         retirement.condemn(damaged, now=shared.now())
         retirement.quarantine()

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from syncer.artifacts.adopt import Adoption
+from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.progress import Report
 from syncer.planning.canaries import Canaries
 from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
 from syncer.planning.plan import Totals
+from syncer.settings.policy import history_entry
 from syncer.settings.settings import Settings
 from syncer.transport.fetch import Fetcher
 from syncer.transport.hosts import Hosts
 from syncer.transport.reachability import Reachability
 from syncer.transport.transfer import Transfers
+from volume import locks
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
+
+_LOG = logging.getLogger(__name__)
+_LONGEST_WAIT = 6 * 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +57,25 @@ class Tools:
     now: Callable[[], float] = time.time
     run: str = ""
     approved: tuple[str, ...] = ()
+
+    def channel_lock(self, channel: str) -> locks.Held:
+        """The channel's lock, for a ``with`` block; an index run of hours is waited for."""
+        return locks.Held(
+            self.state.channel_lock(channel),
+            role="syncer",
+            wait_seconds=_LONGEST_WAIT,
+            on_wait=lambda holder: _LOG.info("%s: waiting for %s", channel, holder),
+            sleep=self.stop.sleep,
+        )
+
+    def open_ledger(self, channel: str) -> LedgerWriter:
+        """The channel's ledger, with this run in its history.
+
+        Raises:
+            VolumeError, StateError: it can't be used.
+        """
+        return LedgerWriter.create(
+            self.state.ledger(channel),
+            run=self.run,
+            policy=history_entry(self.settings.policy(channel), self.approved),
+        )

@@ -1,6 +1,8 @@
-"""Spans of time, for people."""
+"""Spans of time and moments, for people."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 
 def duration(seconds: float) -> str:
@@ -11,3 +13,8 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {int(seconds % 60)} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(seconds: float) -> str:
+    """A time for people, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncer.ops import status as state_of
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
+from syncer.ops.status import unhealthy
 from syncer.settings.settings import Settings
 from syncer.sync import run as runs
 from volume import generations, locks
@@ -13,7 +13,7 @@ from volume.disk import documents
 from volume.errors import MirrorError, StateError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
-from volume.program.durations import duration
+from volume.program.durations import duration, moment
 
 _DEAD_SECONDS = 300.0  # as the indexer's own health check has it
 _LONG_SECONDS = 2 * 86400.0
@@ -83,8 +83,8 @@ def _last_sync(settings: Settings, state: State, now: float) -> Iterator[Finding
     if run is None:
         yield skipped(subject, "there was none yet")
         return
-    reason = state_of.unhealthy(settings, now)
-    when = state_of.moment(run["started"])
+    reason = unhealthy(settings, now)
+    when = moment(run["started"])
     if reason:
         yield failed(subject, reason, "run 'syncer --once' and look at what it says")
     elif run["status"] == "running" and not locks.is_held(state.sync_lock):
@@ -126,7 +126,7 @@ def _published(mirror: Mirror, state: State, channel: str) -> Finding:
     if published is None:
         step = "wait a minute; then see 'docker compose logs indexer'"
         return warning(channel, "committed, not published yet", step)
-    fact = f"generation {published.number} of {state_of.moment(published.created)}"
+    fact = f"generation {published.number} of {moment(published.created)}"
     if published.serial != serial:
         step = "wait a minute; then see 'indexer status': a rollback may be in force"
         return warning(channel, f"{fact}; a newer commit is not published yet", step)

@@ -11,12 +11,13 @@ import pytest
 
 from syncer.artifacts.download import Downloads
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.locked import LockedArtifacts, Standing, compare, missing, stays
+from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.progress import Progress
 from syncer.artifacts.retire import Retirement
-from syncer.artifacts.task import Failed, Staged, Task, staged_path
+from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.record import Facts
 from syncer.planning.environments.request import Locked
+from syncer.planning.locked import Standing, compare, missing, stays
 from syncer.settings import settings
 from syncer.sync import session as sync
 from tests.support.mirror.sync_harness import Syncer
@@ -71,8 +72,8 @@ def run(volumes: Volumes, *, now: float = 0.0) -> list[str]:
         staged = []
         for artifact in wanted:
             content = BYTES[artifact.filename]
-            path = staged_path(
-                volumes.mirror, CHANNEL, artifact.subdir, artifact.filename, artifact.digest
+            path = volumes.mirror.staged(
+                CHANNEL, artifact.subdir, artifact.filename, artifact.digest
             )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

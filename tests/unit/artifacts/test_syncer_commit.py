@@ -7,7 +7,7 @@ import pytest
 
 from syncer.artifacts.commit import Committer
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.task import Staged, Task, staged_path
+from syncer.artifacts.task import Staged, Task
 from syncer.conda.repodata import Wanted
 from tests.support.mirror.tree import Volumes
 
@@ -30,7 +30,7 @@ def test_an_artifact_keeps_its_source_without_secrets(
 ) -> None:
     volumes = Volumes(tmp_path / "mirror", tmp_path / "state")
     digest = b"12345678"
-    staged = staged_path(volumes.mirror, CHANNEL, SUBDIR, FILENAME, digest)
+    staged = volumes.mirror.staged(CHANNEL, SUBDIR, FILENAME, digest)
     staged.parent.mkdir(parents=True)
     staged.write_bytes(CONTENT)
     sha256 = hashlib.sha256(CONTENT).hexdigest()
