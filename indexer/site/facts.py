@@ -1,41 +1,16 @@
 """What the site shows, as plain facts. Pure.
 
-The run document is the syncer's; it may be of an older or newer one, so whatever is missing or has
-another shape is taken as unknown. Times are seconds since the epoch, sizes are bytes.
+Times are seconds since the epoch, sizes are bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from volume import run_document
 from volume.generations import Generation
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An artifact that was left out."""
-
-    subdir: str
-    filename: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a download is; ``rate`` is in bytes per second."""
-
-    artifacts: int
-    artifacts_total: int
-    received: int
-    size: int
-    rate: float
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds until the end at this rate, if it can be told."""
-        return max(self.size - self.received, 0) / self.rate if self.rate > 0 else None
+from volume.run_document import CanaryFailure, Facts, FailedArtifact, RunDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +23,10 @@ class ChannelRun:
     downloaded_size: int = 0
     retired: int = 0
     failed: int = 0
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[FailedArtifact, ...] = ()
     warnings: tuple[str, ...] = ()
     error: str | None = None
-    progress: Progress | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Canary:
-    """A package that should be installable from here and is not."""
-
-    name: str
-    subdir: str
-    why: str
+    progress: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +47,7 @@ class Sync:
     health_hours: float | None = None
     error: str | None = None
     runs: tuple[ChannelRun, ...] = ()
-    canaries: tuple[Canary, ...] = ()
+    canaries: tuple[CanaryFailure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,76 +111,33 @@ class Site:
         return [channel.name for channel in self.channels]
 
 
-def sync_of(document: Mapping[str, Any], reported: float | None) -> Sync:
-    """Read a run document; ``reported`` is when it was written."""
+def sync_of(run: RunDocument, reported: float | None) -> Sync:
+    """What the site shows of a run document; ``reported`` is when it was written."""
     return Sync(
-        status=_text(document.get("status")) or "unknown",
-        started=_number(document.get("started")),
-        finished=_number(document.get("finished")),
-        last_success=_number(document.get("last_success")),
-        last_sync=_number(document.get("last_sync")),
-        failing_since=_number(document.get("failing_since")),
+        status=run.status,
+        started=run.started,
+        finished=run.finished,
+        last_success=run.last_success,
+        last_sync=run.last_sync,
+        failing_since=run.failing_since,
         reported=reported,
-        health_hours=_number(document.get("health_hours")),
-        error=_text(document.get("error")),
-        runs=tuple(
-            _channel_run(found)
-            for key in ("channels", "installers")
-            for found in _maps(document.get(key))
-        ),
-        canaries=tuple(
-            Canary(*(_text(one.get(key)) or "?" for key in ("name", "subdir", "why")))
-            for one in _maps(document.get("canaries"))
-        ),
+        health_hours=run.health_hours,
+        error=run.error,
+        runs=tuple(map(_channel_run, run.results)),
+        canaries=run.canaries,
     )
 
 
-def _channel_run(found: Mapping[str, Any]) -> ChannelRun:
+def _channel_run(found: run_document.ChannelRun) -> ChannelRun:
     return ChannelRun(
-        name=_text(found.get("channel")) or "?",
-        status=_text(found.get("status")) or "unknown",
-        downloaded=_count(found.get("downloaded")),
-        downloaded_size=_count(found.get("downloaded_size")),
-        retired=_count(found.get("retired")),
-        failed=_count(found.get("failed")),
-        failures=tuple(
-            Failure(*(_text(one.get(key)) or "?" for key in ("subdir", "filename", "reason")))
-            for one in _maps(found.get("failures"))
-        ),
-        warnings=tuple(filter(None, map(_text, _items(found.get("warnings"))))),
-        error=_text(found.get("error")),
-        progress=_progress(found.get("progress")),
+        name=found.channel,
+        status=found.status,
+        downloaded=found.downloaded,
+        downloaded_size=found.downloaded_size,
+        retired=found.retired,
+        failed=found.failed,
+        failures=found.failures,
+        warnings=found.warnings,
+        error=found.error,
+        progress=found.progress,
     )
-
-
-def _progress(found: Any) -> Progress | None:
-    if not isinstance(found, Mapping):
-        return None
-    return Progress(
-        artifacts=_count(found.get("artifacts")),
-        artifacts_total=_count(found.get("artifacts_total")),
-        received=_count(found.get("received")),
-        size=_count(found.get("size")),
-        rate=_number(found.get("rate")) or 0.0,
-    )
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _maps(value: Any) -> Iterable[Mapping[str, Any]]:
-    return (item for item in _items(value) if isinstance(item, Mapping))
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
-
-
-def _count(value: Any) -> int:
-    return int(_number(value) or 0)

@@ -17,7 +17,7 @@ from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
 from indexer.story import report
 from indexer.story.report import ChannelReport
-from volume import generations, installers
+from volume import generations, installers, run_document
 from volume.disk import documents
 from volume.errors import StateError
 from volume.generations import Generation
@@ -107,7 +107,7 @@ def _installers(volumes: Volumes) -> list[Installers]:
 def _sync(state: State) -> Sync | None:
     try:
         reported = state.sync_run.stat().st_mtime
-        document = documents.read(state.sync_run)
+        run = run_document.read(state)
     except (OSError, StateError):
         return None  # never ran, or of a newer syncer: the page does without
-    return sync_of(document, reported) if document is not None else None
+    return sync_of(run, reported) if run is not None else None

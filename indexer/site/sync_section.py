@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from indexer.site.facts import ChannelRun, Progress, Site, Sync
+from indexer.site.facts import ChannelRun, Site, Sync
 from indexer.site.markup import code, count, duration, items, moment, size, text
+from volume.run_document import Facts
 
 _SHOWN_FAILURES = 20
 
@@ -105,7 +106,7 @@ def _result(run: ChannelRun) -> str:
     return ", ".join(words) or "nothing new"
 
 
-def _progress(name: str, progress: Progress) -> str:
+def _progress(name: str, progress: Facts) -> str:
     share = min(progress.received / progress.size, 1.0) if progress.size > 0 else 0.0
     left = progress.seconds_left
     words = [

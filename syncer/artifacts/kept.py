@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 
 from syncer.artifacts.ledger_writer import LedgerWriter
@@ -16,32 +16,11 @@ from syncer.planning.plan import SubdirPlan
 from syncer.planning.selection.choice import Choice
 from volume.ledger.artifact import Retired
 from volume.ledger.ledger import Ledger
+from volume.run_document import Keeping, Kept
 
 _NOTE = "kept"
 _LOCKED = "a lock file names it; it is out of the index and stays downloadable"
 _MOST = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One artifact, and why it is still here."""
-
-    subdir: str
-    filename: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """What a channel keeps: how many by the policy's ``keep``, how many for lock files."""
-
-    by_policy: int = 0
-    by_lock: int = 0
-    first: tuple[Kept, ...] = ()
-
-    @property
-    def count(self) -> int:
-        return self.by_policy + self.by_lock
 
 
 def keeping(

@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from volume.program.durations import duration
 from volume.program.sizes import amount
+from volume.run_document import Facts
 
 if TYPE_CHECKING:
     import rich.progress
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _LINE_SECONDS = 30.0
 _REPORT_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """How far a download is: artifacts ended and in all, bytes received and in all, bytes/s."""
-
-    artifacts: int
-    artifacts_total: int
-    received: int
-    size: int
-    rate: float
 
 
 Report = Callable[[Facts | None], None]

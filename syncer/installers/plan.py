@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from syncer.errors import GuardError
 from syncer.installers.choice import Choice
 from syncer.installers.listing import Listed, Listing, Refused
-from syncer.planning.plan import Totals
 from volume.installers import Installer
+from volume.run_document import Totals
 
 # A listing may always lose so many rows: a share of a handful says nothing.
 _FEW = 10

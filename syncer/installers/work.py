@@ -24,7 +24,6 @@ from syncer.installers.plan import Plan, check_rows, plan, totals
 from syncer.installers.staging import Downloaded, Staging
 from syncer.installers.upstream import Folder, Found, Release, Upstream
 from syncer.planning.guard import check_space
-from syncer.planning.plan import Totals
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
 from syncer.sync.run import ChannelResult
@@ -32,6 +31,7 @@ from syncer.sync.tools import Tools
 from volume.disk.files import volume_error
 from volume.errors import StateError
 from volume.installers import Installer, read
+from volume.run_document import Totals
 
 _LOG = logging.getLogger(__name__)
 _DAY = 86400.0

@@ -11,7 +11,6 @@ from syncer.artifacts import growth
 from syncer.errors import NoSpaceError
 from syncer.installers.work import InstallersSync
 from syncer.planning.guard import check_space
-from syncer.planning.plan import Totals
 from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
@@ -23,6 +22,7 @@ from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import moment
 from volume.program.stop import Stop
+from volume.run_document import Totals
 
 
 @dataclass(frozen=True, slots=True)

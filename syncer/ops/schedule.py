@@ -19,8 +19,8 @@ from pathlib import Path
 from syncer.ops.supercronic import free_port
 from syncer.ops.watch import Watch
 from syncer.settings.settings import Settings
-from syncer.sync import run as runs
 from syncer.transport import network as environment
+from volume import run_document
 from volume.errors import ConfigError, MirrorError, StateError
 from volume.layout import State
 
@@ -118,10 +118,10 @@ def _supervise(settings: Settings, supercronic: str, crontab: Path) -> int:
 
 def _needs_sync(settings: Settings) -> bool:
     try:
-        last = runs.read(State(settings.state_dir))
+        last = run_document.read(State(settings.state_dir))
     except StateError:
         return True  # the run itself will say what is wrong
-    return last is None or last["status"] != "success"
+    return last is None or last.status != "success"
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> int:

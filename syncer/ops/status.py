@@ -6,20 +6,19 @@ Reads only, and never waits for a lock.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from syncer.artifacts import kept
-from syncer.artifacts.kept import Keeping
 from syncer.settings.settings import Settings
-from syncer.sync import run as runs
-from volume import generations, installers, locks
+from volume import generations, installers, locks, run_document
 from volume.errors import StateError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
 from volume.program.sizes import amount
+from volume.run_document import HostTotals, Keeping, RunDocument
 
 _MOST_KEPT = 10  # shown by name; the run document and --json have more
 
@@ -52,7 +51,7 @@ class Status:
     """The whole mirror."""
 
     running: str | None
-    run: dict[str, Any] | None
+    run: RunDocument | None
     channels: tuple[ChannelStatus, ...]
     installers: tuple[InstallersStatus, ...]
     free: int | None
@@ -70,10 +69,9 @@ def status(settings: Settings) -> Status:
     """
     mirror, state = Mirror(settings.mirror_dir), State(settings.state_dir)
     held = locks.is_held(state.sync_lock)
-    run = runs.read(state)
     return Status(
         running=locks.describe_holder(state.sync_lock) if held else None,
-        run=dict(run) if run else None,
+        run=run_document.read(state),
         channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
@@ -149,50 +147,50 @@ def _describe_run(found: Status) -> str:
         return f"A sync is running: {found.running}"
     if found.run is None:
         return "Never synced: run 'syncer --once'"
-    started, finished = found.run["started"], found.run["finished"]
+    started, finished, seconds = found.run.started, found.run.finished, found.run.seconds
     if finished is None:
         return (
             f"Last sync: began {moment(started)} and was cut off; the next one goes on from there"
         )
-    text = f"Last sync: {found.run['status']}, {moment(finished)}"
-    text += f" (took {duration(finished - started)})"
-    if found.run["error"]:
-        text += f"\n  {found.run['error']}"
-    for result in (*found.run["channels"], *found.run.get("installers", ())):
-        if result["error"]:
-            text += f"\n  {result['channel']}: {result['error']}"
-        elif result["failed"]:
-            text += f"\n  {result['channel']}: {result['failed']:,} artifacts left out"
-    for spec in found.run.get("approved", ()):
+    text = f"Last sync: {found.run.status}, {moment(finished)}"
+    text += f" (took {duration(seconds)})" if seconds is not None else ""
+    if found.run.error:
+        text += f"\n  {found.run.error}"
+    for result in found.run.results:
+        if result.error:
+            text += f"\n  {result.channel}: {result.error}"
+        elif result.failed:
+            text += f"\n  {result.channel}: {result.failed:,} artifacts left out"
+    for spec in found.run.approved:
         text += f"\n  let in before its cooldown ended, by --approve: {spec}"
-    for one in found.run.get("canaries", []):
-        text += f"\n  {one['name']} can't be installed on {one['subdir']} from this mirror"
-    for host in found.run.get("hosts", ()):
+    for one in found.run.canaries:
+        text += f"\n  {one.name} can't be installed on {one.subdir} from this mirror"
+    for host in found.run.hosts:
         text += f"\n  {_describe_host(host)}"
     return text
 
 
-def _describe_host(host: Mapping[str, Any]) -> str:
+def _describe_host(host: HostTotals) -> str:
     """One line on what a host was asked for, and whether it wants no more."""
-    words = [f"{host['requests']:,} requests", amount(host["received"])]
-    for key, meaning in (
-        ("unchanged", "unchanged (304)"),
-        ("retries", "tried again"),
-        ("slow_downs", "told to slow down (429)"),
+    words = [f"{host.requests:,} requests", amount(host.received)]
+    for count, meaning in (
+        (host.unchanged, "unchanged (304)"),
+        (host.retries, "tried again"),
+        (host.slow_downs, "told to slow down (429)"),
     ):
-        if host[key]:
-            words.append(f"{host[key]:,} {meaning}")
-    text = f"{host['host']}: {', '.join(words)}"
-    return f"{text}; stopped: {host['stopped']}" if host["stopped"] else text
+        if count:
+            words.append(f"{count:,} {meaning}")
+    text = f"{host.host}: {', '.join(words)}"
+    return f"{text}; stopped: {host.stopped}" if host.stopped else text
 
 
 def last_sync(settings: Settings) -> float | None:
     """When a sync last did its work; None also where that can't be read."""
     try:
-        run = runs.read(State(settings.state_dir))
+        run = run_document.read(State(settings.state_dir))
     except StateError:
         return None
-    return run["last_sync"] if run else None
+    return run.last_sync if run else None
 
 
 def unhealthy(settings: Settings, now: float) -> str | None:
@@ -205,13 +203,13 @@ def unhealthy(settings: Settings, now: float) -> str | None:
     if not state.root.is_dir():
         return f"the state volume {state.root} is not there"
     try:
-        run = runs.read(state)
+        run = run_document.read(state)
     except StateError as error:
         return str(error)
     if run is None or locks.is_held(state.sync_lock):
         return None
     limit = settings.health_hours * 3600
-    last, failing_since = run["last_sync"], run["failing_since"]
+    last, failing_since = run.last_sync, run.failing_since
     if last is not None and now - last > limit:
         return f"the last good sync is of {moment(last)}, older than {settings.health_hours:g} h"
     if last is None and failing_since is not None and now - failing_since > limit:

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from syncer.errors import GuardError
 from syncer.installers import scrub as installers_scrub
-from syncer.planning.plan import Totals
 from syncer.settings.settings import Settings
-from syncer.sync import run as runs
 from syncer.sync import scrub
 from syncer.sync import session as sync
 from syncer.sync.recorder import Recorder
@@ -24,8 +22,10 @@ from syncer.sync.report import outcome
 from syncer.sync.run import EXIT_CODES, Run
 from syncer.sync.scrub import Scope
 from syncer.sync.tools import Tools
+from volume import run_document
 from volume.program.sizes import amount
 from volume.program.stop import Stop
+from volume.run_document import Totals
 
 _FEW = 10  # so many damaged artifacts may be all there are
 
@@ -104,7 +104,7 @@ def verify(
 def _record(shared: Tools, report: Report) -> None:
     recorder = Recorder(shared.state, health_seconds=shared.settings.health_hours * 3600)
     recorder.note_verification(
-        runs.read(shared.state),
+        run_document.read(shared.state),
         now=shared.now(),
         looked_at=report.looked_at,
         size=report.size,

@@ -10,6 +10,7 @@ from syncer.conda.repodata import Index, Refused, Wanted, wanted
 from syncer.planning.selection.choice import Choice
 from syncer.planning.selection.reason import Reason
 from volume.ledger.artifact import Known
+from volume.run_document import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,37 +146,6 @@ def _same_bytes(artifact: Wanted, present: Known) -> bool:
 def download_size(artifacts: Iterable[Wanted]) -> int:
     """Bytes to download, as far as the records tell."""
     return sum(artifact.size or 0 for artifact in artifacts)
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """A plan in numbers, for people and for ``--json``. Sizes are in bytes."""
-
-    channel: str
-    subdir: str
-    offered: int
-    kept: int
-    kept_size: int
-    new: int
-    new_size: int
-    replaced: int
-    replaced_size: int
-    hotfixed: int
-    retired: int
-    retired_size: int
-    refused: int
-    kept_anyway: int = 0
-    held: int = 0
-    held_size: int = 0
-    denied: int = 0
-    denied_size: int = 0
-    locked: int = 0
-    locked_size: int = 0
-
-    @property
-    def download_size(self) -> int:
-        """Bytes to download, as far as the records tell."""
-        return self.new_size + self.replaced_size + self.locked_size
 
 
 def totals(channel: str, plan: SubdirPlan, locked: Sequence[Wanted] = ()) -> Totals:

@@ -16,13 +16,14 @@ from syncer.planning.choices import Choices
 from syncer.planning.guard import check_space, check_wipe
 from syncer.planning.locked import missing
 from syncer.planning.offer import Fetches, Offer
-from syncer.planning.plan import SubdirPlan, Totals, download_size, plan_subdir, totals
+from syncer.planning.plan import SubdirPlan, download_size, plan_subdir, totals
 from syncer.planning.selection.choice import Choice
 from syncer.settings.settings import Settings
 from volume.disk.files import size_of, volume_error
 from volume.layout import Mirror
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
+from volume.run_document import Totals
 
 
 @dataclass(slots=True)

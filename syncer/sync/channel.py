@@ -26,7 +26,6 @@ from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import GuardError, is_upstreams_own
 from syncer.planning.locked import stays
-from syncer.planning.plan import Totals
 from syncer.planning.selection.choice import Selected
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor
@@ -37,6 +36,7 @@ from syncer.sync.tools import Tools
 from volume import generations
 from volume.ledger.ledger import Ledger
 from volume.locks import Held
+from volume.run_document import Totals
 
 if TYPE_CHECKING:
     from syncer.planning.selection.explain import Explanation

@@ -14,6 +14,7 @@ from syncer import __version__
 from syncer.sync.run import EXIT_CODES
 from volume.layout import INSTALLERS
 from volume.program.exposition import Family, Sample, sample
+from volume.run_document import ChannelRun, RunDocument
 
 Labels = tuple[tuple[str, str], ...]
 Sums = dict[tuple[str, Labels], float]
@@ -61,19 +62,19 @@ _PLANNED = {
 }
 
 
-def of_run(run: Document) -> Sums:
+def of_run(run: RunDocument) -> Sums:
     """What one run adds to the sums, so far."""
     sums: Sums = {}
     for channel, result in _results(run):
         for name, key in _OF_CHANNELS.items():
-            sums[name, (("channel", channel),)] = result.get(key, 0)
-        for kind, count in result.get("failure_kinds", {}).items():
+            sums[name, (("channel", channel),)] = getattr(result, key)
+        for kind, count in result.failure_kinds.items():
             sums["sync_failures_total", (("channel", channel), ("kind", kind))] = count
-    for host in run.get("hosts", ()):
+    for host in run.hosts:
         for name, key in _OF_HOSTS.items():
-            sums[name, (("host", host["host"]),)] = host[key]
+            sums[name, (("host", host.host),)] = getattr(host, key)
     for status in EXIT_CODES:
-        sums["syncs_total", (("status", status),)] = float(run["status"] == status)
+        sums["syncs_total", (("status", status),)] = float(run.status == status)
     return sums
 
 
@@ -116,7 +117,7 @@ def sums_of(data: Iterable[Sequence[Any]]) -> Sums:
 
 
 def families(
-    run: Document | None, verification: Document | None, sums: Sums, *, health_seconds: float
+    run: RunDocument | None, verification: Document | None, sums: Sums, *, health_seconds: float
 ) -> list[Family]:
     """All of it.
 
@@ -142,10 +143,10 @@ def families(
     return found
 
 
-def _of_last_run(run: Document) -> Iterator[Family]:
+def _of_last_run(run: RunDocument) -> Iterator[Family]:
     yield _gauge(
         "sync_status", "1 for the status of the last sync; running is also what a killed one says.",
-        [sample(run["status"] == status, status=status) for status in ("running", *EXIT_CODES)],
+        [sample(run.status == status, status=status) for status in ("running", *EXIT_CODES)],
     )  # fmt: skip
     for name, key, text in (
         ("sync_start_timestamp_seconds", "started", "When the last sync began."),
@@ -159,39 +160,39 @@ def _of_last_run(run: Document) -> Iterator[Family]:
          "The start of the first sync that failed since the last good one, or of the first ever;"
          " 0 if none did."),
     ):  # fmt: skip
-        value = run.get(key)
+        value = getattr(run, key)
         if name != "sync_end_timestamp_seconds" or value is not None:
             yield _gauge(name, text, [sample(value or 0)])
-    if run.get("finished") is not None:
+    if run.seconds is not None:
         yield _gauge("sync_duration_seconds", "How long the last sync took.",
-            [sample(run["finished"] - run["started"])])  # fmt: skip
+            [sample(run.seconds)])  # fmt: skip
     results = list(_results(run))
     yield _gauge(
         "channel_synced", "1 if the last sync of a channel did not fail, 0 if it did.",
-        [sample(result["status"] != "failed", channel=channel) for channel, result in results],
+        [sample(result.status != "failed", channel=channel) for channel, result in results],
     )  # fmt: skip
     yield _gauge(
         "left_out_artifacts", "Artifacts that the last sync left out, because they failed.",
-        [sample(result["failed"], channel=channel) for channel, result in results],
+        [sample(result.failed, channel=channel) for channel, result in results],
     )  # fmt: skip
     yield _gauge(
         "canaries_failing", "Canaries and environments that can't be installed from this mirror.",
-        [sample(len(run.get("canaries", ())))],
+        [sample(len(run.canaries))],
     )  # fmt: skip
     yield _gauge(
         "upstream_stopped", "1 if an upstream host was not asked any more in the last sync.",
-        [sample(bool(host["stopped"]), host=host["host"]) for host in run.get("hosts", ())],
+        [sample(bool(host.stopped), host=host.host) for host in run.hosts],
     )  # fmt: skip
 
 
-def _of_plan(run: Document) -> Iterator[Family]:
-    rows = [(channel, one) for channel, result in _results(run) for one in result["plan"]]
+def _of_plan(run: RunDocument) -> Iterator[Family]:
+    rows = [(channel, one) for channel, result in _results(run) for one in result.plan]
     counts, sizes = [], []
     for channel, one in rows:
         for state, (count, size) in _PLANNED.items():
-            labels = {"channel": channel, "subdir": str(one["subdir"]), "state": state}
-            counts.append(sample(one.get(count, 0), **labels))
-            sizes.append(sample(one.get(size, 0), **labels))
+            labels = {"channel": channel, "subdir": one.subdir, "state": state}
+            counts.append(sample(getattr(one, count), **labels))
+            sizes.append(sample(getattr(one, size), **labels))
     yield _gauge("planned_artifacts", "Artifacts in the last plan, by what was to be done.", counts)
     yield _gauge("planned_bytes", "Bytes of these artifacts.", sizes)
 
@@ -207,11 +208,11 @@ def _of_last_verification(verification: Document) -> Iterator[Family]:
         yield _gauge(name, text, [sample(verification[key])])
 
 
-def _results(run: Document) -> Iterator[tuple[str, Document]]:
-    for result in run["channels"]:
-        yield result["channel"], result
-    for result in run.get("installers", ()):
-        yield f"{INSTALLERS}/{result['channel']}", result
+def _results(run: RunDocument) -> Iterator[tuple[str, ChannelRun]]:
+    for result in run.channels:
+        yield result.channel, result
+    for result in run.installers:
+        yield f"{INSTALLERS}/{result.channel}", result
 
 
 def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Family:

@@ -16,6 +16,7 @@ from volume.disk import documents
 from volume.errors import StateError, VolumeError
 from volume.layout import State
 from volume.program import exposition
+from volume.run_document import RunDocument
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,12 +29,12 @@ class Recorder:
         self._health_seconds = health_seconds
         self._before, self._verification = self._read()
 
-    def note_run(self, run: Mapping[str, Any]) -> None:
+    def note_run(self, run: RunDocument) -> None:
         """Record a run as far as it is; called again and again, the last call counts."""
         self._write(run, metrics.add(self._before, metrics.of_run(run)))
 
     def note_verification(
-        self, run: Mapping[str, Any] | None, *, now: float, looked_at: int, size: int,
+        self, run: RunDocument | None, *, now: float, looked_at: int, size: int,
         damaged: Iterable[str],
     ) -> None:  # fmt: skip
         """Record a verification. ``run`` is the last sync; ``damaged`` the channel of each find."""
@@ -52,7 +53,7 @@ class Recorder:
             _LOG.warning("the counters in /metrics begin anew: %s", error)
             return {}, None
 
-    def _write(self, run: Mapping[str, Any] | None, sums: metrics.Sums) -> None:
+    def _write(self, run: RunDocument | None, sums: metrics.Sums) -> None:
         families = metrics.families(
             run, self._verification, sums, health_seconds=self._health_seconds
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncer.planning.plan import Totals
 from syncer.sync.run import ChannelResult, Run
 from volume.program.durations import duration
 from volume.program.sizes import amount
+from volume.run_document import Totals
 
 _HEAD = (
     "channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired",
@@ -75,7 +75,7 @@ def outcome(run: Run) -> str:
     lines = [line for result in run.channels for line in _channel(result)]
     lines += [line for result in run.installers for line in _channel(result, "installers fetched")]
     lines.extend(
-        f"canary: {one['name']} can't be installed on {one['subdir']} from this mirror"
+        f"canary: {one.name} can't be installed on {one.subdir} from this mirror"
         for one in run.canaries
     )
     lines.extend(f"let in before its cooldown ended, by --approve: {one}" for one in run.approved)
@@ -99,7 +99,7 @@ def _channel(result: ChannelResult, word: str = "artifacts committed") -> list[s
         ]
     lines.extend(f"  warning: {warning}" for warning in result.warnings)
     lines.extend(
-        f"  left out: {failure['subdir']}/{failure['filename']}: {failure['reason']}"
+        f"  left out: {failure.subdir}/{failure.filename}: {failure.reason}"
         for failure in result.failures[:20]
     )
     if result.failed > 20:

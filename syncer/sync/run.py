@@ -1,31 +1,29 @@
-"""The run document: what the last sync did, for people, status pages and the health check.
-
-One document, ``sync-run.json``, written by the syncer alone: when a run starts, at checkpoints, and
-when it ends. Times are seconds since the epoch, sizes are bytes.
-"""
+"""A run as it goes on: what happens is noted here, and becomes the run document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-from syncer.artifacts.kept import Keeping
-from syncer.artifacts.progress import Facts
-from syncer.planning.plan import Totals
 from syncer.sync.failure import REFUSED
-from syncer.transport.hosts import HostTotals
-from volume.disk import documents
-from volume.layout import State
+from volume.run_document import (
+    CanaryFailure,
+    ChannelRun,
+    Facts,
+    FailedArtifact,
+    HostTotals,
+    Keeping,
+    RunDocument,
+    Totals,
+)
 
-# status: the words of section 4.3 of the protocol notes, and the exit code each stands for.
+# The exit code that each status stands for.
 EXIT_CODES = {"success": 0, "partial": 3, "failed": 1, "stopped": 130}
 _MOST_FAILURES = 100  # listed by name; the count is always complete
 
 
 @dataclass(slots=True)
 class ChannelResult:
-    """What a run did to one channel, or one kind of installers (``archive``, ...)."""
+    """A channel's part, or that of one kind of installers; fields as in ``ChannelRun``."""
 
     channel: str
     status: str = "success"
@@ -35,7 +33,7 @@ class ChannelResult:
     committed_serial: int = 0
     retired: int = 0
     expired: int = 0
-    failures: list[dict[str, str]] = field(default_factory=list)
+    failures: list[FailedArtifact] = field(default_factory=list)
     failed: int = 0
     failure_kinds: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -50,24 +48,37 @@ class ChannelResult:
         self.count(kind)
         self.status = "partial" if self.status == "success" else self.status
         if len(self.failures) < _MOST_FAILURES:
-            self.failures.append({"subdir": subdir, "filename": filename, "reason": reason})
+            self.failures.append(FailedArtifact(subdir, filename, reason))
 
     def count(self, kind: str) -> None:
         """Count a failure of a kind."""
         self.failure_kinds[kind] = self.failure_kinds.get(kind, 0) + 1
 
+    def document(self) -> ChannelRun:
+        """What happened so far."""
+        return ChannelRun(
+            channel=self.channel,
+            status=self.status,
+            plan=tuple(self.plan),
+            downloaded=self.downloaded,
+            downloaded_size=self.downloaded_size,
+            committed_serial=self.committed_serial,
+            retired=self.retired,
+            expired=self.expired,
+            failures=tuple(self.failures),
+            failed=self.failed,
+            failure_kinds=dict(self.failure_kinds),
+            warnings=tuple(self.warnings),
+            error=self.error,
+            unchanged=self.unchanged,
+            kept=self.kept,
+            progress=self.progress,
+        )
+
 
 @dataclass(slots=True)
 class Run:
-    """One run of the syncer.
-
-    ``last_success`` is the end of the last run without any failure, ``last_sync`` of the last one
-    that did its work, also if something was left out that upstream lists and does not deliver;
-    ``failing_since`` is the start of the first run after that. ``health_hours`` is how old the last
-    sync may be, for those who don't know the settings. A kind of installers has a
-    result like a channel's, under its name. ``canaries`` are those that can't be installed,
-    ``approved`` is what a person let in before its cooldown ended.
-    """
+    """The whole run; fields as in ``RunDocument``."""
 
     started: float
     status: str = "running"
@@ -79,7 +90,7 @@ class Run:
     channels: list[ChannelResult] = field(default_factory=list)
     installers: list[ChannelResult] = field(default_factory=list)
     hosts: list[HostTotals] = field(default_factory=list)
-    canaries: list[dict[str, str]] = field(default_factory=list)
+    canaries: list[CanaryFailure] = field(default_factory=list)
     approved: list[str] = field(default_factory=list)
     error: str | None = None
 
@@ -105,24 +116,20 @@ class Run:
         self.last_sync = now
         self.failing_since = None
 
-    def document(self) -> dict[str, Any]:
-        """The run as plain data."""
-        return asdict(self)
-
-
-def read(state: State) -> Mapping[str, Any] | None:
-    """The last run's document, or None if there never was a run.
-
-    Raises:
-        StateError: it can't be read.
-    """
-    return documents.read(state.sync_run)
-
-
-def write(state: State, run: Run) -> None:
-    """Write the run's document.
-
-    Raises:
-        VolumeError: the state volume refused.
-    """
-    documents.write(state.sync_run, run.document())
+    def document(self) -> RunDocument:
+        """The run as far as it is."""
+        return RunDocument(
+            status=self.status,
+            started=self.started,
+            finished=self.finished,
+            last_success=self.last_success,
+            last_sync=self.last_sync,
+            failing_since=self.failing_since,
+            health_hours=self.health_hours,
+            channels=tuple(result.document() for result in self.channels),
+            installers=tuple(result.document() for result in self.installers),
+            hosts=tuple(self.hosts),
+            canaries=tuple(self.canaries),
+            approved=tuple(self.approved),
+            error=self.error,
+        )

@@ -9,19 +9,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from syncer.artifacts.adopt import Adoption
-from syncer.artifacts.progress import Facts
 from syncer.planning.canaries import Canaries
 from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
-from syncer.planning.plan import Totals
 from syncer.settings.settings import Settings
-from syncer.sync import run as runs
 from syncer.sync.channel import ChannelSync
 from syncer.sync.failure import kind_of
 from syncer.sync.recorder import Recorder
@@ -35,10 +32,11 @@ from syncer.transport.retry import Limits
 from syncer.transport.throttle import throttle
 from syncer.transport.transfer import Transfers
 from syncer.upstream.reader import Reader
-from volume import identity, locks
+from volume import identity, locks, run_document
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
+from volume.run_document import CanaryFailure, Facts, RunDocument, Totals
 
 if TYPE_CHECKING:
     from syncer.installers.work import InstallersSync
@@ -164,13 +162,13 @@ def sync_channels(
     To be called inside a session.
     """
     state = shared.state
-    before = runs.read(state) or {}
+    before = run_document.read(state) or RunDocument()
     started = shared.now()
     run = Run(
         started=started,
-        last_success=before.get("last_success"),
-        last_sync=before.get("last_sync"),
-        failing_since=before.get("failing_since") or started,
+        last_success=before.last_success,
+        last_sync=before.last_sync,
+        failing_since=before.failing_since or started,
         health_hours=shared.settings.health_hours,
         approved=list(shared.approved),
     )
@@ -179,7 +177,7 @@ def sync_channels(
     def save() -> None:
         run.hosts = shared.hosts.totals()
         document = run.document()
-        runs.write(state, run)
+        run_document.write(state, document)
         recorder.note_run(document)
 
     def report(progress: Facts | None) -> None:
@@ -211,19 +209,19 @@ def _sync_channel(run: Run, shared: Tools, channel: str, options: Options) -> No
     _carry_out(work)
 
 
-def _look_at_canaries(run: Run, shared: Tools, before: Mapping[str, Any]) -> None:
+def _look_at_canaries(run: Run, shared: Tools, before: RunDocument) -> None:
     """Note which environments can't be installed; if nothing changed that is as it was."""
     if all(result.unchanged for result in run.channels):
-        run.canaries = list(before.get("canaries", []))
+        run.canaries = list(before.canaries)
         return
     try:
         failures = shared.canaries.check()
     except StateError as error:  # that channel's own result says so too; the run goes on to its end
-        run.canaries = list(before.get("canaries", []))
+        run.canaries = list(before.canaries)
         _LOG.error("the canaries can't be looked at: %s", error)
         return
     for failure in failures:
-        run.canaries.append({"name": failure.name, "subdir": failure.subdir, "why": failure.why})
+        run.canaries.append(CanaryFailure(failure.name, failure.subdir, failure.why))
         _LOG.warning("%s", failure)
 
 

@@ -13,7 +13,6 @@ from syncer.artifacts.progress import Report
 from syncer.planning.canaries import Canaries
 from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
-from syncer.planning.plan import Totals
 from syncer.settings.policy import history_entry
 from syncer.settings.settings import Settings
 from syncer.transport.fetch import Fetcher
@@ -23,6 +22,7 @@ from syncer.transport.transfer import Transfers
 from volume import locks
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
+from volume.run_document import Totals
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_WAIT = 6 * 3600.0  # seconds

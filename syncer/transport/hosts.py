@@ -14,22 +14,10 @@ from dataclasses import dataclass
 
 from syncer.errors import HostStoppedError
 from volume.program.stop import Stop
+from volume.run_document import HostTotals
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5  # while waiting for a host: whether it was stopped meanwhile
-
-
-@dataclass(frozen=True, slots=True)
-class HostTotals:
-    """One host in a run: ``received`` is bytes of bodies; ``stopped`` is why, if it was."""
-
-    host: str
-    requests: int
-    received: int
-    unchanged: int
-    retries: int
-    slow_downs: int
-    stopped: str | None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def moment(seconds: float) -> str:
-    """A time for people, in UTC."""
+def moment(seconds: float | None) -> str:
+    """A time for people, in UTC; ``seconds`` are since the epoch, None if nobody knows."""
+    if seconds is None:
+        return "at an unknown time"
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -11,7 +11,6 @@ from syncer.ops import jitter
 from syncer.ops import status as state_of
 from syncer.ops.commands.wishes import chosen, plan_printer, stop_on_signals
 from syncer.ops.notify import notices
-from syncer.planning.plan import Totals
 from syncer.settings.settings import Settings
 from syncer.sync import report
 from syncer.sync import session as sync
@@ -19,6 +18,7 @@ from syncer.sync.run import EXIT_CODES, Run
 from volume.errors import InterruptedRunError, LockBusyError, MirrorError
 from volume.program import log
 from volume.program.stop import Stop
+from volume.run_document import Totals
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return _preview(settings, options, stop)
     show_plan = plan_printer(settings, quiet=options.json)
     done = _sync_and_tell(settings, chosen(settings, options), stop, show_plan)
-    print(json.dumps(done.document()) if options.json else report.outcome(done), flush=True)
+    print(json.dumps(done.document().plain()) if options.json else report.outcome(done), flush=True)
     return EXIT_CODES[done.status]
 
 
@@ -61,6 +61,6 @@ def _sync_and_tell(
         notices.refused(settings, error, time.time())
         raise
     notices.synced(settings, done.document(), time.time(), is_first=is_first)
-    failing = [f"{one['name']} on {one['subdir']}: {one['why']}" for one in done.canaries]
+    failing = [f"{one.name} on {one.subdir}: {one.why}" for one in done.canaries]
     notices.canaries(settings, failing, time.time())
     return done

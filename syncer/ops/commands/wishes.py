@@ -10,7 +10,6 @@ from pathlib import Path
 
 from syncer.artifacts.adopt import Adoption, is_own
 from syncer.conda.matchspec import check_spec
-from syncer.planning.plan import Totals
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
 from syncer.sync import report
@@ -19,6 +18,7 @@ from volume.errors import ConfigError, NameRefusedError, VolumeError
 from volume.layout import Mirror
 from volume.names import parse_artifact
 from volume.program.stop import Stop
+from volume.run_document import Totals
 
 
 def chosen(settings: Settings, options: argparse.Namespace) -> Options:

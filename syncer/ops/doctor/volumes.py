@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import unhealthy
 from syncer.settings.settings import Settings
-from syncer.sync import run as runs
-from volume import generations, locks
+from volume import generations, locks, run_document
 from volume.disk import documents
 from volume.errors import MirrorError, StateError
 from volume.layout import Mirror, State
@@ -76,7 +75,7 @@ def _lock(state: State, now: float) -> Finding:
 def _last_sync(settings: Settings, state: State, now: float) -> Iterator[Finding]:
     subject = "last sync"
     try:
-        run = runs.read(state)
+        run = run_document.read(state)
     except StateError as error:
         yield failed(subject, str(error), "remove the file: it only tells of the last run")
         return
@@ -84,15 +83,15 @@ def _last_sync(settings: Settings, state: State, now: float) -> Iterator[Finding
         yield skipped(subject, "there was none yet")
         return
     reason = unhealthy(settings, now)
-    when = moment(run["started"])
+    when = moment(run.started)
     if reason:
         yield failed(subject, reason, "run 'syncer --once' and look at what it says")
-    elif run["status"] == "running" and not locks.is_held(state.sync_lock):
+    elif run.status == "running" and not locks.is_held(state.sync_lock):
         yield warning(subject, f"that of {when} was cut off", "nothing: the next one goes on")
-    elif run["status"] in {"failed", "partial"}:
-        yield warning(subject, f"that of {when} ended: {run['status']}", "see 'syncer status'")
+    elif run.status in {"failed", "partial"}:
+        yield warning(subject, f"that of {when} ended: {run.status}", "see 'syncer status'")
     else:
-        yield ok(subject, f"that of {when}: {run['status']}")
+        yield ok(subject, f"that of {when}: {run.status}")
 
 
 def _heartbeat(state: State) -> float | None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from volume.program.sizes import amount
+from volume.run_document import RunDocument
 
 EVENTS = ("failure", "recovery", "first-success", "partial", "unhealthy", "damage", "canary")
 Told = Mapping[str, float]
@@ -45,7 +46,7 @@ class Event:
         }
 
 
-def after_sync(run: Mapping[str, Any], told: Told, *, is_first: bool) -> list[Event]:
+def after_sync(run: RunDocument, told: Told, *, is_first: bool) -> list[Event]:
     """What to tell of a sync that ended.
 
     Args:
@@ -53,13 +54,13 @@ def after_sync(run: Mapping[str, Any], told: Told, *, is_first: bool) -> list[Ev
         told: the conditions that people know of, with the time when they were told.
         is_first: no sync before this one did its work.
     """
-    did_its_work = run["last_sync"] is not None and run["last_sync"] == run["finished"]
-    if run["status"] == "stopped":
+    did_its_work = run.last_sync is not None and run.last_sync == run.finished
+    if run.status == "stopped":
         return []
     if not did_its_work:
         return _once(told, Event("failure", "the sync failed", _reasons(run), opens="failure"))
     events: list[Event] = []
-    is_whole = run["status"] == "success"
+    is_whole = run.status == "success"
     over = _BAD | {"partial"} if is_whole else _BAD
     if is_first:
         events.append(Event("first-success", _ready(run), closes=frozenset(over)))
@@ -114,30 +115,29 @@ def _once(told: Told, event: Event) -> list[Event]:
     return [] if event.opens in told else [event]
 
 
-def _reasons(run: Mapping[str, Any]) -> tuple[str, ...]:
+def _reasons(run: RunDocument) -> tuple[str, ...]:
     return _few([*_all_reasons(run), "see 'syncer status'"])
 
 
-def _all_reasons(run: Mapping[str, Any]) -> Iterator[str]:
-    if run["error"]:
-        yield run["error"]
-    for result in (*run["channels"], *run.get("installers", ())):
-        if result["error"]:
-            yield f"{result['channel']}: {result['error']}"
-        elif result["failed"]:
-            first = result["failures"][0] if result["failures"] else None
-            example = f", such as {first['filename']}: {first['reason']}" if first else ""
-            yield f"{result['channel']}: {result['failed']:,} left out{example}"
+def _all_reasons(run: RunDocument) -> Iterator[str]:
+    if run.error:
+        yield run.error
+    for result in run.results:
+        if result.error:
+            yield f"{result.channel}: {result.error}"
+        elif result.failed:
+            first = result.failures[0] if result.failures else None
+            example = f", such as {first.filename}: {first.reason}" if first else ""
+            yield f"{result.channel}: {result.failed:,} left out{example}"
 
 
-def _left_out(run: Mapping[str, Any]) -> int:
-    return sum(result["failed"] for result in (*run["channels"], *run.get("installers", ())))
+def _left_out(run: RunDocument) -> int:
+    return sum(result.failed for result in run.results)
 
 
-def _ready(run: Mapping[str, Any]) -> str:
-    results = (*run["channels"], *run.get("installers", ()))
-    count = sum(result["downloaded"] for result in results)
-    size = sum(result["downloaded_size"] for result in results)
+def _ready(run: RunDocument) -> str:
+    count = sum(result.downloaded for result in run.results)
+    size = sum(result.downloaded_size for result in run.results)
     return f"the first sync is complete: {count:,} artifacts, {amount(size)}"
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 from syncer.ops.notify import event as events
 from syncer.ops.notify.event import Event, Told
@@ -23,12 +22,13 @@ from volume.disk.files import make_directory
 from volume.errors import LockBusyError, MirrorError
 from volume.layout import State
 from volume.program.log import redact
+from volume.run_document import RunDocument
 
 _LOG = logging.getLogger(__name__)
 _WAIT_SECONDS = 90.0  # longer than another one's hooks can take
 
 
-def synced(settings: Settings, run: Mapping[str, Any], now: float, *, is_first: bool) -> None:
+def synced(settings: Settings, run: RunDocument, now: float, *, is_first: bool) -> None:
     """A sync ended."""
     _tell(settings, lambda told: events.after_sync(run, told, is_first=is_first), now)
 

@@ -32,7 +32,7 @@ def test_a_denied_hash_holds_where_records_have_none(syncer: Syncer) -> None:
     deny = f"sha256:{bad.record['sha256']}"
     result = syncer.channel(DENY=deny)
     assert (result.status, result.failed) == ("partial", 1)
-    assert "linux-64/bad-1.0-0.conda has the denied sha256" in result.failures[0]["reason"]
+    assert "linux-64/bad-1.0-0.conda has the denied sha256" in result.failures[0].reason
     assert result.failure_kinds == {"refused": 1}
     assert everywhere(syncer) == {good.filename}
     # Its bytes are known now: they are not fetched again.

@@ -3,13 +3,13 @@
 import json
 
 from syncer.artifacts import kept
-from syncer.artifacts.kept import Keeping
 from syncer.ops.status import describe
 from syncer.ops.status import status as read_status
 from syncer.settings import settings
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import publish
 from tests.support.upstream.packages import package
+from volume.run_document import Keeping
 
 WHY = "kept: keep = a; upstream does not list it"
 LOCKED = "a lock file names it; it is out of the index and stays downloadable"

@@ -114,7 +114,7 @@ class TestBadUpstream:
         folder.upstream.put_file(f"/miniconda/{LATEST}", content("a virus"))
         result = sync_installers(syncer)
         assert (result.status, result.failed) == ("partial", 1)
-        assert "sha256" in result.failures[0]["reason"]
+        assert "sha256" in result.failures[0].reason
         assert here(syncer) == {
             NEW: content("new"), newer: content("newer"), LATEST: content("new"),
         }  # fmt: skip

@@ -269,7 +269,7 @@ def test_a_sync_that_would_break_an_environment_is_refused_if_the_policy_says_so
     assert lib.filename in committed(syncer)
     run = syncer.run(CANARY="a")
     assert run.status == "success"
-    assert [(one["name"], one["subdir"]) for one in run.canaries] == [("a", "linux-64")]
+    assert [(one.name, one.subdir) for one in run.canaries] == [("a", "linux-64")]
 
 
 def test_explain_says_why_each_artifact_is_wanted_or_not(syncer: Syncer) -> None:

@@ -53,7 +53,7 @@ def test_a_body_without_end_does_not_fill_the_memory(
     finally:
         tracemalloc.stop()
     assert (result.status, result.downloaded, result.failed) == ("partial", 1, 1)
-    assert "more than" in result.failures[0]["reason"]
+    assert "more than" in result.failures[0].reason
     assert syncer_of_small.upstream.count(PATH) == 2
     assert peak < 60_000_000
     heals(syncer_of_small)
@@ -64,7 +64,7 @@ def test_a_body_that_is_a_little_too_long_is_refused(syncer_of_small: Syncer) ->
     syncer_of_small.upstream.script(PATH, faults.replaced_body(longer, times=None))
     result = syncer_of_small.channel()
     assert (result.status, result.downloaded) == ("partial", 1)
-    assert "more than" in result.failures[0]["reason"]
+    assert "more than" in result.failures[0].reason
     heals(syncer_of_small)
 
 
@@ -72,7 +72,7 @@ def test_the_page_of_an_error_is_not_a_body(syncer_of_small: Syncer) -> None:
     page = b"<html>" + bytes(400_000)
     syncer_of_small.upstream.script(PATH, faults.status(404, body=page, times=None))
     result = syncer_of_small.channel()
-    assert "404" in result.failures[0]["reason"]
+    assert "404" in result.failures[0].reason
     staged = (syncer_of_small.volumes.mirror_dir / "staging").rglob("*.part")
     assert sum(path.stat().st_size for path in staged) == 0
     heals(syncer_of_small)

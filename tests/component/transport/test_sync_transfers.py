@@ -81,8 +81,8 @@ def test_a_cut_transfer_goes_on_in_the_next_run(both: Syncer) -> None:
     both.upstream.script(BIG_PATH, faults.truncated(3_000_000, times=None))
     result = both.channel(SYNC_TRIES="1")
     assert result.status == "partial"
-    assert "was cut" in result.failures[0]["reason"]
-    assert BIG.filename in result.failures[0]["reason"]
+    assert "was cut" in result.failures[0].reason
+    assert BIG.filename in result.failures[0].reason
     assert list(both.volumes.served()) == [f"linux-64/{GOOD.filename}"]
     before = bytes_of(both)
     assert before == 3_000_000
@@ -158,7 +158,7 @@ def test_an_endless_body_is_cut_off(both: Syncer) -> None:
     began = time.monotonic()
     result = both.channel()
     assert result.status == "partial"
-    assert "more than" in result.failures[0]["reason"]
+    assert "more than" in result.failures[0].reason
     assert time.monotonic() - began < 10
     staged = (both.volumes.mirror_dir / "staging").rglob("*.part")
     assert sum(path.stat().st_size for path in staged) <= len(BIG.data)
@@ -185,7 +185,7 @@ def test_a_status_that_does_not_heal_is_asked_once(both: Syncer, code: int) -> N
     both.upstream.script(BIG_PATH, faults.status(code, times=None))
     result = both.channel(SYNC_TRIES="5")
     assert result.status == "partial"
-    assert str(code) in result.failures[0]["reason"]
+    assert str(code) in result.failures[0].reason
     assert both.upstream.count(BIG_PATH) == 1
 
 
@@ -195,7 +195,7 @@ def test_tries_end_and_retry_after_is_honoured(both: Syncer) -> None:
     result = both.channel(SYNC_TRIES="3")
     assert time.monotonic() - began >= 2.0
     assert result.status == "partial"
-    assert "503" in result.failures[0]["reason"]
+    assert "503" in result.failures[0].reason
     assert both.upstream.count(BIG_PATH) == 3
     heals(both)
 
@@ -209,7 +209,7 @@ def test_redirects_are_followed_and_loops_are_not(both: Syncer) -> None:
     both.upstream.script(f"*/{other.filename}", faults.redirect_loop())
     result = both.channel()
     assert result.status == "partial"
-    assert "redirects without end" in result.failures[0]["reason"]
+    assert "redirects without end" in result.failures[0].reason
     assert both.upstream.count(f"*/{other.filename}") <= 12
 
 

@@ -90,7 +90,7 @@ def test_a_real_channel(syncer: Syncer, real_channel: tuple[str, str], realdata:
     }
     assert result.downloaded > 0
     # The repository that holds these channels has not every artifact that their indexes name.
-    assert all("answered 404" in one["reason"] for one in result.failures)
+    assert all("answered 404" in one.reason for one in result.failures)
     assert set(syncer.volumes.committed(name)) <= held
     assert broken_promises(syncer.volumes, name) == []
 

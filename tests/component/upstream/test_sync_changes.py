@@ -185,7 +185,7 @@ def test_wrong_bytes_of_an_old_record_are_left_out(syncer: Syncer) -> None:
     syncer.upstream.channel("conda-forge").publish(replace(XZ, record=record), ZLIB)
     result = syncer.channel()
     assert result.status == "partial"
-    assert "md5" in result.failures[0]["reason"]
+    assert "md5" in result.failures[0].reason
     assert list(syncer.volumes.served()) == [f"linux-64/{ZLIB.filename}"]
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from syncer.ops import verify
-from syncer.planning.plan import Totals
 from syncer.settings import settings as configuration
 from syncer.sync import session as sync
 from syncer.sync.run import ChannelResult, Run
@@ -24,6 +23,7 @@ from tests.support.mirror.answer import Answer
 from tests.support.mirror.tree import Volumes
 from tests.support.upstream.simulator import ChannelSimulator
 from volume.program.stop import Stop
+from volume.run_document import Totals
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SECONDS = 60.0

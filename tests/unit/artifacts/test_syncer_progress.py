@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from syncer.artifacts.progress import Facts, Progress
+from syncer.artifacts.progress import Progress
+from volume.run_document import Facts
 
 
 def test_it_reports_every_ten_seconds_and_the_end() -> None:

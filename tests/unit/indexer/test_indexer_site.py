@@ -18,6 +18,7 @@ from indexer.site.catalog import Build
 from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
 from volume.generations import Generation, LeftOut, Published
+from volume.run_document import of
 
 BOTH = ["bioconda", "conda-forge", "conda-forge/label/rc", "pkgs/free", "pkgs/main"]
 NOW = 1_795_343_400.0
@@ -203,7 +204,7 @@ class TestPage:
         )
 
     def test_before_anything_is_published_it_looks_again_by_itself(self) -> None:
-        text = page.page(site(sync=sync_of(RUNNING, NOW)))
+        text = page.page(site(sync=sync_of(of(RUNNING), NOW)))
         assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in text
         assert "Nothing is published yet." in text
         assert "setup.sh" not in text
@@ -218,7 +219,7 @@ class TestPage:
         one = channel("conda-forge", is_held=True, status="failed", error="disk full")
         left_out = (LeftOut("noarch", "<x>", 1, 1, "why"),)
         broken = channel("ours", generation=replace(one.generation, left_out=left_out))
-        text = page.page(site(one, broken, sync=sync_of(PARTIAL, NOW)))
+        text = page.page(site(one, broken, sync=sync_of(of(PARTIAL), NOW)))
         assert "conda-forge: rolled back to generation 1" in text
         assert "conda-forge: the last attempt to renew the index failed: disk full" in text
         assert "ours: 1 file could not be indexed" in text
@@ -232,7 +233,7 @@ class TestPage:
     def test_what_upstream_says_is_never_markup(self) -> None:
         found = channel("conda-forge", example=EVIL, error=EVIL, status="failed")
         odd = replace(found.generation, subdirs={EVIL: Published(1, 1)})
-        text = page.page(site(replace(found, generation=odd), sync=sync_of(PARTIAL, NOW)))
+        text = page.page(site(replace(found, generation=odd), sync=sync_of(of(PARTIAL), NOW)))
         tags = Tags(text)
         assert "alert(1)" in text
         assert tags.names.count("script") == 1
@@ -240,7 +241,7 @@ class TestPage:
         assert not [name for name in tags.attributes if name.startswith("on")]
 
     def test_it_needs_nothing_from_outside_and_nothing_inline(self) -> None:
-        text = page.page(site(channel("conda-forge"), sync=sync_of(PARTIAL, NOW)))
+        text = page.page(site(channel("conda-forge"), sync=sync_of(of(PARTIAL), NOW)))
         assert "<style" not in text
         assert " style=" not in text
         assert re.findall(r"<script[^>]*></script>", text) == [
@@ -255,7 +256,7 @@ class TestPage:
 
     def test_a_document_of_another_syncer_is_shown_as_far_as_it_is_understood(self) -> None:
         odd = {"status": 7, "started": "soon", "channels": [3, {"failures": [1, {}]}, {}], "x": 1}
-        found = sync_of(odd, None)
+        found = sync_of(of(odd), None)
         assert found.status == "unknown"
         assert found.started is None
         assert [run.name for run in found.runs] == ["?", "?"]
@@ -267,22 +268,25 @@ class TestStatus:
         "found",
         [
             site(),
-            site(sync=sync_of(RUNNING, NOW), next_report_seconds=300.0),
-            site(channel("conda-forge", upstream={"linux-64": NOW}), sync=sync_of(PARTIAL, NOW)),
+            site(sync=sync_of(of(RUNNING), NOW), next_report_seconds=300.0),
+            site(
+                channel("conda-forge", upstream={"linux-64": NOW}),
+                sync=sync_of(of(PARTIAL), NOW),
+            ),
             site(channel("conda-forge", error="x"), installers=(Installers("miniforge", 1, 2),)),
-            site(sync=sync_of({}, None)),
+            site(sync=sync_of(of({}), None)),
         ],
     )
     def test_it_is_as_its_schema_says(self, found: Site) -> None:
         jsonschema.validate(json.loads(status.text(found)), SCHEMA)
 
     def test_it_has_what_the_badge_needs(self) -> None:
-        found = status.document(site(sync=sync_of(PARTIAL, NOW - 5), next_report_seconds=300.0))
+        found = status.document(site(sync=sync_of(of(PARTIAL), NOW - 5), next_report_seconds=300.0))
         assert (found["written"], found["next_report_seconds"]) == (NOW, 300.0)
         assert found["sync"]["reported"] == NOW - 5
         assert found["sync"]["health_hours"] == 50.0
         assert found["sync"]["channels"][0]["failures"][0]["reason"] == EVIL
-        assert status.document(site(sync=sync_of(RUNNING, NOW)))["sync"]["channels"][1][
+        assert status.document(site(sync=sync_of(of(RUNNING), NOW)))["sync"]["channels"][1][
             "progress"
         ] == {
             "artifacts": 3, "artifacts_total": 10, "received": 250_000_000,

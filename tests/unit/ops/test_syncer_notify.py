@@ -1,8 +1,5 @@
 """What is told, when, and in which words."""
 
-from dataclasses import asdict
-from typing import Any
-
 import pytest
 
 from syncer.ops.notify import event
@@ -12,12 +9,13 @@ from syncer.settings.settings import read
 from syncer.sync.run import ChannelResult, Run
 from volume.errors import ConfigError
 from volume.program.log import redact
+from volume.run_document import RunDocument
 
 NONE: dict[str, float] = {}
 HOOK = "https://hooks.example.com/services/T000/B000/a-secret"
 
 
-def ended(status: str, *, error: str | None = None, left_out: int = 0) -> dict[str, Any]:
+def ended(status: str, *, error: str | None = None, left_out: int = 0) -> RunDocument:
     """A run document."""
     result = ChannelResult("conda-forge", downloaded=3, downloaded_size=5000)
     if status == "failed":
@@ -29,14 +27,14 @@ def ended(status: str, *, error: str | None = None, left_out: int = 0) -> dict[s
         run.status, run.error = "stopped", "stopped on request"
     run.conclude(160.0)
     assert run.status == status
-    return asdict(run)
+    return run.document()
 
 
 def names(found: list[Event]) -> list[str]:
     return [one.name for one in found]
 
 
-def after(run: dict[str, Any], told: dict[str, float], *, is_first: bool = False) -> list[Event]:
+def after(run: RunDocument, told: dict[str, float], *, is_first: bool = False) -> list[Event]:
     return event.after_sync(run, told, is_first=is_first)
 
 

@@ -2,7 +2,7 @@
 
 from syncer.artifacts.growth import Growth, bytes_per_day, full_on
 from syncer.ops.preview import Preview, too_much
-from syncer.planning.plan import Totals
+from volume.run_document import Totals
 
 ONE = Totals("a", "noarch", 1, 0, 0, 1, 600, 0, 0, 0, 0, 0, 0)
 TWO = Totals("b", "noarch", 1, 0, 0, 0, 0, 1, 500, 0, 0, 0, 0)

@@ -1,7 +1,5 @@
 """What a run, its sums and a verification become as metrics."""
 
-from dataclasses import asdict
-
 from syncer.errors import (
     HostStoppedError,
     HttpStatusError,
@@ -9,13 +7,12 @@ from syncer.errors import (
     ManyUpstreamsError,
     TransferError,
 )
-from syncer.planning.plan import Totals
 from syncer.sync import metrics
 from syncer.sync.failure import KINDS, kind_of
 from syncer.sync.run import ChannelResult, Run
-from syncer.transport.hosts import HostTotals
 from volume.errors import MirrorError, VolumeError
 from volume.program.exposition import render
+from volume.run_document import HostTotals, Totals
 
 PLAN = Totals(
     channel="conda-forge", subdir="noarch", offered=9, kept=1, kept_size=10, new=2, new_size=20,
@@ -36,13 +33,13 @@ def a_run() -> Run:
 
 
 def shown(run: Run | None, sums: metrics.Sums) -> list[str]:
-    document = asdict(run) if run else None
+    document = run.document() if run else None
     return render(metrics.families(document, None, sums, health_seconds=180_000.0)).splitlines()
 
 
 def test_the_last_run_in_full() -> None:
     run = a_run()
-    lines = shown(run, metrics.of_run(asdict(run)))
+    lines = shown(run, metrics.of_run(run.document()))
     for line in (
         'conda_mirror_sync_status{status="partial"} 1',
         'conda_mirror_sync_status{status="success"} 0',
@@ -84,7 +81,7 @@ def test_a_syncer_that_never_ran_says_only_what_it_knows() -> None:
 
 
 def test_sums_add_up_and_survive_a_document() -> None:
-    once = metrics.of_run(asdict(a_run()))
+    once = metrics.of_run(a_run().document())
     twice = metrics.add(once, once)
     assert metrics.sums_of(metrics.plain(twice)) == twice
     key = ("downloaded_bytes_total", (("channel", "conda-forge"),))

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from syncer.planning.plan import Totals
 from syncer.sync.report import outcome, plan_table
 from syncer.sync.run import ChannelResult, Run
 from volume.program.durations import duration
+from volume.run_document import Totals
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_an_outcome_lists_failures_up_to_a_limit_and_counts_all() -> None:
     assert "left out: noarch/p0-1-0.conda: because" in text
     assert "130 more" in text
     assert "Sync ended: partial, after 2.0 s." in text
-    document = json.loads(json.dumps(run.document()))
+    document = json.loads(json.dumps(run.document().plain()))
     assert document["channels"][0]["failed"] == 150
     assert len(document["channels"][0]["failures"]) == 100

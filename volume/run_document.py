@@ -1,0 +1,276 @@
+"""The run document: what the last sync did, for both programs, status pages and the health check.
+
+One document, ``sync-run.json``, written by the syncer alone: when a run starts, while it gets on,
+and when it ends. Times are seconds since the epoch, sizes are bytes.
+
+Guaranteed: a document of an older or a newer syncer is read as far as it is understood. A field
+that this version does not know is ignored; one that is missing, or of another type than here, has
+its default: a text is ``?``, a number 0 and what may be None is None. What is no run document at
+all (another schema, no JSON) is a ``StateError``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from volume.disk import documents
+from volume.layout import State
+
+T = TypeVar("T")
+
+_UNKNOWN = "?"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The plan of one subdir in numbers, for people and for ``--json``. Sizes are in bytes."""
+
+    channel: str = _UNKNOWN
+    subdir: str = _UNKNOWN
+    offered: int = 0
+    kept: int = 0
+    kept_size: int = 0
+    new: int = 0
+    new_size: int = 0
+    replaced: int = 0
+    replaced_size: int = 0
+    hotfixed: int = 0
+    retired: int = 0
+    retired_size: int = 0
+    refused: int = 0
+    kept_anyway: int = 0
+    held: int = 0
+    held_size: int = 0
+    denied: int = 0
+    denied_size: int = 0
+    locked: int = 0
+    locked_size: int = 0
+
+    @property
+    def download_size(self) -> int:
+        """Bytes to download, as far as the records tell."""
+        return self.new_size + self.replaced_size + self.locked_size
+
+
+@dataclass(frozen=True, slots=True)
+class FailedArtifact:
+    """An artifact that was left out, and why."""
+
+    subdir: str = _UNKNOWN
+    filename: str = _UNKNOWN
+    reason: str = _UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An artifact that upstream dropped, and why it is still here."""
+
+    subdir: str = _UNKNOWN
+    filename: str = _UNKNOWN
+    why: str = _UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a channel keeps: how many by the policy's ``keep``, how many for lock files."""
+
+    by_policy: int = 0
+    by_lock: int = 0
+    first: tuple[Kept, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return self.by_policy + self.by_lock
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How far a download is: artifacts ended and in all, bytes received and in all, bytes/s."""
+
+    artifacts: int = 0
+    artifacts_total: int = 0
+    received: int = 0
+    size: int = 0
+    rate: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the end at this rate, if it can be told."""
+        return max(self.size - self.received, 0) / self.rate if self.rate > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class HostTotals:
+    """One host in a run: ``received`` is bytes of bodies; ``stopped`` is why, if it was."""
+
+    host: str = _UNKNOWN
+    requests: int = 0
+    received: int = 0
+    unchanged: int = 0
+    retries: int = 0
+    slow_downs: int = 0
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryFailure:
+    """A package that should be installable from this mirror and is not."""
+
+    name: str = _UNKNOWN
+    subdir: str = _UNKNOWN
+    why: str = _UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRun:
+    """What a run did to one channel, or one kind of installers (``archive``, ...).
+
+    ``status`` is ``success``, ``partial`` or ``failed``. ``failed`` counts what was left out;
+    ``failures`` are the first of them.
+    """
+
+    channel: str = _UNKNOWN
+    status: str = "unknown"
+    plan: tuple[Totals, ...] = ()
+    downloaded: int = 0
+    downloaded_size: int = 0
+    committed_serial: int = 0
+    retired: int = 0
+    expired: int = 0
+    failures: tuple[FailedArtifact, ...] = ()
+    failed: int = 0
+    failure_kinds: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    unchanged: bool = False
+    kept: Keeping = field(default_factory=Keeping)
+    progress: Facts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDocument:
+    """One run of the syncer.
+
+    ``status`` is ``running``, ``success``, ``partial``, ``failed`` or ``stopped``.
+    ``last_success`` is the end of the last run without any failure, ``last_sync`` of the last one
+    that did its work, also if something was left out that upstream lists and does not deliver;
+    ``failing_since`` is the start of the first run after that. ``health_hours`` is how old the last
+    sync may be, for those who don't know the settings. A kind of installers has a result like a
+    channel's, under its name. ``canaries`` are those that can't be installed, ``approved`` is what
+    a person let in before its cooldown ended.
+    """
+
+    status: str = "unknown"
+    started: float | None = None
+    finished: float | None = None
+    last_success: float | None = None
+    last_sync: float | None = None
+    failing_since: float | None = None
+    health_hours: float | None = None
+    channels: tuple[ChannelRun, ...] = ()
+    installers: tuple[ChannelRun, ...] = ()
+    hosts: tuple[HostTotals, ...] = ()
+    canaries: tuple[CanaryFailure, ...] = ()
+    approved: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def results(self) -> tuple[ChannelRun, ...]:
+        """Every channel's result, then every kind of installers'."""
+        return (*self.channels, *self.installers)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, if it has ended."""
+        if self.started is None or self.finished is None:
+            return None
+        return self.finished - self.started
+
+    def plain(self) -> dict[str, Any]:
+        """The document as plain data."""
+        return asdict(self)
+
+
+def of(plain: Mapping[str, Any]) -> RunDocument:
+    """What ``plain`` made, by this version or another. Pure; nothing is refused."""
+    return _record(RunDocument, plain)
+
+
+def read(state: State) -> RunDocument | None:
+    """The last run's document, or None if there never was a run.
+
+    Raises:
+        StateError: it can't be read, or has another schema.
+    """
+    document = documents.read(state.sync_run)
+    return of(document) if document is not None else None
+
+
+def write(state: State, run: RunDocument) -> None:
+    """Write the run's document. Only the syncer does.
+
+    Raises:
+        VolumeError: the state volume refused.
+    """
+    documents.write(state.sync_run, run.plain())
+
+
+@cache
+def _types_of(record: type) -> dict[str, Any]:
+    return get_type_hints(record)
+
+
+def _record(record: type[T], found: Mapping[str, Any]) -> T:
+    hints = _types_of(record)  # type: ignore[arg-type]
+    understood = {}
+    for one in fields(record):  # type: ignore[arg-type]
+        try:
+            understood[one.name] = _value(hints[one.name], found[one.name])
+        except (KeyError, TypeError):
+            continue  # the default
+    return record(**understood)
+
+
+def _value(kind: Any, found: Any) -> Any:
+    """What was found, as that type.
+
+    Raises:
+        TypeError: it is of another.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in {Union, types.UnionType}:  # only ever "or None"
+        return None if found is None else _value(arguments[0], found)
+    if origin is tuple and isinstance(found, list):
+        return tuple(_understood(arguments[0], enumerate(found)).values())
+    if origin is Mapping and isinstance(found, Mapping):
+        return _understood(arguments[1], found.items())
+    if is_dataclass(kind) and isinstance(kind, type) and isinstance(found, Mapping):
+        return _record(kind, found)
+    if kind is float and _is_number(found):
+        return float(found)
+    if kind is int and _is_number(found):
+        return int(found)
+    if kind in {str, bool} and isinstance(found, kind):
+        return found
+    raise TypeError(kind)
+
+
+def _understood(kind: Any, found: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Those of the values that are of a type, by their keys."""
+    understood = {}
+    for key, value in found:
+        with contextlib.suppress(TypeError):
+            understood[key] = _value(kind, value)
+    return understood
+
+
+def _is_number(found: Any) -> bool:
+    if not isinstance(found, int | float) or isinstance(found, bool):
+        return False
+    return abs(found) <= sys.float_info.max  # no NaN, no infinity, no integer beyond them
