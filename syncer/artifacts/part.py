@@ -11,9 +11,10 @@ import os
 from pathlib import Path
 from typing import Protocol, Self
 
-from syncer.conda.repodata import LARGEST, Wanted
+from syncer.conda.repodata import Wanted
 from syncer.errors import IntegrityError
 from volume.disk.files import operation, unlink, volume_error
+from volume.limits import ARTIFACT_SIZE
 from volume.program.log import redact
 
 BLOCK = 1 << 20  # bytes written and hashed at a time
@@ -88,7 +89,7 @@ class Part:
             IntegrityError: more bytes come than upstream's index promises.
             VolumeError: it can't be written.
         """
-        largest = LARGEST if self._artifact.size is None else self._artifact.size
+        largest = ARTIFACT_SIZE if self._artifact.size is None else self._artifact.size
         if self.position + len(chunk) > largest:
             raise IntegrityError(
                 f"{self._artifact.filename}: upstream sends more than the {largest:,} bytes that"

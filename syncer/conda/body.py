@@ -8,9 +8,8 @@ import hashlib
 import zstandard
 
 from syncer.errors import IndexRejectedError
+from volume.limits import INDEX, DocumentLimit
 
-LARGEST_BODY = 2 << 30  # bytes; conda-forge's largest is 0.5 GB uncompressed in 2026
-_LARGEST_INDEX = 8 << 30
 _STAYS = "the published index stays as it is"
 
 
@@ -19,7 +18,9 @@ def digest(content: bytes | bytearray) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def decompress(body: bytes, variant: str, where: str) -> bytes | bytearray:
+def decompress(
+    body: bytes, variant: str, where: str, limit: DocumentLimit = INDEX
+) -> bytes | bytearray:
     """Uncompress a body by its name's ending.
 
     Raises:
@@ -32,19 +33,22 @@ def decompress(body: bytes, variant: str, where: str) -> bytes | bytearray:
         )
     if not body:
         raise IndexRejectedError(f"{where} is empty; {_STAYS}")
+    most = limit.unpacked_from(len(body))
     try:
         if variant.endswith(".zst"):
-            return _unzstd(body)
+            return _unzstd(body, most)
         if variant.endswith(".bz2"):
-            return _unbz2(body)
+            return _unbz2(body, most)
     except (zstandard.ZstdError, OSError, EOFError, ValueError) as error:
         raise IndexRejectedError(f"{where} is cut or damaged ({error}); {_STAYS}") from error
     return body
 
 
-def _unzstd(body: bytes) -> bytes | bytearray:
+def _unzstd(body: bytes, most: int) -> bytes | bytearray:
     size = zstandard.frame_content_size(body)
-    if 0 <= size <= _LARGEST_INDEX:
+    if size > most:
+        raise _too_large(most)
+    if size >= 0:
         # One allocation of the right size, unless more frames follow the first.
         decompressor = zstandard.ZstdDecompressor().decompressobj()
         data = decompressor.decompress(body)
@@ -56,19 +60,23 @@ def _unzstd(body: bytes) -> bytes | bytearray:
     reader = zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True)
     while piece := reader.read(1 << 22):
         whole += piece
-        if len(whole) > _LARGEST_INDEX:
-            raise ValueError(f"more than {_LARGEST_INDEX:,} bytes uncompressed")
+        if len(whole) > most:
+            raise _too_large(most)
     return whole
 
 
-def _unbz2(body: bytes) -> bytes:
+def _too_large(most: int) -> ValueError:
+    return ValueError(f"more than {most:,} bytes uncompressed, which is no index's size")
+
+
+def _unbz2(body: bytes, most: int) -> bytes:
     whole = b""
     while True:  # pbzip2 writes several streams
         decompressor = bz2.BZ2Decompressor()
-        piece = decompressor.decompress(body, max_length=_LARGEST_INDEX - len(whole) + 1)
+        piece = decompressor.decompress(body, max_length=most - len(whole) + 1)
         whole = whole + piece if whole else piece
-        if len(whole) > _LARGEST_INDEX:
-            raise ValueError(f"more than {_LARGEST_INDEX:,} bytes uncompressed")
+        if len(whole) > most:
+            raise _too_large(most)
         if not decompressor.eof:
             raise EOFError("the compressed stream ends early")
         body = decompressor.unused_data

@@ -9,7 +9,12 @@ only what needs it imports it.
 from __future__ import annotations
 
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from volume.limits import spec_problem, version_problem
+
+if TYPE_CHECKING:
+    from rattler import MatchSpec, Version
 
 NAME = re.compile(r"[A-Za-z0-9_.*-]+")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
@@ -18,12 +23,46 @@ _PINNED = re.compile(r"[0-9A-Za-z_.+!]*[0-9A-Za-z_](\.?\*)?")
 _FILE = re.compile(r"([^/:]+)-([^-/:]+)-([^-/:]+)\.(conda|tar\.bz2)")
 
 
+def parse(text: str) -> MatchSpec:
+    """A MatchSpec as py-rattler has it; a name may have ``*`` as a wildcard.
+
+    All text that becomes a MatchSpec passes here, so that none can crash or hang the parser.
+
+    Raises:
+        ValueError: it is none, or breaks a limit.
+    """
+    from rattler import MatchSpec
+    from rattler.exceptions import InvalidMatchSpecError
+
+    if (problem := spec_problem(text)) is not None:
+        raise ValueError(problem)
+    try:
+        return MatchSpec(text, exact_names_only=False)
+    except InvalidMatchSpecError as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+
+
+def version_of(text: str) -> Version | None:
+    """A version as py-rattler has it, None for a text that is none or breaks a limit."""
+    from rattler import Version
+    from rattler.exceptions import InvalidVersionError
+
+    if version_problem(text) is not None:
+        return None
+    try:
+        return Version(text)
+    except InvalidVersionError:
+        return None
+
+
 def check_spec(text: str) -> str:
     """Return ``text`` if it is a MatchSpec; a name may have ``*`` as a wildcard.
 
     Raises:
         ValueError: it is not; with the position.
     """
+    if (problem := spec_problem(text)) is not None:
+        raise ValueError(problem)
     if found := _FILE.fullmatch(text):
         name, version, build, _ = found.groups()
         _refuse(text, 0, f"that is a filename; write {name}=={version}={build}")
@@ -31,14 +70,10 @@ def check_spec(text: str) -> str:
         return text
     if (at := text.find("#")) >= 0:
         _refuse(text, at, "a MatchSpec has no comment; take it out")
-    from rattler import MatchSpec
-    from rattler.exceptions import InvalidMatchSpecError
-
     try:
-        spec = MatchSpec(text, exact_names_only=False)
-    except InvalidMatchSpecError as error:
-        at, reason = _explained(text, str(error))
-        _refuse(text, at, reason)
+        spec = parse(text)
+    except ValueError as error:
+        _refuse(text, *(_mistake(text) or (0, str(error))))
     _check_meaning(text, spec)
     return text
 
@@ -50,7 +85,7 @@ def _check_meaning(text: str, spec: Any) -> None:
             try:
                 re.compile(pattern)
             except re.error:
-                _refuse(text, _last(text, pattern), _REASONS["invalid regex"])
+                _refuse(text, _last(text, pattern), _NO_EXPRESSION)
     if spec.build is not None and not _BUILD.fullmatch(spec.build):
         _refuse(
             text, _last(text, spec.build), f"{spec.build!r} is not a build string; one spec is a"
@@ -98,53 +133,89 @@ def _refuse(text: str, at: int, reason: str) -> NoReturn:
     raise ValueError(f"{text}: position {max(at, 0) + 1}: {reason}")
 
 
-_FOUND = re.compile(r"[^\n]*?(?:: |')(?P<part>[^'\n]+)'?[^\n]*")
-_REASONS = {
-    "unable to parse version spec": "it is not a version; write for example >=1.26,<2",
-    "invalid bracket key": "this key is not known; known are version, build, build_number, channel,"
-    " subdir, fn, md5, sha256, license, license_family and track_features",
-    "invalid bracket": "the brackets are not [key=value,key=value]",
-    "invalid package name": "it is not a package name: letters, digits, '-', '_', '.' and '*'",
-    "missing package name": "the package's name is missing; * stands for all",
-    "regex constraints": "a * stands at the end of a version only",
-    "invalid regex": "it is not a regular expression",
-    "unable to parse hash digest": "the hash is not made of hexadecimal digits, 64 for sha256",
-    "invalid build number": "build_number is a whole number, such as [build_number='>=2']",
-    "invalid channel": "the channel before :: is not one",
-}
+_NO_EXPRESSION = "it is not a regular expression"
+_NO_BRACKETS = "the brackets are not [key=value,key=value]"
+_KEYS = (
+    "version", "build", "build_number", "channel", "subdir", "fn", "md5", "sha256", "license",
+    "license_family", "track_features",
+)  # fmt: skip
+_NOT_OURS = frozenset({"url", "when", "extras", "flags", "features", "name"})  # refused elsewhere
+_PARTS = re.compile(
+    r"((?P<channel>[^\[]*)::)?(?P<name>\^[^\s\[]*|[^\s=<>!~\[]*)\s*(?P<version>[^\s\[]*)[^\[]*"
+    r"(?P<brackets>\[.*)?",
+    re.DOTALL,
+)
+_ITEM = re.compile(r"\s*(?P<key>\w+)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|\[[^]]*\]|[^],]*)\s*(,|$)")
+_DIGITS = {"md5": re.compile("[0-9a-fA-F]{32}"), "sha256": re.compile("[0-9a-fA-F]{64}")}
 
 
-def _explained(text: str, message: str) -> tuple[int, str]:
-    """Where, and why in our words; rattler tells neither for every mistake."""
-    kind = next((known for known in _REASONS if known in message), None)
-    reason = _REASONS[kind] if kind else message.partition("\n")[0]
-    bracket = text.find("[")
-    if kind == "missing package name":
-        return 0, reason
-    if bracket >= 0 and (kind == "invalid bracket" or text.count("[") != text.count("]")):
-        return bracket, _REASONS["invalid bracket"]
-    if kind == "invalid bracket":
-        return text.find("]"), reason
-    for key in ("sha256", "md5", "build_number"):
-        if kind in {"unable to parse hash digest", "invalid build number"} and key in text:
-            return text.find(key), reason
-    if kind == "regex constraints":
-        return text.find("*"), reason
-    if kind == "invalid package name":
-        name = text.rpartition("::")[2]
-        bad = re.search(r"[^A-Za-z0-9_.*-]", name)
-        return len(text) - len(name) + (bad.start() if bad else 0), reason
-    found = _FOUND.match(message)
-    return (text.find(found["part"]) if found else 0), reason
+def _mistake(text: str) -> tuple[int, str] | None:
+    """Which part is wrong, and why, of a text that is no MatchSpec; None if each seems right.
+
+    Each part is asked about for itself, so that no wording of a library is relied upon.
+    """
+    found = _PARTS.fullmatch(text)
+    if found is None:
+        return None
+    name, version, brackets = found["name"], found["version"], found["brackets"]
+    if brackets is not None and (problem := _bracket_mistake(brackets)) is not None:
+        return found.start("brackets") + problem[0], problem[1]
+    if not name:
+        return 0, "the package's name is missing; * stands for all"
+    if name.startswith("^"):
+        return None if _is_spec(name) else (found.start("name"), _NO_EXPRESSION)
+    if bad := re.search(r"[^A-Za-z0-9_.*-]", name):
+        at = found.start("name") + bad.start()
+        return at, "it is not a package name: letters, digits, '-', '_', '.' and '*'"
+    if version and not _is_spec(f"x {version}"):
+        return _version_mistake(version, found.start("version"))
+    if found["channel"] is not None and not _is_spec(f"{found['channel']}::x"):
+        return 0, "the channel before :: is not one"
+    return None
+
+
+def _version_mistake(version: str, at: int) -> tuple[int, str]:
+    inner = re.search(r"\*(?=[^\s,|)*])", version)
+    if inner is not None and _is_spec("x " + version[: inner.end()]):
+        return at + inner.start(), "a * stands at the end of a version only"
+    return at, "it is not a version; write for example >=1.26,<2"
+
+
+def _bracket_mistake(brackets: str) -> tuple[int, str] | None:
+    if not brackets.endswith("]") or brackets.count("[") != brackets.count("]"):
+        return 0, _NO_BRACKETS
+    at, inner = 1, brackets[1:-1]
+    while at <= len(inner):
+        item = _ITEM.match(inner, at - 1)
+        if item is None:
+            return at, _NO_BRACKETS
+        key, value = item["key"], item["value"].strip("'\"")
+        start = item.start("key") + 1
+        if key not in _KEYS and key not in _NOT_OURS:
+            return start, f"this key is not known; known are {', '.join(_KEYS)}"
+        if key in _DIGITS and not _DIGITS[key].fullmatch(value):
+            return start, "the hash is not made of hexadecimal digits, 64 for sha256"
+        if key == "build_number" and not _is_spec(f"x[build_number='{value}']"):
+            return start, "build_number is a whole number, such as [build_number='>=2']"
+        if key == "version" and not _is_spec(f"x[version='{value}']"):
+            return start, "it is not a version; write for example >=1.26,<2"
+        at = item.end() + 1
+    return None
+
+
+def _is_spec(text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def channel_of(text: str) -> str | None:
     """The channel that a MatchSpec asks for, by the name that its URL ends with; None for any."""
     if "::" not in text and "channel" not in text:
         return None
-    from rattler import MatchSpec
-
-    channel = MatchSpec(text, exact_names_only=False).channel
+    channel = parse(text).channel
     return channel.name if channel is not None else None
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from syncer.errors import IndexRejectedError
+from volume import limits
 from volume.errors import NameRefusedError
 from volume.ledger.schema import DOCUMENT
 from volume.names import ArtifactName, parse_artifact
@@ -22,10 +24,8 @@ from volume.names import ArtifactName, parse_artifact
 SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}
 
 _HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
-_DEEPEST = 16  # levels; real records have three
 # A number of 19 digits, or with an exponent; also what looks so within a text.
 _LONG_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9]{19}|[0-9.]+[eE])")
-LARGEST = 1 << 40  # bytes; a record that claims more than a TiB is a mistake or an attack
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +91,12 @@ class Wanted:
     record: str
 
 
+class _Dependencies(msgspec.Struct):
+    depends: Any = ()
+    constrains: Any = ()
+    extra_depends: Any = ()
+
+
 class _Fields(msgspec.Struct):
     name: str
     version: str
@@ -100,6 +106,7 @@ class _Fields(msgspec.Struct):
     md5: str | None = None
 
 
+_decode_dependencies = msgspec.json.Decoder(_Dependencies).decode
 _decode_fields = msgspec.json.Decoder(_Fields).decode
 _decode_sections = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -119,7 +126,9 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         document = _decode_sections(data)
         sections = {name: _decode_sections(document.pop(name, b"{}")) for name in SECTIONS.values()}
         info = _decode_sections(document.pop("info", b"{}"))
-        carried, base_url = _carried(document, info), _base_url(info)
+        base_url = _base_url(info)
+        refused = _withhold(document, info)
+        carried = _carried(document, info)
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         raise IndexRejectedError(
             f"the index of {subdir} is not repodata ({error}); the published index stays as it is"
@@ -128,12 +137,22 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         raise IndexRejectedError(
             f"the index of {subdir} is an empty object; the published index stays as it is"
         )
+    if (count := sum(map(len, sections.values()))) > limits.RECORDS:
+        raise IndexRejectedError(
+            f"the index of {subdir} has {count:,} records, and {limits.RECORDS:,} are the most; the"
+            " published index stays as it is"
+        )
     entries: list[Entry] = []
-    refused: list[Refused] = []
     for section, records in sections.items():
         for filename, raw in records.items():
             try:
-                if SECTIONS[parse_artifact(filename).extension] == section:
+                if len(raw) > limits.RECORD_SIZE:
+                    reason = (
+                        f"its record has {len(raw):,} bytes, and {limits.RECORD_SIZE:,} are the"
+                        " most"
+                    )
+                    refused.append(Refused(_shown(filename), reason))
+                elif SECTIONS[parse_artifact(filename).extension] == section:
                     entries.append(Entry(filename, section, raw))
                 else:
                     reason = f"it is listed under {section!r}, which is for the other format"
@@ -153,6 +172,17 @@ def _shown(filename: str) -> str:
     """A name that is not trusted, for people and terminals."""
     short = filename[:200]
     return short if short.isascii() and short.isprintable() else ascii(short)[:200]
+
+
+def _withhold(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> list[Refused]:
+    """Take out what is too large to carry along."""
+    refused = []
+    for place, prefix in ((document, ""), (info, "info.")):
+        for key in [key for key, raw in place.items() if len(raw) > limits.BESIDE_SIZE]:
+            size = len(place.pop(key))
+            reason = f"it has {size:,} bytes, and {limits.BESIDE_SIZE:,} are the most"
+            refused.append(Refused(_shown(f"{prefix}{key}"), reason))
+    return refused
 
 
 def _carried(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> dict[str, str]:
@@ -183,7 +213,7 @@ def _check(text: bytes) -> None:
     """
     value = msgspec.json.decode(text)
     # Nearly no text can hold such a thing, and a look at it costs a fifth of one at each value.
-    if text.count(b"{") + text.count(b"[") > _DEEPEST or _LONG_NUMBER.search(text):
+    if text.count(b"{") + text.count(b"[") > limits.NESTING or _LONG_NUMBER.search(text):
         _check_values(value)
 
 
@@ -191,8 +221,8 @@ def _check_values(value: object, depth: int = 0) -> None:
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
-        if depth == _DEEPEST:
-            raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+        if depth == limits.NESTING:
+            raise ValueError(f"it is nested more than {limits.NESTING} levels deep")
         for item in value:
             _check_values(item, depth + 1)
     elif isinstance(value, int | float) and not -(2**63) <= value < 2**63:
@@ -216,8 +246,10 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
             f"its record is of {fields.name[:80]!r} {fields.version[:80]!r} {fields.build[:80]!r}:"
             " not what its filename says",
         )
-    if fields.size is not None and not 0 < fields.size < LARGEST:
+    if fields.size is not None and not 0 < fields.size < limits.ARTIFACT_SIZE:
         return Refused(entry.filename, f"its record gives an impossible size: {fields.size}")
+    if (problem := broken_limit(entry)) is not None:
+        return Refused(entry.filename, problem)
     hashes = {"sha256": fields.sha256, "md5": fields.md5}
     for kind, value in hashes.items():
         if value is not None and not _HEX[kind].fullmatch(value.lower()):
@@ -234,3 +266,29 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
         digest=entry.digest,
         record=record,
     )
+
+
+def broken_limit(entry: Entry) -> str | None:
+    """Which limit a record's dependencies break, None for none; a malformed record breaks none."""
+    try:
+        found = _decode_dependencies(entry.raw)
+    except (ValueError, RecursionError):
+        return None
+    for key in ("depends", "constrains", "extra_depends"):
+        value = getattr(found, key)
+        for specs in value.values() if isinstance(value, dict) else (value,):
+            if not isinstance(specs, list | tuple):
+                continue
+            if len(specs) > limits.DEPENDENCIES:
+                return f"its {key} has {len(specs):,} entries, {limits.DEPENDENCIES:,} are the most"
+            for spec in specs:
+                if (problem := limits.spec_problem(_text(spec))) is not None:
+                    return f"its {key}: {problem}"
+    return None
+
+
+def _text(spec: Any) -> str:
+    """A dependency as it is parsed; what is none (yet) is parsed by nobody."""
+    if isinstance(spec, dict):
+        return " ".join(map(str, spec.values()))
+    return spec if isinstance(spec, str) else ""

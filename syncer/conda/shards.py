@@ -16,6 +16,7 @@ import msgspec
 
 from syncer.conda.repodata import SECTIONS
 from syncer.errors import IndexRejectedError
+from volume import limits
 
 INDEX = "repodata_shards.msgpack.zst"
 SUFFIX = ".msgpack.zst"
@@ -100,7 +101,14 @@ def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str)
     removed: set[str] = set()
     others: dict[str, Any] = {}
     run_exports: dict[str, str] = {}
+    size = 0
     for data in shards:
+        size += len(data)
+        if size > limits.INDEX.unpacked:
+            raise IndexRejectedError(
+                f"{where}: its shards have more than {limits.INDEX.unpacked:,} bytes, which is no"
+                f" index's size; {_STAYS}"
+            )
         try:
             document = dict(msgspec.msgpack.decode(data))
             removed.update(map(_name, document.pop("removed", None) or ()))

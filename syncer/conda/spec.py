@@ -8,6 +8,7 @@ distinct one; only for the rest a record is built for py-rattler. A record whose
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from syncer.conda.matchspec import NAME, is_channel
+from syncer.conda.matchspec import NAME, is_channel, parse, version_of
 from syncer.conda.record import Candidate
 
 _NAME_IN_SPEC = re.compile(r"(?P<before>[^\[]*::)?(?P<name>[A-Za-z0-9_.*-]+)(?P<after>.*)", re.S)
@@ -39,11 +40,11 @@ class Spec:
             self._read(text)
 
     def _read(self, text: str) -> None:
-        from rattler import MatchSpec, VersionSpec
+        from rattler import VersionSpec
 
         if found := _NAME_IN_SPEC.fullmatch(text):
             text = (found["before"] or "") + found["name"].lower() + found["after"]
-        spec = MatchSpec(text, exact_names_only=False)
+        spec = parse(text)
         self._reference = spec
         self._name = _name_test(str(spec.name.normalized))
         self._where = (spec.channel.name if spec.channel else None, spec.subdir, spec.file_name)
@@ -99,21 +100,10 @@ def _name_test(pattern: str) -> Callable[[str], bool]:
     if pattern.startswith("^") and pattern.endswith("$"):
         expression = re.compile(pattern)
     elif "*" in pattern:
-        expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+        expression = re.compile(fnmatch.translate(pattern))
     else:
         return pattern.__eq__
     return lambda name: expression.fullmatch(name) is not None
-
-
-def version_of(text: str) -> Any:
-    """py-rattler's version, None for a text that is none."""
-    from rattler import Version
-    from rattler.exceptions import InvalidVersionError
-
-    try:
-        return Version(text)
-    except InvalidVersionError:
-        return None
 
 
 class _More(msgspec.Struct):

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from syncer.conda.body import LARGEST_BODY
 from syncer.errors import (
     HostStoppedError,
     HttpStatusError,
@@ -21,11 +20,10 @@ from syncer.transport.reachability import Reachability
 from syncer.transport.transfer import Transfers
 from syncer.upstream import folder
 from syncer.upstream.location import is_folder
+from volume import limits
 from volume.errors import MirrorError
 from volume.program.log import redact
 from volume.program.stop import Stop
-
-_LARGEST_SHARD = 1 << 28  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,9 @@ class Reader:
             UpstreamError: it can't be had; ``says_absent`` tells whether there is none.
         """
         if is_folder(url):
-            return folder.document(url, validators, limit=LARGEST_BODY)
+            return folder.document(url, validators, limit=limits.INDEX.sent)
         try:
-            found = self.fetcher.document(url, validators, limit=LARGEST_BODY)
+            found = self.fetcher.document(url, validators, limit=limits.INDEX.sent)
         except (TransferError, HostStoppedError):
             # Documents are asked for one after the other: once is enough.
             self.reachability.failed(url, for_good=True)
@@ -116,8 +114,8 @@ class _Body:
         return bytes(self._data)
 
     def write(self, chunk: bytes) -> None:
-        if len(self._data) + len(chunk) > _LARGEST_SHARD:
-            raise IntegrityError(f"a shard has more than {_LARGEST_SHARD:,} bytes; refused")
+        if len(self._data) + len(chunk) > limits.SHARD.sent:
+            raise IntegrityError(f"a shard has more than {limits.SHARD.sent:,} bytes; refused")
         self._data += chunk
 
     def restart(self) -> None:

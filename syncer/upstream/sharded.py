@@ -22,6 +22,7 @@ from syncer.upstream import location
 from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.memory import Memory, Remembered
 from syncer.upstream.reader import Reader
+from volume import limits
 
 _LOG = logging.getLogger(__name__)
 _TOLD_SECONDS = 30.0
@@ -183,11 +184,13 @@ def _told(
 
 
 def _understand(body: bytes, where: str) -> ShardIndex:
-    return shards.parse(decompress(body, shards.INDEX, where), where)
+    return shards.parse(decompress(body, shards.INDEX, where, limits.SHARD_INDEX), where)
 
 
 def _assembled(index: ShardIndex, bodies: Iterable[bytes], subdir: str, where: str) -> Index:
-    contents = (decompress(body, shards.SUFFIX, f"{where}: a shard") for body in bodies)
+    contents = (
+        decompress(body, shards.SUFFIX, f"{where}: a shard", limits.SHARD) for body in bodies
+    )
     made = shards.assemble(index, contents, where)
     found = repodata.parse(made.repodata, subdir)
     return replace(found, run_exports=made.run_exports)

@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from syncer.conda.matchspec import is_channel
+from syncer.conda.matchspec import is_channel, parse, version_of
 from syncer.conda.record import Candidate
-from syncer.conda.spec import version_of
+from volume.limits import spec_problem
 
 Key = tuple[str, str, str]
 """(channel, subdir, filename)"""
 
 _CONDITION = re.compile(r"\s*;\s*if\s.*", re.DOTALL)  # CEP 43's first spelling
+_NAME_END = re.compile(r"[\s=<>!~\[;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,13 @@ class Requirement:
 
 def read(text: str) -> Requirement:
     """Take a MatchSpec apart; a condition (CEP 43) and extras (CEP 44) are left aside."""
-    from rattler import MatchSpec
-    from rattler.exceptions import InvalidMatchSpecError
-
-    plain = _CONDITION.sub("", text)
+    plain = _CONDITION.sub("", text) if spec_problem(text) is None else text
     try:
-        spec = MatchSpec(plain, exact_names_only=False)
-    except InvalidMatchSpecError:
-        # Conda's parser takes a few forms that rattler's does not, such as "x 2.12.*mkl*".
-        return Requirement(text, re.split(r"[\s=<>!~\[;]", plain.strip())[0].lower())
+        spec = parse(plain)
+    except ValueError:
+        # Conda's parser takes a few forms that rattler's does not, such as "x 2.12.*mkl*"; what
+        # breaks a limit is nobody's to parse, and no record that has it is mirrored.
+        return Requirement(text, _NAME_END.split(plain.lstrip(), 1)[0].lower())
     name = str(spec.name.normalized)
     return Requirement(
         text=text,
@@ -180,10 +179,15 @@ def _has_hash(kind: str, expected: str, record: Candidate) -> bool:
 
 
 def _number_test(spec: str) -> Callable[[int], bool]:
-    from rattler import Version, VersionSpec
+    from rattler import VersionSpec
 
     parsed = VersionSpec(spec)
-    return functools.lru_cache(lambda number: bool(parsed.matches(Version(str(number)))))
+
+    def matches(number: int) -> bool:
+        version = version_of(str(number))
+        return version is not None and bool(parsed.matches(version))
+
+    return functools.lru_cache(matches)
 
 
 def _text_test(pattern: str) -> Callable[[str], bool]:
@@ -198,9 +202,12 @@ def _text_test(pattern: str) -> Callable[[str], bool]:
 
 def _expression_test(pattern: str) -> Callable[[str], bool]:
     """A regular expression, by rattler: upstream wrote it, and Python's may take years."""
-    from rattler import BuildString, MatchSpec, PackageRecord
+    from rattler import BuildString, PackageRecord
 
-    spec = MatchSpec(f"* * {pattern}", exact_names_only=False)
+    try:
+        spec = parse(f"* * {pattern}")
+    except ValueError:
+        return lambda text: True
 
     def matches(text: str) -> bool:
         build = BuildString.new_unchecked(text)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from syncer.conda.filename import named
+from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate
 from syncer.conda.repodata import Index
-from syncer.conda.spec import Spec, version_of
+from syncer.conda.spec import Spec
 from syncer.planning.selection.choice import Choice, Selected
 from syncer.planning.selection.reason import LeftOut, day
 from syncer.planning.selection.unmatched import Listing, hint

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate, Facts
-from syncer.conda.spec import version_of
 from syncer.planning.selection.catalog import Catalog, Key, key
 from syncer.planning.selection.closure import complete
 from syncer.planning.selection.installable import installable

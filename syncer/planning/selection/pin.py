@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from syncer.conda.matchspec import parse, version_of
 from syncer.conda.record import Facts
-from syncer.conda.spec import version_of
 
 
 class Pin:
@@ -61,12 +61,11 @@ class Pin:
         """Which of the versions go with a dependency, as bits."""
         if not self._depends.match(depends):
             return self._all
-        from rattler import MatchSpec, VersionSpec
-        from rattler.exceptions import InvalidMatchSpecError
+        from rattler import VersionSpec
 
         try:
-            spec = MatchSpec(depends, exact_names_only=False)
-        except InvalidMatchSpecError:
+            spec = parse(depends)
+        except ValueError:
             return self._all  # what can't be read excludes nothing
         if spec.version is None or spec.condition is not None:
             return self._all

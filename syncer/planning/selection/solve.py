@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from syncer.conda.matchspec import is_channel
+from syncer.conda.matchspec import is_channel, parse
 from syncer.conda.record import Candidate
-from syncer.conda.repodata import SECTIONS
+from syncer.conda.repodata import SECTIONS, broken_limit
 from syncer.planning.selection.catalog import Catalog, Key, Requirement
 from syncer.planning.selection.closure import reachable
 from volume.disk.files import volume_error
@@ -95,7 +95,8 @@ def solve(
     if patterns := [spec for spec in asked if catalog.requirement(spec).is_pattern]:
         return NoSolution(f"{', '.join(patterns)}: a pattern can't be solved; write names")
     wanted = [_spec(catalog.requirement(spec), channels) for spec in asked]
-    records = reachable(catalog, asked)
+    # What breaks a limit is not mirrored, and rattler would parse it.
+    records = [one for one in reachable(catalog, asked) if broken_limit(one.entry) is None]
     try:
         return _attempt(records, wanted, channels, virtual)
     except OSError:
@@ -189,16 +190,14 @@ def _repodata(subdir: str, records: Sequence[Candidate]) -> bytes:
 
 def _spec(wanted: Requirement, channels: Sequence[str]) -> MatchSpec:
     """The spec as the solver needs it: its channel is the address that our records carry."""
-    from rattler import MatchSpec
-
-    spec = MatchSpec(wanted.text)
+    spec = parse(wanted.text)
     if wanted.channel is None:
         return spec
     ours = [channel for channel in channels if is_channel(channel, wanted.channel)]
     if len(ours) != 1:
         return spec
     canonical = spec.to_canonical_string()
-    return MatchSpec(_CHANNEL.sub(f'channel="{_BASE}/{ours[0]}"', canonical))
+    return parse(_CHANNEL.sub(f'channel="{_BASE}/{ours[0]}"', canonical))
 
 
 def _key(url: str) -> Key:

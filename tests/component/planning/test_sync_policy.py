@@ -296,3 +296,22 @@ def test_a_damaged_ledger_does_not_keep_a_run_with_canaries_from_its_end(syncer:
     assert [result.status for result in run.channels] == ["success", "failed"]
     assert (run.status, run.canaries) == ("partial", [])
     assert run.finished is not None
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "y " + "(" * 6_000 + "1" + ")" * 6_000,  # ended the process
+        "y" + " " * 200_000,  # kept it busy for hours
+    ],
+)
+def test_a_record_that_no_parser_survives_is_left_out_and_named(
+    syncer: Syncer, hostile: str
+) -> None:
+    good, bad = package("a", "1"), package("a", "2", depends=(hostile,))
+    publish(syncer, good, bad)
+    run = syncer.run(SPECS="a")
+    assert run.status == "partial"
+    assert committed(syncer) == {good.filename}
+    assert bad.filename in str(run.document())
+    assert "characters" in str(run.document())

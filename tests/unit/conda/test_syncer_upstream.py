@@ -3,16 +3,17 @@
 import bz2
 import contextlib
 import io
+from collections.abc import Callable
 
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.conda import body as upstream_body
 from syncer.conda.body import decompress
 from syncer.errors import IndexRejectedError
 from syncer.upstream.location import artifact_urls
+from volume.limits import DocumentLimit
 
 DATA = b'{"packages": {}}' * 1000
 
@@ -61,9 +62,9 @@ def test_a_damaged_body_is_rejected(variant: str, body: bytes) -> None:
         decompress(body, variant, "here")
 
 
-def test_a_bomb_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream_body, "_LARGEST_INDEX", 10_000)
+def test_a_bomb_is_rejected() -> None:
     zeros = bytes(1_000_000)
+    limit = DocumentLimit(sent=10_000, unpacked=10_000)
     for variant, body in [
         ("repodata.json.zst", zstandard.ZstdCompressor().compress(zeros)),
         ("repodata.json.zst", streamed(zeros)),
@@ -71,7 +72,17 @@ def test_a_bomb_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
         ("repodata.json.bz2", bz2.compress(bytes(9_000)) * 9),
     ]:
         with pytest.raises(IndexRejectedError):
-            decompress(body, variant, "here")
+            decompress(body, variant, "here", limit)
+
+
+@pytest.mark.parametrize("compress", [zstandard.ZstdCompressor().compress, bz2.compress])
+def test_a_body_that_shrank_as_no_index_does_is_rejected(
+    compress: Callable[[bytes], bytes],
+) -> None:
+    variant = "x.bz2" if compress is bz2.compress else "x.zst"
+    blanks = b'{"info": {"x": "' + b" " * (80 << 20) + b'"}}'
+    with pytest.raises(IndexRejectedError, match="more than 67,108,864 bytes uncompressed"):
+        decompress(compress(blanks), variant, "here")
 
 
 @settings(deadline=None)

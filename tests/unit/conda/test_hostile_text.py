@@ -1,0 +1,141 @@
+"""No text from elsewhere crashes or hangs a parser: each is read, or refused by a limit."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from syncer.conda.repodata import Refused, parse, wanted
+from volume import limits
+
+# Run in a process of its own: what is looked for here would take the tests along.
+READS = """
+import contextlib, json, sys
+from syncer.conda.matchspec import channel_of, check_spec, parse, version_of
+from syncer.conda.repodata import Entry, Refused, parse as parse_repodata, wanted
+from syncer.conda.record import Candidate, facts
+from syncer.conda.spec import Spec
+from syncer.planning.selection.catalog import Catalog
+from syncer.planning.selection.closure import close
+from syncer.planning.selection.installable import installable
+from syncer.planning.selection.pin import Pin
+from syncer.planning.selection.solve import solve
+
+pin = Pin("y", ("1",), ())
+for text in json.load(sys.stdin):
+    version_of(text)
+    for read in (check_spec, channel_of, parse):
+        with contextlib.suppress(ValueError):
+            read(text)
+    with contextlib.suppress(ValueError):
+        check_spec(text)
+        Spec(text)
+    records = {
+        f"{name}-1-0.conda": {
+            "name": name, "version": "1", "build": "0", "build_number": 0, "depends": depends,
+            "constrains": depends, "sha256": "0" * 64, "size": 1,
+        }
+        for name, depends in (("x", [text]), ("y", []))
+    }
+    index = parse_repodata(json.dumps({"packages.conda": records}).encode(), "noarch")
+    read = [Candidate("c", "noarch", entry, facts(entry)) for entry in index.entries]
+    catalog = Catalog(read)
+    close(catalog, ["x"])
+    installable(catalog)
+    solve(catalog, ["x"], channels=["c"], virtual={})
+    for one in read:
+        pin.objection(one.facts)
+        wanted(one.entry, "noarch")
+"""
+PIECES = ["y", " ", "(", ")", "[", "]", "|", ",", "*", "a", "1", ".", "=", ">=", "^", "$", "'",
+          '"', ";", " if ", "when=", "::", "\\", "!", "~", "build=", "\u00fc", "\0", "+",
+          "a*"]  # fmt: skip
+COUNTS = st.sampled_from([1, 2, 15, 40, 900, 6_000, 20_000])
+HOSTILE = st.lists(st.tuples(st.sampled_from(PIECES), COUNTS), min_size=1, max_size=5).map(
+    lambda parts: "".join(piece * count for piece, count in parts)
+)
+AFTER_A_NAME = HOSTILE.map(lambda text: f"y {text}")
+
+
+def read_all(texts: list[str]) -> None:
+    """Read texts in every way, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", READS],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_what_was_seen_to_crash_or_hang() -> None:
+    read_all(
+        [
+            "y " + "(" * 6000 + "1" + ")" * 6000,
+            "y " + "[" * 20_000,
+            "y" + " " * 1_000_000,
+            "y" + " " * 20_000 + ">=1",
+            "y; if " + " " * 40_000 + "x",
+            "y " + "|".join(["1"] * 200_000),
+            "b *a*a*a*a*a*a*a*a*a*a*a*a*a*ab",
+            "*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+            "y[build='" + "*a" * 49 + "']",
+            "y * ^(a*)*(a*)*(a*)*b$",
+        ]
+    )
+
+
+@settings(
+    max_examples=8, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+@given(st.lists(st.one_of(HOSTILE, AFTER_A_NAME), min_size=20, max_size=60))
+def test_any_text_is_read_or_refused(texts: list[str]) -> None:
+    read_all(texts)
+
+
+def record(**fields: object) -> dict[str, object]:
+    return {
+        "name": "x", "version": "1", "build": "0", "sha256": "0" * 64, "size": 1, **fields
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"depends": ["y " + "(" * 6000 + "1" + ")" * 6000]}, r"depends: .y \(\(\(\(.*characters"),
+        ({"constrains": ["y " + "*a" * 51]}, "constrains: .* 51 wildcards"),
+        ({"depends": ["y"] * 10_001}, "depends has 10,001 entries"),
+        ({"extra_depends": {"test": ["y" + " " * 2_000]}}, "extra_depends: .* characters"),
+        ({"summary": " " * limits.RECORD_SIZE}, "its record has .* bytes"),
+    ],
+)
+def test_a_record_that_breaks_a_limit_is_left_out_and_named(
+    fields: dict[str, object], reason: str
+) -> None:
+    content = {"packages.conda": {"x-1-0.conda": record(**fields), "z-1-0.conda": record(name="z")}}
+    index = parse(json.dumps(content).encode(), "noarch")
+    found = [wanted(entry, "noarch") for entry in index.entries]
+    refused = [*index.refused, *(one for one in found if isinstance(one, Refused))]
+    assert [one.filename for one in found if not isinstance(one, Refused)] == ["z-1-0.conda"]
+    assert [one.filename for one in refused] == ["x-1-0.conda"]
+    assert re.search(reason, refused[0].reason)
+
+
+def test_what_is_too_large_to_carry_along_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "BESIDE_SIZE", 100)
+    content = {"packages": {}, "info": {"subdir": "noarch", "x": "a" * 200}, "v4": "b" * 200}
+    index = parse(json.dumps(content).encode(), "noarch")
+    assert [one.filename for one in index.refused] == ["v4", "info.x"]
+    assert index.carried == {}
+    assert parse(json.dumps({"info": {}, "v4": "b"}).encode(), "noarch").carried == {"v4": '"b"'}

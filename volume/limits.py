@@ -1,0 +1,96 @@
+"""What of anything that comes from elsewhere is too much: all such limits, in one place. Pure.
+
+Each is several times what the largest public channel has in 2026, so only a mistake or an attack
+breaks one. What breaks one is left out and named like any other bad record: a client of this mirror
+would have to parse the same text. Parsers that may crash or hang the process (brackets within
+brackets end py-rattler's, many blanks keep it busy for minutes) get only what has passed here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimit:
+    """The most bytes of a kind of document, as it is sent and uncompressed."""
+
+    sent: int
+    unpacked: int
+
+    def unpacked_from(self, sent: int) -> int:
+        """The most bytes that a body of ``sent`` bytes may uncompress to."""
+        return min(self.unpacked, max(_ALWAYS, sent * _RATIO))
+
+
+# Real repodata shrinks to a fifteenth; blanks and zeros, to a thirty-thousandth.
+_RATIO = 100
+_ALWAYS = 64 << 20  # bytes that any body may uncompress to
+
+INDEX = DocumentLimit(sent=2 << 30, unpacked=4 << 30)
+"""``repodata.json`` and what stands beside it; conda-forge's largest has 0.5 GB uncompressed."""
+SHARD_INDEX = DocumentLimit(sent=64 << 20, unpacked=256 << 20)
+"""A hash and a name for each package name; conda-forge has 30,000 of them."""
+SHARD = DocumentLimit(sent=64 << 20, unpacked=512 << 20)
+"""All records of one package name in a subdir."""
+
+RECORDS = 10_000_000
+"""Records of one subdir; conda-forge's largest has 0.7 million."""
+RECORD_SIZE = 1 << 20
+"""Bytes of one record as JSON; 5 kB is the longest known."""
+BESIDE_SIZE = 512 << 20
+"""Bytes of JSON below one key beside the records; sqlite takes no text of 1 GB."""
+NESTING = 16
+"""Levels of a record's JSON; real ones have three."""
+ARTIFACT_SIZE = 1 << 40
+"""Bytes that a record may give as its artifact's size."""
+DEPENDENCIES = 10_000
+"""Entries in one list of a record's dependencies; 183 is the longest known."""
+
+SPEC_LENGTH = 1_000
+"""Characters of a MatchSpec, its condition included; 128 is the longest known."""
+SPEC_DEPTH = 16
+"""Brackets within brackets in a MatchSpec; real ones have two. 6,000 end the process."""
+SPEC_WILDCARDS = 50
+"""``*`` in a MatchSpec; 11 is the most known."""
+VERSION_LENGTH = 250
+"""Characters of a version; 24 is the longest known."""
+
+
+def spec_problem(text: str) -> str | None:
+    """Which limit a MatchSpec breaks, None for none."""
+    if len(text) <= SPEC_DEPTH:
+        return None
+    if len(text) > SPEC_LENGTH:
+        return f"{shown(text)} has {len(text):,} characters, and {SPEC_LENGTH:,} are the most"
+    if (count := text.count("*")) > SPEC_WILDCARDS:
+        return f"{shown(text)} has {count} wildcards, and {SPEC_WILDCARDS} are the most"
+    if text.count("(") + text.count("[") > SPEC_DEPTH and _depth(text) > SPEC_DEPTH:
+        return f"{shown(text)} has brackets more than {SPEC_DEPTH} deep"
+    return None
+
+
+def version_problem(text: str) -> str | None:
+    """Which limit a version breaks, None for none."""
+    if len(text) > VERSION_LENGTH:
+        return f"{shown(text)} has {len(text):,} characters, and {VERSION_LENGTH} are the most"
+    return None
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for letter in text:
+        if letter in "([":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif letter in ")]":
+            depth -= 1
+    return deepest
+
+
+def shown(text: str) -> str:
+    """The beginning of a text that is not trusted, for people and terminals."""
+    return ascii(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!a}..."
+
+
+_SHOWN = 60  # characters
