@@ -15,7 +15,8 @@ On the mirror volume (big; may be a bind mount or NFS)::
     staging/<channel>/<subdir>/     downloads in flight: <filename>.<digest of its record>.part
     retired/<channel>/<subdir>/     out of the index, downloadable until the grace period ends
     quarantine/<channel>/<subdir>/  damaged bytes that ``syncer verify`` found; kept to be looked at
-    index/<channel>/gen-000042/     one complete output of the indexer
+    index/<channel>/gen-000042/     one complete output of the indexer, and .generation.json
+    index/<channel>/.hold.json      a rollback that is in force
     index/<channel>/current         symbolic link, swapped by rename: this is publication
     index/<channel>/snapshots/<time>  symbolic links to the kept generations
     staging/installers/<kind>/      installers in flight; kind is archive, miniconda or miniforge
@@ -29,10 +30,8 @@ On the state volume (small; a local filesystem)::
     locks/                          lock files, never unlinked
     channels/<slug>/ledger.db       written by the syncer only: what is committed
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
-    channels/<slug>/generations/    written by the indexer only: one document per generation
     channels/<slug>/engine/         the indexer's own: caches of conda-index and of its own writer
     channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
-    channels/<slug>/hold.json       written by the indexer only: a rollback that is in force
     installers/<kind>.json          written by the syncer only: the listing as last seen, a cache
     index-heartbeat                 touched by the indexer while it runs
     sync-run.json, index-run.json   the last run of each program, written by it alone
@@ -62,8 +61,11 @@ Commit (syncer, channel lock). One barrier makes the staged bytes durable. The r
     whoever commits next, so a file in ``channels/`` is never without its record.
 Index and publish (indexer, channel lock). Work exists when the ledger's serial differs from that
     of the current generation's document. The next generation starts as a hard-linked copy of the
-    current one, is filled, verified, fsynced; its document is written; then the link is swapped.
-    A generation without a document is unfinished and is swept by the next run.
+    current one, is filled, verified, fsynced; its document is written into it; then the link is
+    swapped. A generation without a document is unfinished and is swept by the next run. As the
+    documents are on the mirror volume, a lost state volume loses no snapshot, pin or rollback.
+    A ledger that is made anew, or is an older copy, goes on from the highest serial that a kept
+    generation was made of, under another identity; until then nothing is published from it.
 Retire (syncer, channel lock, after a run whose transfers all worked; what upstream lists and does
     not deliver does not keep alive what it removed). The ledger moves the row from ``artifact``
     to ``retired`` and raises the serial; once the indexer has published without the record the

@@ -1,19 +1,24 @@
 """Generation documents: what the indexer has published, and what it keeps.
 
-The indexer writes one document per generation before it swaps ``current``, and removes it before
-it removes the generation's folder. So ``current`` always names a generation with a document, and a
-folder without one is unfinished or on its way out. The syncer reads them to know what may expire.
+Each generation carries its own, on the mirror volume, so a lost state volume forgets none. The
+indexer writes it when all else of the generation is durable, before it swaps ``current``, and
+removes it before anything else of the generation. So ``current`` always names a generation with a
+document, and a folder without one is unfinished or on its way out. The syncer reads them to know
+what may expire.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from volume.disk import documents
+from volume.disk.files import volume_error
 from volume.errors import StateError
-from volume.layout import Mirror, State
+from volume.layout import Mirror
 
 _FOLDER = re.compile(r"gen-(\d{6,})")
 
@@ -41,9 +46,9 @@ class LeftOut:
 class Generation:
     """One complete output of the indexer.
 
-    ``serial`` is the ledger's at the time; ``local`` fingerprints the files that people put into
-    the channel's folders; ``snapshot`` is its name under ``snapshots/``; ``created`` is in seconds
-    since the epoch; ``engine`` says what wrote it.
+    ``serial`` is the ledger's at the time, and ``ledger`` the identity of that ledger; ``local``
+    fingerprints the files that people added to the channel; ``snapshot`` is its name under
+    ``snapshots/``; ``created`` is in seconds since the epoch; ``engine`` says what wrote it.
     """
 
     number: int
@@ -55,6 +60,7 @@ class Generation:
     subdirs: dict[str, Published]
     left_out: tuple[LeftOut, ...] = ()
     pinned: bool = False
+    ledger: str = ""
 
 
 def number_of(folder: str) -> int | None:
@@ -71,26 +77,33 @@ def current_number(mirror: Mirror, channel: str) -> int | None:
         return None
 
 
-def write(state: State, channel: str, generation: Generation) -> None:
+def write(mirror: Mirror, channel: str, generation: Generation) -> None:
     """Write a generation's document. Only the indexer does.
 
     Raises:
-        VolumeError: the state volume refused.
+        VolumeError: the mirror volume refused.
     """
     document = asdict(generation)
-    documents.write(state.generation_document(channel, generation.number), document)
+    documents.write(mirror.generation_document(channel, generation.number), document)
 
 
-def read(state: State, channel: str, number: int) -> Generation | None:
+def read(mirror: Mirror, channel: str, number: int) -> Generation | None:
     """A generation's document, or None if there is none.
 
     Raises:
         StateError: it can't be understood.
     """
-    path = state.generation_document(channel, number)
+    path = mirror.generation_document(channel, number)
     document = documents.read(path)
-    if document is None:
-        return None
+    return None if document is None else understood(document, path)
+
+
+def understood(document: Mapping[str, Any], path: Path) -> Generation:
+    """The generation that a document at ``path`` describes.
+
+    Raises:
+        StateError: it can't be understood.
+    """
     try:
         return Generation(
             number=document["number"],
@@ -102,33 +115,54 @@ def read(state: State, channel: str, number: int) -> Generation | None:
             subdirs={name: Published(**value) for name, value in document["subdirs"].items()},
             left_out=tuple(LeftOut(**value) for value in document["left_out"]),
             pinned=document["pinned"],
+            ledger=document.get("ledger", ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise StateError(f"{path} can't be understood ({error!r}); remove it") from error
 
 
-def kept(state: State, channel: str) -> list[Generation]:
+def numbers(mirror: Mirror, channel: str) -> list[int]:
+    """The numbers of all folders of generations, finished or not, in order.
+
+    Raises:
+        VolumeError: the mirror volume can't be read.
+    """
+    folder = mirror.index(channel)
+    try:
+        found = [number_of(path.name) for path in folder.iterdir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise volume_error(error, "list", folder) from error
+    return sorted(number for number in found if number is not None)
+
+
+def kept(mirror: Mirror, channel: str) -> list[Generation]:
     """Every generation with a document, oldest first.
 
     Raises:
         StateError: a document can't be understood.
+        VolumeError: the mirror volume can't be read.
     """
-    numbers = sorted(
-        int(path.stem) for path in _json_files(state.generations(channel)) if path.stem.isdecimal()
-    )
-    found = (read(state, channel, number) for number in numbers)
+    found = (read(mirror, channel, number) for number in numbers(mirror, channel))
     return [generation for generation in found if generation is not None]
 
 
-def _json_files(folder: Path) -> list[Path]:
-    return list(folder.glob("*.json")) if folder.is_dir() else []
+def last_serial(mirror: Mirror, channel: str) -> int:
+    """The highest serial that a kept generation was made of; 0 if there is none.
+
+    Raises:
+        StateError: a document can't be understood.
+        VolumeError: the mirror volume can't be read.
+    """
+    return max((generation.serial for generation in kept(mirror, channel)), default=0)
 
 
-def published(mirror: Mirror, state: State, channel: str) -> Generation | None:
+def published(mirror: Mirror, channel: str) -> Generation | None:
     """The published generation, or None if none is.
 
     Raises:
-        StateError: its document is missing or can't be understood.
+        StateError: its document can't be understood.
     """
     number = current_number(mirror, channel)
-    return read(state, channel, number) if number is not None else None
+    return read(mirror, channel, number) if number is not None else None

@@ -13,6 +13,7 @@ import secrets
 from volume.disk import documents
 from volume.disk.files import make_directory, remove_tree
 from volume.errors import WrongVolumeError
+from volume.former import take_over
 from volume.layout import MIRROR_FOLDERS, STATE_FOLDERS, Mirror, State
 from volume.locks import Held, check_local
 
@@ -68,4 +69,5 @@ def _claim(mirror: Mirror, state: State, accept_new_mirror: bool) -> str:
         documents.write(mirror.owner, {"id": identity})
     if ours is None:
         documents.write(state.instance, {"id": identity})
+    take_over(mirror, state)
     return identity

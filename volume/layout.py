@@ -113,6 +113,14 @@ class Mirror:
     def generation(self, channel: str, number: int) -> Path:
         return self.index(channel) / f"gen-{number:06d}"
 
+    def generation_document(self, channel: str, number: int) -> Path:
+        """What a generation says of itself; the web server hides it, as all dotfiles."""
+        return self.generation(channel, number) / ".generation.json"
+
+    def hold(self, channel: str) -> Path:
+        """A rollback that lasts until something newer is committed, or until it is released."""
+        return self.index(channel) / ".hold.json"
+
     def current(self, channel: str) -> Path:
         return self.index(channel) / "current"
 
@@ -224,11 +232,9 @@ class State:
         """Since when upstream lists what it lists; for cooldowns."""
         return self.channel(channel) / "listed.db"
 
-    def generations(self, channel: str) -> Path:
+    def former_generations(self, channel: str) -> Path:
+        """Where 0.1.0 kept the documents of generations."""
         return self.channel(channel) / "generations"
-
-    def generation_document(self, channel: str, number: int) -> Path:
-        return self.generations(channel) / f"{number:06d}.json"
 
     def engine(self, channel: str) -> Path:
         return self.channel(channel) / "engine"
@@ -237,8 +243,8 @@ class State:
         """What the indexer remembers between runs; a cache."""
         return self.channel(channel) / "index-memory.db"
 
-    def hold(self, channel: str) -> Path:
-        """A rollback that lasts until something newer is committed, or until it is released."""
+    def former_hold(self, channel: str) -> Path:
+        """Where 0.1.0 kept a rollback that is in force."""
         return self.channel(channel) / "hold.json"
 
     @property

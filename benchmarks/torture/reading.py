@@ -246,7 +246,7 @@ class Client:
         return number_of(self.mirror.current(CHANNEL).readlink().name)
 
     def _is_kept(self, number: int) -> bool:
-        return self.state.generation_document(CHANNEL, number).exists()
+        return self.mirror.generation_document(CHANNEL, number).exists()
 
     def _snapshots(self) -> dict[int, str]:
         found = {}

@@ -77,7 +77,7 @@ def pin(
         chosen = named(channel, kept, wanted)
         changed = replace(chosen, pinned=not release)
         if changed != chosen:
-            generations.write(volumes.state, channel, changed)
+            generations.write(volumes.mirror, channel, changed)
         return changed
 
 
@@ -97,7 +97,7 @@ def rollback(
         if target.number == kept[-1].number:
             return _release(volumes, channel, target)
         _keep_shards_reachable(volumes, channel, target, current)
-        hold.write(volumes.state, channel, Hold(target.number, kept[-1].number, volumes.clock()))
+        hold.write(volumes.mirror, channel, Hold(target.number, kept[-1].number, volumes.clock()))
         _swap(volumes, channel, target)
         return target
 
@@ -121,16 +121,16 @@ def _kept(
     volumes: Volumes, channel: str, role: str, wait_seconds: float
 ) -> Iterator[list[Generation]]:
     """The channel's generations, under its lock."""
-    mirror, state = volumes.mirror, volumes.state
-    with locks.Held(state.channel_lock(channel), role=role, wait_seconds=wait_seconds):
-        generation.converge(mirror, state, channel)
-        yield generations.kept(state, channel)
+    lock = volumes.state.channel_lock(channel)
+    with locks.Held(lock, role=role, wait_seconds=wait_seconds):
+        generation.converge(volumes.mirror, channel)
+        yield generations.kept(volumes.mirror, channel)
 
 
 def _release(volumes: Volumes, channel: str, newest: Generation) -> Generation:
     current = generations.current_number(volumes.mirror, channel)
     _keep_shards_reachable(volumes, channel, newest, current)
-    hold.release(volumes.state, channel)
+    hold.release(volumes.mirror, channel)
     _swap(volumes, channel, newest)
     return newest
 

@@ -11,12 +11,11 @@ crash ``converge`` finishes what had a document and sweeps what had none.
 from __future__ import annotations
 
 import filecmp
-import json
 import logging
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,13 +24,10 @@ from indexer.generations.hold import read as read_hold
 from volume import generations
 from volume.disk import files
 from volume.generations import Generation
-from volume.layout import Mirror, State
+from volume.layout import Mirror
 from volume.names import EXTENSIONS
 
 log = logging.getLogger("indexer.generations.generation")
-
-NOTE = "generation.json"
-"""In the generation itself: which one it is, for machines and for a lost state volume."""
 
 _SYNC_ONE_BY_ONE = 200  # more new files than this: one barrier for the whole filesystem
 
@@ -46,14 +42,13 @@ class Draft:
     base: Path | None
 
 
-def start(mirror: Mirror, state: State, channel: str, subdirs: tuple[str, ...]) -> Draft:
+def start(mirror: Mirror, channel: str, subdirs: tuple[str, ...]) -> Draft:
     """Create the next generation's folder, with its subdirs.
 
     Raises:
         VolumeError: the mirror volume refuses.
     """
-    numbers = [generation.number for generation in generations.kept(state, channel)]
-    number = max([0, *numbers, *_folders(mirror, channel)]) + 1
+    number = max(generations.numbers(mirror, channel), default=0) + 1
     current = generations.current_number(mirror, channel)
     base = mirror.generation(channel, current) if current is not None else None
     draft = Draft(channel, number, mirror.generation(channel, number), base)
@@ -109,7 +104,7 @@ def _content(folder: Path) -> dict[str, int]:
     return {
         entry.path[start:]: entry.inode()
         for entry in _walk(folder)
-        if entry.name != NOTE and not shards.is_shard(entry.name)
+        if not entry.name.startswith(".") and not shards.is_shard(entry.name)
     }
 
 
@@ -122,27 +117,25 @@ def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def publish(mirror: Mirror, state: State, draft: Draft, generation: Generation) -> Generation:
+def publish(mirror: Mirror, draft: Draft, generation: Generation) -> Generation:
     """Make a verified draft durable and swap ``current`` to it; return its final document.
 
     Raises:
         VolumeError: a volume refuses; what was published before stays.
     """
     final = replace(generation, snapshot=_free_snapshot(mirror, draft.channel, generation.created))
-    note = {key: value for key, value in asdict(final).items() if key not in {"left_out", "pinned"}}
-    files.replace(draft.folder / NOTE, (json.dumps(note, sort_keys=True) + "\n").encode())
-    _finish_files(mirror, state, draft)
-    generations.write(state, draft.channel, final)
+    _finish_files(mirror, draft)
+    generations.write(mirror, draft.channel, final)
     _link_snapshot(mirror, draft.channel, final)
     files.swap_link(mirror.current(draft.channel), draft.folder.name)
     return final
 
 
-def _finish_files(mirror: Mirror, state: State, draft: Draft) -> None:
+def _finish_files(mirror: Mirror, draft: Draft) -> None:
     """Modes, times and durability of everything that is new."""
     older = [
         mirror.generation(draft.channel, generation.number)
-        for generation in generations.kept(state, draft.channel)
+        for generation in generations.kept(mirror, draft.channel)
     ]
     fresh: list[Path] = []
     for entry in _walk(draft.folder):
@@ -192,7 +185,7 @@ def _link_snapshot(mirror: Mirror, channel: str, generation: Generation) -> None
 # -- after a crash, and afterwards ---------------------------------------------------------------
 
 
-def converge(mirror: Mirror, state: State, channel: str) -> None:
+def converge(mirror: Mirror, channel: str) -> None:
     """Finish what a crash left: publish what has a document, sweep what has none.
 
     Raises:
@@ -202,27 +195,20 @@ def converge(mirror: Mirror, state: State, channel: str) -> None:
     if not mirror.index(channel).is_dir():
         return
     current = generations.current_number(mirror, channel)
-    folders = set(_folders(mirror, channel))
-    kept = generations.kept(state, channel)
-    for generation in kept:
-        if generation.number not in folders:
-            log.warning(
-                "%s: generation %d has lost its folder; forgotten", channel, generation.number
-            )
-            _remove(mirror, state, channel, generation)
-    kept = [generation for generation in kept if generation.number in folders]
-    for number in folders - {generation.number for generation in kept} - {current}:
+    kept = generations.kept(mirror, channel)
+    finished = {generation.number for generation in kept}
+    for number in set(generations.numbers(mirror, channel)) - finished - {current}:
         log.info("%s: generation %d was not finished; removed", channel, number)
         files.remove_tree(mirror.generation(channel, number))
-    for leftover in mirror.index(channel).glob(".current.*.tmp"):
+    for leftover in mirror.index(channel).glob(".*.tmp"):
         files.unlink(leftover)
     _converge_snapshots(mirror, channel, kept)
-    wanted = due(state, channel, kept)
+    wanted = due(mirror, channel, kept)
     if wanted is not None and wanted != current:
         files.swap_link(mirror.current(channel), mirror.generation(channel, wanted).name)
 
 
-def due(state: State, channel: str, kept: list[Generation]) -> int | None:
+def due(mirror: Mirror, channel: str, kept: list[Generation]) -> int | None:
     """The generation that ``current`` must name: the newest, or the one that is held.
 
     Raises:
@@ -230,7 +216,7 @@ def due(state: State, channel: str, kept: list[Generation]) -> int | None:
     """
     if not kept:
         return None
-    hold = read_hold(state, channel)
+    hold = read_hold(mirror, channel)
     if hold is not None and hold.newest == kept[-1].number:
         return hold.generation
     return kept[-1].number
@@ -246,36 +232,19 @@ def _converge_snapshots(mirror: Mirror, channel: str, kept: list[Generation]) ->
         _link_snapshot(mirror, channel, wanted[name])
 
 
-def prune(mirror: Mirror, state: State, channel: str, keep: int) -> None:
+def prune(mirror: Mirror, channel: str, keep: int) -> None:
     """Remove all but the newest generations, the published one and the pinned ones.
 
     Raises:
         VolumeError: a volume refuses.
     """
     current = generations.current_number(mirror, channel)
-    for generation in generations.kept(state, channel)[:-keep]:
+    for generation in generations.kept(mirror, channel)[:-keep]:
         if generation.number != current and not generation.pinned:
-            _remove(mirror, state, channel, generation)
+            _remove(mirror, channel, generation)
 
 
-def _remove(mirror: Mirror, state: State, channel: str, generation: Generation) -> None:
-    files.unlink(state.generation_document(channel, generation.number))
+def _remove(mirror: Mirror, channel: str, generation: Generation) -> None:
+    files.unlink(mirror.generation_document(channel, generation.number))
     files.unlink(mirror.snapshots(channel) / generation.snapshot)
     files.remove_tree(mirror.generation(channel, generation.number))
-
-
-def note(folder: Path) -> dict[str, object] | None:
-    """What a generation's folder says of itself, or None if it says nothing."""
-    try:
-        found = json.loads((folder / NOTE).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _folders(mirror: Mirror, channel: str) -> list[int]:
-    folder = mirror.index(channel)
-    found = (
-        (generations.number_of(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
-    )
-    return [number for number in found if number is not None]

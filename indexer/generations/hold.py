@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from volume.disk import documents
 from volume.disk.files import unlink
 from volume.errors import StateError
-from volume.layout import State
+from volume.layout import Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Hold:
     since: float
 
 
-def read(state: State, channel: str) -> Hold | None:
+def read(mirror: Mirror, channel: str) -> Hold | None:
     """A channel's hold, or None.
 
     Raises:
         StateError: its document can't be understood.
     """
-    path = state.hold(channel)
+    path = mirror.hold(channel)
     document = documents.read(path)
     if document is None:
         return None
@@ -40,19 +40,19 @@ def read(state: State, channel: str) -> Hold | None:
         raise StateError(f"{path} can't be understood ({error!r}); remove it") from error
 
 
-def write(state: State, channel: str, hold: Hold) -> None:
+def write(mirror: Mirror, channel: str, hold: Hold) -> None:
     """Hold a channel.
 
     Raises:
-        VolumeError: the state volume refuses.
+        VolumeError: the mirror volume refuses.
     """
-    documents.write(state.hold(channel), asdict(hold))
+    documents.write(mirror.hold(channel), asdict(hold))
 
 
-def release(state: State, channel: str) -> None:
+def release(mirror: Mirror, channel: str) -> None:
     """End a channel's hold.
 
     Raises:
-        VolumeError: the state volume refuses.
+        VolumeError: the mirror volume refuses.
     """
-    unlink(state.hold(channel))
+    unlink(mirror.hold(channel))

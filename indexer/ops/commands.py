@@ -62,7 +62,7 @@ def _line(item: ChannelReport) -> str:
 
 
 def _print_left_out(volumes: Volumes, channel: str) -> None:
-    kept = volume_generations.kept(volumes.state, channel)
+    kept = volume_generations.kept(volumes.mirror, channel)
     for file in kept[-1].left_out if kept else ():
         print(f"  left out: {file.subdir}/{file.filename}: {file.reason}")
 
@@ -72,8 +72,8 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
     rows: list[dict[str, Any]] = []
     for channel in _choose(volumes, only):
         current = volume_generations.current_number(volumes.mirror, channel)
-        held = hold.read(volumes.state, channel)
-        for item in volume_generations.kept(volumes.state, channel):
+        held = hold.read(volumes.mirror, channel)
+        for item in volume_generations.kept(volumes.mirror, channel):
             rows.append(
                 {
                     "channel": channel,
@@ -126,7 +126,7 @@ def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
 
 
 def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> dict[str, Any]:
-    published = volume_generations.published(volumes.mirror, volumes.state, channel)
+    published = volume_generations.published(volumes.mirror, channel)
     try:
         work = has_work(volumes, channel)
     except MirrorError as error:
@@ -145,7 +145,7 @@ def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> 
         "committed_serial": serial,
         "records": sum(one.records for one in subdirs),
         "size": sum(one.size for one in subdirs),
-        "held": hold.read(volumes.state, channel) is not None,
+        "held": hold.read(volumes.mirror, channel) is not None,
         "work": work,
         "left_out": [asdict(file) for file in published.left_out] if published else [],
         "status": report.status if report else None,
@@ -173,7 +173,7 @@ def rollback(volumes: Volumes, options: argparse.Namespace) -> int:
 def diff(volumes: Volumes, options: argparse.Namespace) -> int:
     """Show what two generations do not share."""
     channel = _choose_one(volumes, options.only, "with --channel")
-    kept = volume_generations.kept(volumes.state, channel)
+    kept = volume_generations.kept(volumes.mirror, channel)
     current = volume_generations.current_number(volumes.mirror, channel)
     if options.newer is None:
         if current is None:

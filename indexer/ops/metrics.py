@@ -160,8 +160,8 @@ class Metrics:
                 yield "disk_free_inodes", sample(status.f_favail, volume=volume)
 
     def _channel(self, channel: str, now: float) -> Iterator[Found]:
-        published = generations.published(self.mirror, self.state, channel)
-        is_held = hold.read(self.state, channel) is not None
+        published = generations.published(self.mirror, channel)
+        is_held = hold.read(self.mirror, channel) is not None
         yield "rolled_back", sample(is_held, channel=channel)
         if published is not None:
             yield "published_serial", sample(published.serial, channel=channel)

@@ -33,7 +33,7 @@ def published(volumes: Volumes) -> dict[str, Generation]:
     found: dict[str, Generation] = {}
     for name in discover(volumes.mirror, volumes.state):
         with contextlib.suppress(StateError):
-            generation = generations.published(volumes.mirror, volumes.state, name)
+            generation = generations.published(volumes.mirror, name)
             if generation is not None:
                 found[name] = generation
     return found
@@ -53,7 +53,7 @@ def site(
     return Site(
         written=volumes.clock(),
         channels=tuple(
-            _channel(volumes.state, name, generation, reports.get(name), search.get(name))
+            _channel(volumes, name, generation, reports.get(name), search.get(name))
             for name, generation in channels.items()
         ),
         installers=tuple(_installers(volumes)),
@@ -63,7 +63,7 @@ def site(
 
 
 def _channel(
-    state: State,
+    volumes: Volumes,
     name: str,
     generation: Generation,
     known: ChannelReport | None,
@@ -71,7 +71,7 @@ def _channel(
 ) -> Channel:
     is_held = False
     with contextlib.suppress(StateError):
-        is_held = hold.read(state, name) is not None
+        is_held = hold.read(volumes.mirror, name) is not None
     return Channel(
         name=name,
         path=clients.url_path(name),
@@ -79,7 +79,7 @@ def _channel(
         is_held=is_held,
         status=known.status if known else "success",
         error=known.error if known else None,
-        upstream=_upstream(state, name, generation),
+        upstream=_upstream(volumes.state, name, generation),
         names=search.names if search else 0,
         example=search.example if search else None,
     )

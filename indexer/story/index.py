@@ -81,7 +81,7 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
     lock_path = volumes.state.channel_lock(channel)
     files.make_directory(lock_path.parent)
     with locks.Held(lock_path, role="indexer", wait_seconds=wait_seconds) as lock:
-        generation.converge(volumes.mirror, volumes.state, channel)
+        generation.converge(volumes.mirror, channel)
         with _open(volumes.state, channel) as (memory, ledger):
             found = work.find(
                 volumes.mirror, volumes.state, channel, memory, ledger, now=volumes.clock()
@@ -151,7 +151,7 @@ class _Run:
             {"noarch", *self._found.look.subdirs, *(self._ledger.subdirs() if self._ledger else ())}
         )
         listing = Listing(self._channel, self._ledger, self._memory, tuple(subdirs))
-        draft = generation.start(self._mirror, self._state, self._channel, listing.subdirs)
+        draft = generation.start(self._mirror, self._channel, listing.subdirs)
         own = writes_itself(self._settings.index_engine, listing)
         # Our own writer needs no engine, but for opening people's packages.
         engine = "" if own and not self._found.look.changed else self._engine.version()
@@ -168,6 +168,7 @@ class _Run:
                 engine=OWN if own else f"conda-index {engine}",
                 subdirs=listing.published(),
                 left_out=self._left_out(),
+                ledger=self._ledger.identity if self._ledger else "",
             )
             self._stop.check()
             newest = self._found.newest
@@ -175,15 +176,15 @@ class _Run:
                 return self._confirm(draft, newest, document)
             with self.stages.measured("publication"):
                 self._note_left_shards(draft, listing, filled)
-                published = generation.publish(self._mirror, self._state, draft, document)
+                published = generation.publish(self._mirror, draft, document)
         except BaseException:
-            if generations.read(self._state, self._channel, draft.number) is None:
+            if generations.read(self._mirror, self._channel, draft.number) is None:
                 files.remove_tree(draft.folder)
             raise
-        hold.release(self._state, self._channel)
+        hold.release(self._mirror, self._channel)
         with self.stages.measured("pruning"):
             keep = self._settings.keep_generations
-            generation.prune(self._mirror, self._state, self._channel, keep)
+            generation.prune(self._mirror, self._channel, keep)
         return published
 
     def _take_in(self, draft: Draft) -> None:
@@ -202,9 +203,13 @@ class _Run:
         """Nothing changed for clients: note what it was confirmed for, and drop the draft."""
         files.remove_tree(draft.folder)
         confirmed = replace(
-            newest, serial=document.serial, local=document.local, left_out=document.left_out
+            newest,
+            serial=document.serial,
+            local=document.local,
+            left_out=document.left_out,
+            ledger=document.ledger,
         )
-        generations.write(self._state, self._channel, confirmed)
+        generations.write(self._mirror, self._channel, confirmed)
         return confirmed
 
     def _fill(self, draft: Draft, listing: Listing, *, own: bool) -> Filled:

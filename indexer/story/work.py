@@ -24,8 +24,8 @@ from volume.ledger.ledger import Ledger
 class Work:
     """What was found; ``reason`` is None if there is nothing to do.
 
-    ``is_rebuilt``: the ledger is younger than what is published, so it was lost and made anew, and
-    files in the channel's folders may be mirrored ones that it does not know.
+    ``is_rebuilt``: the ledger is not the one that the newest generation was made of, or an older
+    copy of it; so what it lists may not have been seen by any verification.
     """
 
     reason: str | None
@@ -51,23 +51,25 @@ def find(
         VolumeError: a volume can't be read.
         StateError: a document can't be understood.
     """
-    kept = generations.kept(state, channel)
+    kept = generations.kept(mirror, channel)
     newest = kept[-1] if kept else None
     current = generations.current_number(mirror, channel)
     serial = ledger.serial if ledger else 0
-    former = _former_serial(mirror, channel, current, newest)
+    former = newest.serial if newest else 0
     if ledger is None and former > 0:
         # It would be taken for a local channel, and every hotfix would be lost.
         raise MissingLedgerError(
             f"{channel} was mirrored (commit {former}) and its ledger is gone; what is published"
             " stays; run 'syncer --once' to rebuild the ledger"
         )
-    is_rebuilt = former > serial or (newest is None and former > 0)
+    identity = ledger.identity if ledger else ""
+    is_another = former > 0 and newest is not None and newest.ledger != identity
+    is_rebuilt = former > serial or is_another
     look = local.look(mirror, channel, memory, ledger, now=now)
-    if newest is not None and current != generation.due(state, channel, kept):
+    if newest is not None and current != generation.due(mirror, channel, kept):
         reason: str | None = "a publication was not finished"
-    elif is_rebuilt and locks.is_held(state.sync_lock):
-        reason = None  # what is published is more complete than the new ledger is yet
+    elif serial < former or (is_rebuilt and locks.is_held(state.sync_lock)):
+        reason = None  # what is published is more complete than this ledger is yet
     else:
         reason = _reason(serial, newest, look, memory)
     return Work(reason, newest, serial, look, is_rebuilt)
@@ -83,15 +85,3 @@ def _reason(serial: int, newest: Generation | None, look: Look, memory: Memory) 
     if look.is_news or local.fingerprint(memory.local_files()) != newest.local:
         return f"local files changed ({len(look.changed)} new or changed, {len(look.gone)} gone)"
     return None
-
-
-def _former_serial(
-    mirror: Mirror, channel: str, current: int | None, newest: Generation | None
-) -> int:
-    """The serial that was last published, also if the state volume has forgotten it."""
-    if newest is not None:
-        return newest.serial
-    if current is None:
-        return 0
-    serial = (generation.note(mirror.generation(channel, current)) or {}).get("serial")
-    return serial if isinstance(serial, int) else 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,14 +31,17 @@ class WritableLedger(Ledger):
     """A ledger, open for writing; ``LedgerWriter`` adds what is written of artifacts."""
 
     _run = ("", "")
+    _published = 0
 
     @classmethod
-    def create(cls, path: Path, *, run: str = "", policy: str = "") -> Self:
+    def create(cls, path: Path, *, run: str = "", policy: str = "", published: int = 0) -> Self:
         """Open for writing; a ledger that is not there yet is created empty.
 
         Args:
             run: who writes, for the history: the start of a run.
             policy: what that run was told to mirror.
+            published: the highest serial that a kept generation was made of. A ledger that is
+                behind goes on from there, as serials say what may be deleted.
 
         Raises:
             StateError: it was written by another version, or is damaged.
@@ -46,16 +50,26 @@ class WritableLedger(Ledger):
         make_directory(path.parent)
         ledger = cls(connect(path), path)
         ledger._run = (run, policy)
+        ledger._published = published
         with ledger._opening():
             with ledger.transaction("create ledger"):
                 if ledger._is_blank():
                     for statement in re.split(r";\n", TABLES):
                         ledger._connection.execute(statement)
                     ledger._connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA,))
-                    ledger._connection.execute("INSERT INTO meta VALUES ('serial', 0)")
+                    ledger._renew()
+                    ledger.set_note("serial", 0)
                 ledger._connection.execute(_REPLACED_INDEX)
             ledger.check_schema()
         return ledger
+
+    def _renew(self) -> None:
+        self.set_note("identity", secrets.token_hex(8))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a later state than this is published: it is new, or an older copy."""
+        return self.serial < self._published
 
     @contextlib.contextmanager
     def transaction(self, name: str) -> Iterator[None]:
@@ -95,8 +109,11 @@ class WritableLedger(Ledger):
         """Announce a change to the indexer; return the new serial.
 
         What is committed is not what upstream's index asks for until a run has settled it again.
+        No serial is given twice: a ledger that is behind becomes another one.
         """
-        serial = self.serial + 1
+        if self.is_behind:
+            self._renew()
+        serial = max(self.serial, self._published) + 1
         self.set_note("serial", serial)
         self.set_note("settled", "")
         return serial

@@ -84,7 +84,7 @@ def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
 
 
 def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
-    published = generations.published(mirror, state, channel)
+    published = generations.published(mirror, channel)
     ledger = Ledger.read(state.ledger(channel))
     serial = published.serial if published else None
     created = published.created if published else None

@@ -120,9 +120,9 @@ class ChannelSync:
         tools.choices.release(self._channel)
         return self.result
 
-    def _is_settled(self, ledger: Ledger) -> bool:
+    def _is_settled(self, ledger: LedgerWriter) -> bool:
         """Whether a clean run has dealt with just this, and no cooldown has ended since."""
-        if ledger.note("settled") != self._surveyor.inputs():
+        if ledger.is_behind or ledger.note("settled") != self._surveyor.inputs():
             return False
         due = float(ledger.note("due") or 0)
         return not due or self._tools.now() < due
@@ -167,7 +167,7 @@ class ChannelSync:
         retirement.move(self._published())
 
     def _published(self) -> generations.Generation | None:
-        return generations.published(self._tools.mirror, self._tools.state, self._channel)
+        return generations.published(self._tools.mirror, self._channel)
 
     def _downloads(self, meter: Progress) -> Downloads:
         tools = self._tools
@@ -231,6 +231,8 @@ class ChannelSync:
             if not failures:
                 committer.clear_staging(survey.fetched)
                 with ledger.transaction("settle run"):
+                    if ledger.is_behind:  # and nothing was missing: the indexer may go on
+                        ledger.raise_serial()
                     ledger.set_note("settled", self._surveyor.inputs())
                     ledger.set_note("due", str(survey.due))
 
@@ -305,7 +307,7 @@ class ChannelSync:
         retirement.move(self._published())
         is_locked = stays(tools.choices.locked(self._channel))
         expired = retirement.expire(
-            generations.kept(tools.state, self._channel),
+            generations.kept(tools.mirror, self._channel),
             now=tools.now(),
             grace_seconds=tools.settings.retire_days * _DAY,
             stays=is_locked,

@@ -19,7 +19,7 @@ from syncer.transport.fetch import Fetcher
 from syncer.transport.hosts import Hosts
 from syncer.transport.reachability import Reachability
 from syncer.transport.transfer import Transfers
-from volume import locks
+from volume import generations, locks
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
 from volume.run_document import Totals
@@ -78,4 +78,5 @@ class Tools:
             self.state.ledger(channel),
             run=self.run,
             policy=history_entry(self.settings.policy(channel), self.approved),
+            published=generations.last_serial(self.mirror, channel),
         )

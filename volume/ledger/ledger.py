@@ -100,6 +100,11 @@ class Ledger:
         value = self.note("serial")
         return int(value) if value is not None else 0
 
+    @property
+    def identity(self) -> str:
+        """Another one for each ledger that a channel had; empty for one of 0.1.0."""
+        return str(self.note("identity") or "")
+
     def note(self, key: str) -> str | int | None:
         """One value of ``meta``."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

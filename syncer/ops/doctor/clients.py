@@ -92,7 +92,7 @@ def look(
         yield failed(subject, str(error), error.step)
         return
     yield ok(subject, "the web server answers")
-    published = {channel: _published(mirror, state, channel) for channel in channels}
+    published = {channel: _published(mirror, channel) for channel in channels}
     there = {channel: found for channel, found in published.items() if found is not None}
     if not there:
         yield skipped(subject, "nothing is published yet")
@@ -111,9 +111,9 @@ def look(
             yield failed(f"{channel} for clients", str(error), error.step)
 
 
-def _published(mirror: Mirror, state: State, channel: str) -> Generation | None:
+def _published(mirror: Mirror, channel: str) -> Generation | None:
     try:
-        return generations.published(mirror, state, channel)
+        return generations.published(mirror, channel)
     except MirrorError:
         return None  # ``volumes`` reports it
 

@@ -114,7 +114,7 @@ def indexer_alive(heartbeat: float | None, now: float) -> Finding:
 
 
 def _published(mirror: Mirror, state: State, channel: str) -> Finding:
-    published = generations.published(mirror, state, channel)
+    published = generations.published(mirror, channel)
     ledger = Ledger.read(state.ledger(channel))
     if ledger is None:
         return skipped(channel, "nothing is committed yet")

@@ -113,7 +113,7 @@ def test_a_replacement_leaves_the_other_mirror_alone(syncer: Syncer, other: Path
     syncer.upstream.channel("conda-forge").remove(C.subdir, C.filename)
     assert syncer.run().status == "success"
     publish(syncer.volumes)
-    syncer.volumes.state.generation_document("conda-forge", 1).unlink()
+    syncer.volumes.mirror.generation_document("conda-forge", 1).unlink()
     for _ in range(2):
         assert syncer.run(now=lambda: 3e9).status == "success"
     assert not ours(syncer, C).exists()

@@ -94,7 +94,7 @@ def test_a_lock_file_does_not_keep_what_is_denied(syncer: Syncer) -> None:
     )
     number = publish(syncer.volumes)
     for generation in range(1, number):
-        syncer.volumes.state.generation_document("conda-forge", generation).unlink()
+        syncer.volumes.mirror.generation_document("conda-forge", generation).unlink()
     syncer.run(now=lambda: 2 * DAY)
     assert syncer.channel(now=lambda: 20 * DAY).expired == 1
     assert everywhere(syncer) == {good.filename}

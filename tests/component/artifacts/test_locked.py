@@ -131,7 +131,7 @@ def test_they_stay_while_they_are_locked_and_then_for_the_grace_period(volumes: 
             return (
                 Retirement(volumes.mirror, CHANNEL, ledger)
                 .expire(
-                    generations.kept(volumes.state, CHANNEL),
+                    generations.kept(volumes.mirror, CHANNEL),
                     now=day * DAY,
                     grace_seconds=14 * DAY,
                     stays=stays(named),

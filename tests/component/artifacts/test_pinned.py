@@ -32,15 +32,15 @@ def test_a_pin_keeps_the_artifacts_and_its_release_lets_them_go(syncer: Syncer) 
     upstream.remove("linux-64", GONE.filename)
     assert syncer.run(now=lambda: DAY).status == "success"
     latest = publish(syncer.volumes)
-    generation.prune(mirror, state, CHANNEL, 1)
-    assert [one.number for one in generations.kept(state, CHANNEL)] == [first, latest]
+    generation.prune(mirror, CHANNEL, 1)
+    assert [one.number for one in generations.kept(mirror, CHANNEL)] == [first, latest]
     for day in (2, 400):
         moment = day * DAY
         assert syncer.run(now=lambda: moment).status == "success"  # noqa: B023
         assert broken_promises(syncer.volumes) == []
     assert [path.relative_to(mirror.root).parts[0] for path in places(syncer)] == ["retired"]
     pin(volumes, CHANNEL, str(first), release=True)
-    generation.prune(mirror, state, CHANNEL, 1)
+    generation.prune(mirror, CHANNEL, 1)
     assert syncer.run(now=lambda: 401 * DAY).status == "success"
     assert places(syncer) == []
     assert broken_promises(syncer.volumes) == []

@@ -29,10 +29,10 @@ def served(simulator: ChannelSimulator, mirror_dir: Path, state_dir: Path) -> Vo
     volumes = Volumes(mirror_dir, state_dir)
     assert Syncer(simulator, volumes).run().status == "success"
     number = publish(volumes, created=time.time())
-    generation = generations.read(volumes.state, "conda-forge", number)
+    generation = generations.read(volumes.mirror, "conda-forge", number)
     assert generation is not None
     listed = {"linux-64": Published(1, len(ZLIB.data))}
-    generations.write(volumes.state, "conda-forge", replace(generation, subdirs=listed))
+    generations.write(volumes.mirror, "conda-forge", replace(generation, subdirs=listed))
     index = volumes.mirror.generation("conda-forge", number) / "linux-64" / "repodata.json"
     index.parent.mkdir(parents=True, exist_ok=True)
     index.write_text('{"packages.conda": {}}')

@@ -79,7 +79,7 @@ def published(indexed: IndexedMirror) -> set[str]:
     check_artifacts(indexed.committed, current)
     number = generations.current_number(indexed.committed.mirror, CHANNEL)
     assert number is not None
-    assert generations.read(indexed.committed.state, CHANNEL, number) is not None
+    assert generations.read(indexed.committed.mirror, CHANNEL, number) is not None
     return names
 
 
@@ -99,7 +99,7 @@ def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path, engine: st
         indexed.index(later=LATER)
         assert published(indexed) == NEW, f"after point {point}"
         committed = indexed.committed
-        kept = generations.kept(committed.state, CHANNEL)
+        kept = generations.kept(committed.mirror, CHANNEL)
         folders = {path.name for path in committed.mirror.index(CHANNEL).glob("gen-*")}
         assert folders == {committed.mirror.generation(CHANNEL, one.number).name for one in kept}
         links = {path.name for path in committed.mirror.snapshots(CHANNEL).iterdir()}
@@ -169,7 +169,7 @@ def test_every_point_of_a_rollback(conda_exe: Path, tmp_path: Path) -> None:
     while dies_at(point, lambda: rollback(both.volumes, CHANNEL, to=1)):
         assert published(both) in (OLD, NEW)
         both.index()
-        held = read_hold(both.committed.state, CHANNEL)
+        held = read_hold(both.committed.mirror, CHANNEL)
         assert published(both) == (NEW if held is None else OLD)
         rollback(both.volumes, CHANNEL, to=2)
         assert published(both) == NEW

@@ -26,9 +26,7 @@ def indexed(conda_exe: Path, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 
 def left_out(indexed: IndexedMirror) -> dict[str, str]:
-    published = generations.published(
-        indexed.committed.mirror, indexed.committed.state, indexed.committed.channel
-    )
+    published = generations.published(indexed.committed.mirror, indexed.committed.channel)
     assert published is not None
     return {file.filename: file.reason for file in published.left_out}
 

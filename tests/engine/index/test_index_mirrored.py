@@ -1,6 +1,7 @@
 """What a change upstream does to the next generation of a mirrored channel."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,7 +196,7 @@ def test_a_commit_that_changes_nothing_for_clients_keeps_the_generation(
     outcome = indexed.index()
     assert not outcome.is_new
     assert number(indexed) == 1
-    published = generations.read(indexed.committed.state, "conda-forge", 1)
+    published = generations.read(indexed.committed.mirror, "conda-forge", 1)
     assert published is not None
     assert published.serial == serial
     assert not indexed.index().is_new
@@ -248,7 +249,7 @@ def test_old_generations_go_and_their_snapshots_with_them(indexed: IndexedMirror
     for count in range(5):
         committed.commit(package(f"p{count}"))
         indexed.index()
-    kept = generations.kept(committed.state, committed.channel)
+    kept = generations.kept(committed.mirror, committed.channel)
     assert [one.number for one in kept] == [3, 4, 5]
     folder = committed.mirror.snapshots(committed.channel)
     assert {path.name for path in folder.iterdir()} == {one.snapshot for one in kept}
@@ -280,7 +281,7 @@ class TestRollback:
         assert rolled.index().is_new
         assert number(rolled) == 3
         assert set(rolled.records(SUBDIR)) == {f"{name}-1.0-0.conda" for name in "abc"}
-        assert read_hold(rolled.committed.state, "conda-forge") is None
+        assert read_hold(rolled.committed.mirror, "conda-forge") is None
 
     def test_release_publishes_the_newest_again(self, rolled: IndexedMirror) -> None:
         release(rolled.volumes, "conda-forge")
@@ -316,9 +317,8 @@ def test_a_lost_ledger_is_not_taken_for_a_local_channel(indexed: IndexedMirror) 
         path.unlink()
     with pytest.raises(MissingLedgerError, match="syncer --once"):
         indexed.index(later=LATER)
-    # Even if the indexer's own documents are lost too.
-    for path in indexed.committed.state.generations("conda-forge").iterdir():
-        path.unlink()
+    # Even if all of the state is lost.
+    shutil.rmtree(indexed.committed.state.channels)
     with pytest.raises(MissingLedgerError):
         indexed.index(later=LATER)
     assert set(indexed.records(SUBDIR)) == {"a-1.0-0.conda"}

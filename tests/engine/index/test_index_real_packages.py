@@ -92,7 +92,7 @@ def test_nothing_unwanted_is_published(indexed: IndexedMirror) -> None:
         "repodata.json", "repodata.json.zst", "repodata.json.bz2", "current_repodata.json",
         "current_repodata.json.zst", "current_repodata.json.bz2", "run_exports.json",
         "run_exports.json.zst", "repodata_shards.msgpack.zst", "index.html", "channeldata.json",
-        "generation.json",
+        ".generation.json",
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def index_both_ways(conda_exe: Path, folder: Path, *steps: Prepare) -> tuple[Pat
             step(committed)
             assert indexed.index(later=LATER).is_new
         made.append(indexed.current)
-    assert json.loads((made[1] / "generation.json").read_bytes())["engine"] == "own writer"
+    assert json.loads((made[1] / ".generation.json").read_bytes())["engine"] == "own writer"
     return made[0], made[1]
 
 
@@ -226,7 +226,6 @@ def test_days_of_changes_end_where_a_cold_run_does(conda_exe: Path, tmp_path: Pa
     for engine in ("own", "conda-index"):
         for path in (
             committed.mirror.index(committed.channel),
-            committed.state.generations(committed.channel),
             committed.state.engine(committed.channel),
         ):
             shutil.rmtree(path)

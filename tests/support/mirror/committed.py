@@ -15,6 +15,7 @@ from typing import Any
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from tests.support.upstream.packages import Package, Record, section_of
+from volume import generations
 from volume.identity import claim
 from volume.layout import Mirror, State
 from volume.ledger.artifact import Artifact, Home
@@ -46,12 +47,14 @@ class CommittedMirror:
     def change(self, action: Callable[[LedgerWriter, int], None]) -> int:
         """One commit: whatever `action` does to the ledger; returns its serial."""
         with (
-            LedgerWriter.create(self.state.ledger(self.channel)) as ledger,
+            LedgerWriter.create(
+                self.state.ledger(self.channel),
+                published=generations.last_serial(self.mirror, self.channel),
+            ) as ledger,
             ledger.transaction("commit"),
         ):
-            serial = ledger.serial + 1
+            serial = ledger.raise_serial()
             action(ledger, serial)
-            ledger.set_note("serial", serial)
         return serial
 
     def commit(self, *packages: Package) -> int:

@@ -80,7 +80,7 @@ def publish(
             for subdir, found in records.items()
         },
     )
-    generations.write(state, channel, generation)
+    generations.write(mirror, channel, generation)
     current = mirror.current(channel)
     current.unlink(missing_ok=True)
     current.symlink_to(folder.name)

@@ -87,8 +87,8 @@ def snapshot(*folders: Path) -> dict[str, tuple[int, int, str]]:
 
 def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 0.0) -> int:
     """Do what the indexer does, as far as the syncer can tell; return the generation's number."""
-    mirror, state = volumes.mirror, volumes.state
-    number = max((one.number for one in generations.kept(state, channel)), default=0) + 1
+    mirror = volumes.mirror
+    number = max((one.number for one in generations.kept(mirror, channel)), default=0) + 1
     folder = mirror.generation(channel, number)
     folder.mkdir(parents=True)
     with volumes.ledger(channel) as ledger:
@@ -109,7 +109,7 @@ def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 
         engine="test",
         subdirs={},
     )
-    generations.write(state, channel, generation)
+    generations.write(mirror, channel, generation)
     current = mirror.current(channel)
     current.unlink(missing_ok=True)
     current.symlink_to(folder.name)
@@ -118,7 +118,7 @@ def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 
 
 def drop_generation(volumes: Volumes, number: int, channel: str = "conda-forge") -> None:
     """Forget a kept generation, document first, as the indexer does."""
-    volumes.state.generation_document(channel, number).unlink()
+    volumes.mirror.generation_document(channel, number).unlink()
     folder = volumes.mirror.generation(channel, number)
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
@@ -167,7 +167,7 @@ def broken_promises(
 def _unresolved(volumes: Volumes, channel: str) -> list[str]:
     """I1 for every kept generation, resolved as nginx does."""
     problems = []
-    for generation in generations.kept(volumes.state, channel):
+    for generation in generations.kept(volumes.mirror, channel):
         folder = volumes.mirror.generation(channel, generation.number)
         for name, digest in json.loads((folder / "listing.json").read_text()).items():
             places = (folder, *(volumes.mirror_dir / home / channel for home in _SERVED))

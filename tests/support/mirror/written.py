@@ -29,7 +29,7 @@ class Written:
 
     def write(self, *packages: Package) -> Generation:
         """The next generation; it lists these packages."""
-        number = len(generations.kept(self.state, self.channel)) + 1
+        number = len(generations.kept(self.mirror, self.channel)) + 1
         publish(self.mirror.root, self.channel, packages, number=number)
         subdirs = {"noarch", *(one.subdir for one in packages)}
         made = Generation(
@@ -43,7 +43,7 @@ class Written:
                 name: Published(sum(one.subdir == name for one in packages), 1) for name in subdirs
             },
         )
-        generations.write(self.state, self.channel, made)
+        generations.write(self.mirror, self.channel, made)
         return made
 
     def compare(self, older: Generation, newer: Generation) -> dict[str, Difference]:

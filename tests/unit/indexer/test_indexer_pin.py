@@ -27,7 +27,7 @@ class TestPin:
         return written
 
     def pins(self, written: Written) -> list[int]:
-        return [one.number for one in generations.kept(written.state, CHANNEL) if one.pinned]
+        return [one.number for one in generations.kept(written.mirror, CHANNEL) if one.pinned]
 
     def test_a_pinned_generation_outlives_the_others(self, three: Written) -> None:
         said = three.run("pin-generation", CHANNEL, "1")
@@ -36,17 +36,17 @@ class TestPin:
         lines = three.run("generations").splitlines()
         assert lines[0].rpartition("  ")[2] == "pinned"
         assert [row["pinned"] for row in three.json("generations")] == [True, False, False]
-        generation.prune(three.mirror, three.state, CHANNEL, 1)
-        assert [one.number for one in generations.kept(three.state, CHANNEL)] == [1, 3]
+        generation.prune(three.mirror, CHANNEL, 1)
+        assert [one.number for one in generations.kept(three.mirror, CHANNEL)] == [1, 3]
         assert (three.mirror.generation(CHANNEL, 1) / "linux-64/repodata.json").is_file()
 
     def test_a_released_one_goes_its_way(self, three: Written) -> None:
         three.run("pin-generation", CHANNEL, "1")
         assert "pinned no more" in three.run("pin-generation", CHANNEL, "1", "--release")
         assert self.pins(three) == []
-        assert len(generations.kept(three.state, CHANNEL)) == 3
-        generation.prune(three.mirror, three.state, CHANNEL, 1)
-        assert [one.number for one in generations.kept(three.state, CHANNEL)] == [3]
+        assert len(generations.kept(three.mirror, CHANNEL)) == 3
+        generation.prune(three.mirror, CHANNEL, 1)
+        assert [one.number for one in generations.kept(three.mirror, CHANNEL)] == [3]
 
     def test_the_published_one_is_the_default_and_snapshots_are_names(self, three: Written) -> None:
         document = three.json("pin-generation", CHANNEL)
@@ -57,11 +57,11 @@ class TestPin:
         assert self.pins(three) == [2, 3]
 
     def test_a_pin_changes_nothing_else(self, three: Written) -> None:
-        before = generations.kept(three.state, CHANNEL)
+        before = generations.kept(three.mirror, CHANNEL)
         three.run("pin-generation", CHANNEL, "2")
         three.run("pin-generation", CHANNEL, "2")
         three.run("pin-generation", CHANNEL, "2", "--release")
-        assert generations.kept(three.state, CHANNEL) == before
+        assert generations.kept(three.mirror, CHANNEL) == before
         assert generations.current_number(three.mirror, CHANNEL) == 3
 
     def test_what_is_not_there_is_2(self, three: Written) -> None:

@@ -1,6 +1,7 @@
 """What the indexer keeps: settings, memory, hold, reports, channels, generations."""
 
 import os
+import shutil
 import sqlite3
 import time
 from dataclasses import replace
@@ -104,20 +105,20 @@ class TestMemory:
 
 class TestHold:
     def test_it_comes_and_goes(self, committed: CommittedMirror) -> None:
-        state = committed.state
-        assert hold.read(state, CHANNEL) is None
-        hold.write(state, CHANNEL, Hold(1, 2, 3.0))
-        assert hold.read(state, CHANNEL) == Hold(1, 2, 3.0)
-        hold.release(state, CHANNEL)
-        hold.release(state, CHANNEL)
-        assert hold.read(state, CHANNEL) is None
+        mirror = committed.mirror
+        assert hold.read(mirror, CHANNEL) is None
+        hold.write(mirror, CHANNEL, Hold(1, 2, 3.0))
+        assert hold.read(mirror, CHANNEL) == Hold(1, 2, 3.0)
+        hold.release(mirror, CHANNEL)
+        hold.release(mirror, CHANNEL)
+        assert hold.read(mirror, CHANNEL) is None
 
     def test_a_strange_one_is_an_error_that_names_it(self, committed: CommittedMirror) -> None:
-        path = committed.state.hold(CHANNEL)
+        path = committed.mirror.hold(CHANNEL)
         path.parent.mkdir(parents=True)
         path.write_text('{"schema": 1}')
         with pytest.raises(StateError, match=r"hold\.json"):
-            hold.read(committed.state, CHANNEL)
+            hold.read(committed.mirror, CHANNEL)
 
 
 def made(number: int, *, snapshot: str = "", pinned: bool = False) -> Generation:
@@ -137,15 +138,13 @@ def made(number: int, *, snapshot: str = "", pinned: bool = False) -> Generation
 class TestGenerations:
     def publish(self, committed: CommittedMirror, *numbers: int, pinned: int = 0) -> None:
         for number in numbers:
-            draft = generation.start(committed.mirror, committed.state, CHANNEL, ("noarch",))
+            draft = generation.start(committed.mirror, CHANNEL, ("noarch",))
             assert draft.number == number
             (draft.folder / "noarch" / "repodata.json").write_text("{}")
-            generation.publish(
-                committed.mirror, committed.state, draft, made(number, pinned=number == pinned)
-            )
+            generation.publish(committed.mirror, draft, made(number, pinned=number == pinned))
 
     def numbers(self, committed: CommittedMirror) -> list[int]:
-        return [one.number for one in generations.kept(committed.state, CHANNEL)]
+        return [one.number for one in generations.kept(committed.mirror, CHANNEL)]
 
     def current(self, committed: CommittedMirror) -> int | None:
         return generations.current_number(committed.mirror, CHANNEL)
@@ -153,10 +152,14 @@ class TestGenerations:
     def test_publication_swaps_and_notes(self, committed: CommittedMirror) -> None:
         self.publish(committed, 1, 2)
         assert self.current(committed) == 2
-        note = generation.note(committed.current.resolve())
-        assert note is not None
-        assert note["number"] == 2
-        assert "left_out" not in note  # names of files are nobody's business on the LAN
+        found = generations.published(committed.mirror, CHANNEL)
+        assert found is not None
+        assert found.number == 2
+        assert found.left_out == made(2).left_out
+        # Names of files are nobody's business on the LAN: the web server hides dotfiles.
+        path = committed.mirror.generation_document(CHANNEL, 2)
+        assert path.parent == committed.current.resolve()
+        assert path.name.startswith(".")
 
     def test_pruning_keeps_the_newest_the_published_and_the_pinned(
         self, committed: CommittedMirror
@@ -164,13 +167,13 @@ class TestGenerations:
         self.publish(committed, 1, 2, 3, 4, 5, pinned=2)
         committed.current.unlink()
         committed.current.symlink_to("gen-000001")
-        generation.prune(committed.mirror, committed.state, CHANNEL, 2)
+        generation.prune(committed.mirror, CHANNEL, 2)
         assert self.numbers(committed) == [1, 2, 4, 5]
 
     def test_a_folder_without_a_document_is_swept(self, committed: CommittedMirror) -> None:
         self.publish(committed, 1)
-        generation.start(committed.mirror, committed.state, CHANNEL, ("noarch",))
-        generation.converge(committed.mirror, committed.state, CHANNEL)
+        generation.start(committed.mirror, CHANNEL, ("noarch",))
+        generation.converge(committed.mirror, CHANNEL)
         assert not committed.mirror.generation(CHANNEL, 2).exists()
         assert self.current(committed) == 1
 
@@ -178,16 +181,16 @@ class TestGenerations:
         self.publish(committed, 1, 2)
         committed.current.unlink()
         committed.current.symlink_to("gen-000001")
-        generation.converge(committed.mirror, committed.state, CHANNEL)
+        generation.converge(committed.mirror, CHANNEL)
         assert self.current(committed) == 2
 
     def test_a_held_generation_stays_published(self, committed: CommittedMirror) -> None:
         self.publish(committed, 1, 2)
-        hold.write(committed.state, CHANNEL, Hold(1, 2, 0.0))
-        generation.converge(committed.mirror, committed.state, CHANNEL)
+        hold.write(committed.mirror, CHANNEL, Hold(1, 2, 0.0))
+        generation.converge(committed.mirror, CHANNEL)
         assert self.current(committed) == 1
         self.publish(committed, 3)  # the hold names 2 as the newest, so it is over
-        generation.converge(committed.mirror, committed.state, CHANNEL)
+        generation.converge(committed.mirror, CHANNEL)
         assert self.current(committed) == 3
 
     def test_a_lost_folder_is_forgotten(self, committed: CommittedMirror) -> None:
@@ -195,34 +198,34 @@ class TestGenerations:
         folder = committed.mirror.generation(CHANNEL, 2)
         (folder / "noarch" / "repodata.json").unlink()
         (folder / "noarch").rmdir()
-        (folder / "generation.json").unlink()
+        committed.mirror.generation_document(CHANNEL, 2).unlink()
         folder.rmdir()
-        generation.converge(committed.mirror, committed.state, CHANNEL)
+        generation.converge(committed.mirror, CHANNEL)
         assert self.numbers(committed) == [1]
         assert self.current(committed) == 1
 
     def test_the_published_one_survives_a_lost_state(self, committed: CommittedMirror) -> None:
         self.publish(committed, 1, 2)
-        for path in committed.state.generations(CHANNEL).iterdir():
-            path.unlink()
-        generation.converge(committed.mirror, committed.state, CHANNEL)
+        shutil.rmtree(committed.state.root)
+        generation.converge(committed.mirror, CHANNEL)
         assert self.current(committed) == 2
+        assert self.numbers(committed) == [1, 2]
+        assert len(list(committed.mirror.snapshots(CHANNEL).iterdir())) == 2
         assert committed.current.resolve().is_dir()
-        draft = generation.start(committed.mirror, committed.state, CHANNEL, ("noarch",))
+        draft = generation.start(committed.mirror, CHANNEL, ("noarch",))
         assert draft.number == 3
 
     def test_two_in_one_second_get_two_snapshots_and_two_etags(
         self, committed: CommittedMirror
     ) -> None:
         for _ in range(3):
-            draft = generation.start(committed.mirror, committed.state, CHANNEL, ("noarch",))
+            draft = generation.start(committed.mirror, CHANNEL, ("noarch",))
             path = draft.folder / "noarch" / "repodata.json"
             path.write_text("{}")
             os.utime(path, (1000, 1000))
             one = made(draft.number, snapshot="x")
             generation.publish(
                 committed.mirror,
-                committed.state,
                 draft,
                 replace(one, created=5.0),
             )

@@ -50,4 +50,5 @@ def test_paths_are_those_of_the_protocol() -> None:
     assert str(state.installers("archive")) == "/s/installers/archive.json"
     assert str(state.channel_lock("pkgs/main")) == "/s/locks/channel-pkgs~main.lock"
     assert str(state.ledger("pkgs/main")) == "/s/channels/pkgs~main/ledger.db"
-    assert str(state.generation_document("c", 42)) == "/s/channels/c/generations/000042.json"
+    assert str(mirror.generation_document("c", 42)) == "/m/index/c/gen-000042/.generation.json"
+    assert str(mirror.hold("c")) == "/m/index/c/.hold.json"

@@ -1,0 +1,108 @@
+"""Volumes of 0.1.0: its documents move beside the generations that they speak of."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from tests.support.mirror.stops import stops_at
+from volume import generations
+from volume.disk import documents
+from volume.generations import Generation, LeftOut, Published
+from volume.identity import claim
+from volume.layout import Mirror, State
+
+CHANNELS = ("our/tools", "conda-forge")
+
+
+def made(number: int) -> Generation:
+    return Generation(
+        number=number,
+        serial=10 + number,
+        local="f",
+        snapshot=f"2026010{number}T000000Z",
+        created=float(number),
+        engine="e",
+        subdirs={"noarch": Published(2, 3)},
+        left_out=(LeftOut("noarch", "x-1-0.conda", 1, 2, "because"),),
+        pinned=number == 1,
+    )
+
+
+def write_as_0_1_0(mirror: Mirror, state: State, channel: str) -> None:
+    """Two generations, and one that was being made: note, document, snapshot, link."""
+    mirror.snapshots(channel).mkdir(parents=True)
+    for number in (1, 2, 3):
+        folder = mirror.generation(channel, number)
+        folder.mkdir()
+        document = asdict(made(number))
+        del document["ledger"]
+        note = {key: document[key] for key in document.keys() - {"left_out", "pinned"}}
+        (folder / "generation.json").write_text(json.dumps(note))
+        if number < 3:
+            documents.write(state.former_generations(channel) / f"{number:06d}.json", document)
+            link = mirror.snapshots(channel) / made(number).snapshot
+            link.symlink_to(f"../{folder.name}")
+    mirror.current(channel).symlink_to("gen-000002")
+    documents.write(state.former_hold(channel), {"generation": 2, "newest": 2, "since": 5.0})
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> tuple[Mirror, State]:
+    mirror, state = Mirror(tmp_path / "mirror"), State(tmp_path / "state")
+    mirror.root.mkdir()
+    claim(mirror, state)
+    for channel in CHANNELS:
+        write_as_0_1_0(mirror, state, channel)
+    return mirror, state
+
+
+def check_moved(mirror: Mirror, state: State) -> None:
+    for channel in CHANNELS:
+        assert generations.kept(mirror, channel) == [made(1), made(2)]
+        hold = documents.read(mirror.hold(channel))
+        assert hold is not None
+        assert hold["since"] == 5.0
+        assert not state.former_generations(channel).exists()
+        assert not state.former_hold(channel).exists()
+        assert not list(mirror.index(channel).glob("*/generation.json"))
+
+
+def test_documents_and_holds_move(volumes: tuple[Mirror, State]) -> None:
+    mirror, state = volumes
+    claim(mirror, state)
+    check_moved(mirror, state)
+    claim(mirror, state)
+    check_moved(mirror, state)
+
+
+def test_a_stop_at_any_moment_is_repaired(tmp_path: Path) -> None:
+    point = 0
+    while True:
+        mirror, state = Mirror(tmp_path / f"{point}/mirror"), State(tmp_path / f"{point}/state")
+        mirror.root.mkdir(parents=True)
+        claim(mirror, state)
+        for channel in CHANNELS:
+            write_as_0_1_0(mirror, state, channel)
+        with stops_at(point) as stop:
+            claim(mirror, state)
+        claim(mirror, state)
+        check_moved(mirror, state)
+        if not stop.has_come:
+            break
+        point += 1
+    assert point > 12
+
+
+def test_what_was_published_outlives_a_state_that_was_lost_before(
+    volumes: tuple[Mirror, State],
+) -> None:
+    mirror, state = volumes
+    shutil.rmtree(state.root)
+    claim(mirror, state)
+    for channel in CHANNELS:
+        kept = generations.kept(mirror, channel)
+        assert [(one.number, one.serial) for one in kept] == [(1, 11), (2, 12)]
+        assert generations.published(mirror, channel) == kept[-1]
