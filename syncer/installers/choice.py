@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from syncer.installers.product import ENDINGS, PLATFORMS, Product, parse
-
-_PATTERN = re.compile(r"[A-Za-z0-9._+*?-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +62,3 @@ class Choice:
 
     def _platforms(self) -> set[tuple[str, str]]:
         return {PLATFORMS[subdir] for subdir in self.subdirs if subdir in PLATFORMS}
-
-
-def check_pattern(pattern: str) -> str:
-    """Return ``pattern`` if it can match an installer's name.
-
-    Raises:
-        ValueError: it contains anything that such a name can't.
-    """
-    if not _PATTERN.fullmatch(pattern):
-        raise ValueError(
-            f"{pattern!r} is not a pattern of installer names such as Miniconda3-*-Linux-x86_64.sh:"
-            " letters, digits, '.', '_', '+', '-', and '*' and '?' as wildcards"
-        )
-    return pattern

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from syncer.installers.choice import check_pattern
 from syncer.settings.address import check_url
 from volume.installers import KINDS
 from volume.program import parsers
 from volume.program.settings import setting
+
+_PATTERN = re.compile(r"[A-Za-z0-9._+*?-]+")
+
+
+def check_pattern(pattern: str) -> str:
+    """Return ``pattern`` if it can match an installer's name.
+
+    Raises:
+        ValueError: it contains anything that such a name can't.
+    """
+    if not _PATTERN.fullmatch(pattern):
+        raise ValueError(
+            f"{pattern!r} is not a pattern of installer names such as Miniconda3-*-Linux-x86_64.sh:"
+            " letters, digits, '.', '_', '+', '-', and '*' and '?' as wildcards"
+        )
+    return pattern
 
 
 def _kind(value: str) -> str:

@@ -6,11 +6,11 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from syncer.ops.notify.event import EVENTS
 from syncer.settings import notify_address as address
 from volume.program import parsers
 from volume.program.settings import setting
 
+EVENTS = ("failure", "recovery", "first-success", "partial", "unhealthy", "damage", "canary")
 DEFAULT_MIRROR_URL = "http://nginx:8080"
 
 

@@ -162,11 +162,11 @@ class Policy:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when what is selected may."""
+        """Changes when what is selected may, and only then."""
         parts = [
             f"{field.name}={getattr(self, field.name)!r}"
-            for field in fields(self)
-            if "definition" in field.metadata
+            for field in fields(Policy)
+            if field.name not in _SELECT_NOTHING
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -203,6 +203,9 @@ class ChannelPolicy(Policy):
         section="Upstream",
     )  # fmt: skip
 
+
+# They say what may be done about a selection, or who is told.
+_SELECT_NOTHING = frozenset({"canary", "canary_blocks", "wipe_guard_percent"})
 
 _APPROVED = "--approve "
 

@@ -14,7 +14,6 @@ from typing import Any
 from volume.program.sizes import amount
 from volume.run_document import RunDocument
 
-EVENTS = ("failure", "recovery", "first-success", "partial", "unhealthy", "damage", "canary")
 Told = Mapping[str, float]
 
 _MOST_DETAILS = 10

@@ -315,3 +315,11 @@ def test_a_record_that_no_parser_survives_is_left_out_and_named(
     assert committed(syncer) == {good.filename}
     assert bad.filename in str(run.document())
     assert "characters" in str(run.document())
+
+
+def test_a_changed_guard_or_canary_plans_nothing_anew(syncer: Syncer) -> None:
+    publish(syncer, package("a", "1"))
+    assert syncer.run().status == "success"
+    again = syncer.run(WIPE_GUARD_PERCENT="50", CANARY="a", CANARY_BLOCKS="yes")
+    assert all(result.unchanged for result in again.channels)
+    assert not any(result.unchanged for result in syncer.run(EXCLUDE="tk").channels)
