@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from syncer.artifacts.download import Downloads
+from syncer.artifacts.part import Meter, Part
 from syncer.artifacts.progress import Progress
-from syncer.artifacts.task import Failed, Staged, Task
-from syncer.conda.repodata import Wanted
+from syncer.artifacts.writeback import Writeback
+from syncer.errors import UpstreamError
 from syncer.installers.listing import Listed
 from syncer.sync.tools import Tools
-from volume.disk.files import size_of
+from syncer.transport.fetch import Delivered, Expected
+from volume.disk.files import make_directory, size_of
 from volume.layout import INSTALLERS
 
 _LOG = logging.getLogger(__name__)
@@ -68,37 +69,36 @@ class Staging:
             bars=tools.bars,
             report=tools.report,
         )
-        with progress:
-            downloads = Downloads(
-                tools.transfers,
-                tools.mirror,
-                tools.stop,
-                workers=tools.settings.connections,
-                meter=progress,
+        with progress, Writeback(tools.mirror.root, progress) as writeback:
+            outcomes = tools.fetch.workers(tools.settings.connections).run(
+                [group[0] for group in rows.values()],
+                lambda row: self._attempt(row, writeback),
+                check=writeback.check,
+                abandon=tools.stop.request,
             )
-            for outcome in downloads.run([self._task(group[0]) for group in rows.values()]):
-                if isinstance(outcome, Staged):
-                    found.sha256[outcome.task.artifact.digest] = outcome.sha256
-                    size += outcome.size
-                elif isinstance(outcome, Failed):
-                    _LOG.warning("%s: %s", self._kind, outcome.error)
-                    for row in rows[outcome.task.artifact.digest]:
-                        found.failures[row] = str(outcome.error)
+            for outcome in outcomes:
                 if outcome is not None:
+                    row, result = outcome
+                    if isinstance(result, Delivered):
+                        found.sha256[row.digest] = result.sha256
+                        size += result.size
+                    else:
+                        _LOG.warning("%s: %s", self._kind, result)
+                        found.failures.update(dict.fromkeys(rows[row.digest], str(result)))
                     progress.finished()
                 progress.show()
         return Downloaded(found.sha256, size, found.failures)
 
-    def _task(self, row: Listed) -> Task:
-        artifact = Wanted(
-            subdir=self._kind,
-            filename=row.filename,
-            section="",
-            size=row.size,
-            sha256=row.sha256,
-            md5=row.md5,
-            digest=row.digest,
-            record="",
-        )
+    def _attempt(self, row: Listed, meter: Meter) -> tuple[Listed, Delivered | UpstreamError]:
         name = quote(row.filename, safe="+._-")
-        return Task(INSTALLERS, artifact, tuple(f"{base}/{name}" for base in self._bases))
+        urls = [f"{base}/{name}" for base in self._bases]
+        expected = Expected(row.filename, row.size, row.sha256, row.md5)
+        path = self.path(row)
+        make_directory(path.parent)
+        try:
+            found = self._tools.fetch.fetch(urls, expected, Part(str(path), meter))
+        except UpstreamError as error:
+            return row, error
+        if found.source is None:
+            meter.received(found.size)
+        return row, found

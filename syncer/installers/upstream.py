@@ -19,7 +19,7 @@ from syncer.installers.choice import Choice
 from syncer.installers.listing import Listing, collect
 from syncer.installers.memory import Seen
 from syncer.transport.document import Document, Validators
-from syncer.transport.fetch import Fetcher
+from syncer.transport.fetch import Fetch
 from volume.installers import FILES_JSON
 from volume.program.log import redact
 
@@ -56,8 +56,8 @@ class Upstream(Protocol):
 class Folder:
     """A folder with ``.files.json``, or else a page with a table."""
 
-    def __init__(self, fetcher: Fetcher, bases: Sequence[str]) -> None:
-        self._fetcher = fetcher
+    def __init__(self, fetch: Fetch, bases: Sequence[str]) -> None:
+        self._fetch = fetch
         self._bases = bases
 
     def unchanged(self, seen: dict[str, Seen]) -> bool:
@@ -67,7 +67,7 @@ class Folder:
             UpstreamError: it can't be had.
         """
         urls = [url for url in _documents(self._bases[0]) if url in seen]
-        return bool(urls) and _are_unchanged(self._fetcher, urls, seen, len(self._bases))
+        return bool(urls) and _are_unchanged(self._fetch, urls, seen, len(self._bases))
 
     def listing(self, seen: dict[str, Seen]) -> Found:
         """The listing.
@@ -82,7 +82,7 @@ class Folder:
         read: Callable[[bytes, str], Listing]
         for number, read in enumerate((files_json.parse, table.parse)):
             url = _documents(base)[number]
-            document = _whole(self._fetcher, url, _LARGEST_PAGE)
+            document = _whole(self._fetch, url, _LARGEST_PAGE)
             if document is not None:
                 # The same document, here or at another address; a page has a date of its own.
                 known = [_documents(known)[number] for known in self._bases]
@@ -99,8 +99,8 @@ class Folder:
 class Release:
     """A release of miniforge: known names, and ``<name>.sha256`` beside each."""
 
-    def __init__(self, fetcher: Fetcher, bases: Sequence[str], choice: Choice) -> None:
-        self._fetcher = fetcher
+    def __init__(self, fetch: Fetch, bases: Sequence[str], choice: Choice) -> None:
+        self._fetch = fetch
         self._bases = bases
         self._names = choice.derived(_MINIFORGE)
 
@@ -112,7 +112,7 @@ class Release:
         """
         urls = [f"{self._bases[0]}/{name}.sha256" for name in self._names]
         known = [url for url in urls if url in seen]
-        return bool(known) and _are_unchanged(self._fetcher, known, seen, len(self._bases))
+        return bool(known) and _are_unchanged(self._fetch, known, seen, len(self._bases))
 
     def listing(self, seen: dict[str, Seen]) -> Found:
         """What the release has of the wanted names.
@@ -128,7 +128,7 @@ class Release:
         now: dict[str, Seen] = {}
         for name in self._names:
             url = f"{base}/{name}.sha256"
-            document = _whole(self._fetcher, url, _LARGEST_CHECKSUM)
+            document = _whole(self._fetch, url, _LARGEST_CHECKSUM)
             if document is not None:  # not every release has every platform
                 rows.append(checksums.parse(document.body, name, redact(url)))
                 now[url] = _seen(document)
@@ -168,10 +168,10 @@ def _first(bases: Sequence[str], look: Callable[[str], Found]) -> Found:
 
 
 def _are_unchanged(
-    fetcher: Fetcher, urls: Sequence[str], seen: dict[str, Seen], addresses: int
+    fetch: Fetch, urls: Sequence[str], seen: dict[str, Seen], addresses: int
 ) -> bool:
     try:
-        return all(_is_unchanged(fetcher, url, seen[url]) for url in urls)
+        return all(_is_unchanged(fetch, url, seen[url]) for url in urls)
     except HttpStatusError as error:
         if error.status in _GONE or addresses > 1:
             return False  # perhaps another listing is there now, or at the next address
@@ -182,15 +182,15 @@ def _are_unchanged(
         raise
 
 
-def _is_unchanged(fetcher: Fetcher, url: str, seen: Seen) -> bool:
-    document = fetcher.document(url, seen.validators, limit=_LARGEST_PAGE)
+def _is_unchanged(fetch: Fetch, url: str, seen: Seen) -> bool:
+    document = fetch.document(url, seen.validators, limit=_LARGEST_PAGE)
     return document is None or _seen(document).digest == seen.digest
 
 
-def _whole(fetcher: Fetcher, url: str, limit: int) -> Document | None:
+def _whole(fetch: Fetch, url: str, limit: int) -> Document | None:
     """A whole document, or None if there is none."""
     try:
-        document = fetcher.document(url, Validators(), limit=limit)
+        document = fetch.document(url, Validators(), limit=limit)
     except HttpStatusError as error:
         if error.status in _GONE:
             return None

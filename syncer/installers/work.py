@@ -52,9 +52,9 @@ class InstallersSync:
         self._choice = choice_of(tools.settings)
         self._bases = tools.settings.installer_urls(kind)
         self._upstream: Upstream = (
-            Release(tools.fetcher, self._bases, self._choice)
+            Release(tools.fetch, self._bases, self._choice)
             if kind == "miniforge"
-            else Folder(tools.fetcher, self._bases)
+            else Folder(tools.fetch, self._bases)
         )
         self._staging = Staging(tools, kind, self._bases)
         self._is_damaged = False

@@ -172,13 +172,12 @@ class ChannelSync:
     def _downloads(self, meter: Progress) -> Downloads:
         tools = self._tools
         return Downloads(
-            tools.transfers,
+            tools.fetch,
             tools.mirror,
             tools.stop,
             workers=tools.settings.connections,
             meter=meter,
             adoption=tools.adoption,
-            reachability=tools.reachability,
         )
 
     def _locked(self) -> Held:

@@ -24,13 +24,10 @@ from syncer.sync.failure import kind_of
 from syncer.sync.recorder import Recorder
 from syncer.sync.run import Run
 from syncer.sync.tools import Tools
-from syncer.transport import network as environment
-from syncer.transport.fetch import Fetcher
-from syncer.transport.hosts import Hosts
-from syncer.transport.reachability import Reachability
+from syncer.transport import network
+from syncer.transport.fetch import Fetch
 from syncer.transport.retry import Limits
 from syncer.transport.throttle import throttle
-from syncer.transport.transfer import Transfers
 from syncer.upstream.reader import Reader
 from volume import identity, locks, run_document
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
@@ -75,23 +72,24 @@ def tools(
     Raises:
         ConfigError: secrets, a proxy, the CA bundle or a spec file can't be used.
     """
-    network = environment.read(settings.secrets_dir)
-    hosts, limiter = Hosts(), throttle(settings.rate_limit, stop)
     limits = Limits(
         read_timeout=settings.read_timeout, tries=settings.tries, user_agent=settings.user_agent
     )
-    state, reachability = State(settings.state_dir), Reachability()
-    transfers = Transfers(limits, stop, network, hosts=hosts, throttle=limiter)
-    fetcher = Fetcher(limits, stop, transfers)
-    reader = Reader(fetcher, transfers, stop, reachability, workers=settings.connections)
+    state = State(settings.state_dir)
+    fetch = Fetch(
+        limits,
+        stop,
+        network.read(settings.secrets_dir),
+        throttle=throttle(settings.rate_limit, stop),
+    )
+    reader = Reader(fetch, workers=settings.connections)
     offers = Offers(settings, state, reader, reads_all=bool(options.explain))
     choices = Choices(settings, state, offers, approved=options.approved, now=now, writes=writes)
     return Tools(
         settings=settings,
         mirror=Mirror(settings.mirror_dir),
         state=state,
-        fetcher=fetcher,
-        transfers=transfers,
+        fetch=fetch,
         stop=stop,
         show_plan=show_plan,
         offers=offers,
@@ -99,8 +97,6 @@ def tools(
         canaries=Canaries(settings, state, choices.demands),
         is_strict=options.is_strict,
         writes=writes,
-        hosts=hosts,
-        reachability=reachability,
         now=now,
         run=datetime.now(UTC).isoformat(timespec="seconds"),
         approved=tuple(options.approved),
@@ -175,7 +171,7 @@ def sync_channels(
     recorder = Recorder(state, health_seconds=shared.settings.health_hours * 3600)
 
     def save() -> None:
-        run.hosts = shared.hosts.totals()
+        run.hosts = shared.fetch.hosts.totals()
         document = run.document()
         run_document.write(state, document)
         recorder.note_run(document)

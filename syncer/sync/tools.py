@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.ledger_writer import LedgerWriter
@@ -15,10 +15,7 @@ from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
 from syncer.settings.policy import history_entry
 from syncer.settings.settings import Settings
-from syncer.transport.fetch import Fetcher
-from syncer.transport.hosts import Hosts
-from syncer.transport.reachability import Reachability
-from syncer.transport.transfer import Transfers
+from syncer.transport.fetch import Fetch
 from volume import generations, locks
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
@@ -39,8 +36,7 @@ class Tools:
     settings: Settings
     mirror: Mirror
     state: State
-    fetcher: Fetcher
-    transfers: Transfers
+    fetch: Fetch
     stop: Stop
     show_plan: Callable[[Sequence[Totals]], None]
     offers: Offers
@@ -48,8 +44,6 @@ class Tools:
     canaries: Canaries
     is_strict: bool = False
     writes: bool = True
-    hosts: Hosts = field(default_factory=Hosts)
-    reachability: Reachability = field(default_factory=Reachability)
     checkpoint: Callable[[], None] = lambda: None
     report: Report = lambda facts: None
     bars: bool = False

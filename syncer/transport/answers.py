@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from syncer.errors import HttpStatusError, MissingError, TransferError, UpstreamError
-from syncer.transport.host import Host
 from syncer.transport.hosts import Tally
+from syncer.transport.network import Host
 from syncer.transport.retry import STATUSES, Retryable
 from volume.program.log import redact
 

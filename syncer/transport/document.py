@@ -1,4 +1,4 @@
-"""A document of an upstream: its body, and what makes the next request for it conditional. Pure."""
+"""A document of an upstream, and on which conditions it is asked for. Pure."""
 
 from __future__ import annotations
 
@@ -23,3 +23,19 @@ class Document:
     url: str
     body: bytes
     validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """On which conditions a body is asked for.
+
+    ``headers`` are the lines of a conditional request (RFC 9110 section 13.1);
+    ``may_be_unchanged`` says that 304 is an answer, ``takes_pages`` that a web page is one.
+    """
+
+    headers: tuple[str, ...] = ()
+    may_be_unchanged: bool = False
+    takes_pages: bool = False
+
+
+UNCONDITIONAL = Conditions()

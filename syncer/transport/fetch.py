@@ -1,67 +1,371 @@
-"""Documents over HTTP: indexes and pages, whole and conditional.
+"""One verified body, from the first of several places that delivers it; and whole documents.
 
-Guaranteed: every request is tried again as ``retry`` says; a body that is cut is never taken for a
-whole one; credentials go where ``environment`` says and nowhere else; library errors become
-``UpstreamError``.
+This is the seam to everything upstream: artifacts, installers, shards and what lies beside an
+index come through ``Fetch``, from web servers and from folders (``file://``) alike. It knows no
+channel, no table and no ledger.
+
+Guaranteed: ``Fetch.fetch`` returns only when the sink has bytes of the promised size and hash. What
+an interrupted transfer left is hashed before more is added to it, so whatever a crash made of it is
+noticed; it is gone on from, also at another upstream. Every request is tried again as ``retry``
+says; a body that is cut is never taken for a whole one.
+Not guaranteed: that anything is durable. That is the sink's affair.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
 from urllib.parse import urlsplit
 
-from syncer.errors import TransferError
-from syncer.transport import answers
-from syncer.transport.document import Document, Validators
-from syncer.transport.reception import Terms
+from syncer.errors import (
+    HostStoppedError,
+    HttpStatusError,
+    IntegrityError,
+    ManyUpstreamsError,
+    StalledError,
+    TransferError,
+    UpstreamError,
+)
+from syncer.transport import answers, folder
+from syncer.transport.client import Client
+from syncer.transport.document import UNCONDITIONAL, Conditions, Document, Validators
+from syncer.transport.hosts import Hosts, Reachability
+from syncer.transport.network import Network
 from syncer.transport.retry import Limits, Retries, Retryable
-from syncer.transport.transfer import Transfers
+from syncer.transport.throttle import Throttle
+from syncer.transport.workers import Workers
+from volume.limits import ARTIFACT_SIZE
 from volume.program.log import redact
 from volume.program.stop import Stop
 
+BLOCK = 1 << 20  # bytes written and hashed at a time
 
-class Fetcher:
-    """Fetches documents, over the connection of the thread that asks."""
 
-    def __init__(self, limits: Limits, stop: Stop, transfers: Transfers) -> None:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a body has to be; sizes are in bytes, hashes in hex, ``name`` is for people.
+
+    ``md5`` is compared where there is no ``sha256``, ``largest`` where there is no ``size``;
+    ``is_small`` says of such a body that most are. ``otherwise`` tells people what becomes of it if
+    other bytes come.
+    """
+
+    name: str
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    largest: int = ARTIFACT_SIZE
+    is_small: bool = False
+    otherwise: str = "left out, tried again next run"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A body that is as expected; ``source`` is its URL, None if the sink had all of it already.
+
+    ``failures`` are the URLs that were tried before that one, and what was wrong with each.
+    """
+
+    sha256: str
+    size: int
+    source: str | None
+    failures: tuple[tuple[str, UpstreamError], ...] = ()
+
+
+class Sink(Protocol):
+    """Where the bytes of a body are put. It is open (a ``with`` block) while it is written to."""
+
+    def held(self) -> Iterable[bytes]:
+        """What an earlier run left, from the beginning, in blocks."""
+
+    def __enter__(self) -> Self:
+        """Open it; what it holds stays."""
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+
+    def write(self, block: bytes, offset: int) -> None:
+        """Put a block where it belongs."""
+
+    def discard(self) -> None:
+        """Forget what it holds; open or not."""
+
+
+class Memory:
+    """A sink in memory, for what is small."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def held(self) -> Iterable[bytes]:
+        return ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, block: bytes, offset: int) -> None:
+        self.content[offset:] = block
+
+    def discard(self) -> None:
+        self.content.clear()
+
+
+class Fetch:
+    """Fetches, over the connections of the thread that asks; threads may share it."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        stop: Stop,
+        network: Network,
+        *,
+        throttle: Throttle | None = None,
+    ) -> None:
+        self.hosts = Hosts()
+        self.reachability = Reachability()
+        self.client = Client(limits, stop, network, hosts=self.hosts, throttle=throttle)
         self._limits = limits
         self._stop = stop
-        self._transfers = transfers
+
+    def workers(self, most: int) -> Workers:
+        """Workers that fetch, as many connections at most."""
+        return Workers(self.client, self._stop, most)
+
+    def fetch(self, urls: Sequence[str], expected: Expected, sink: Sink) -> Delivered:
+        """Put a body into ``sink``, from the first of ``urls`` that delivers it.
+
+        Raises:
+            IntegrityError: there are no URLs, or the bytes are others.
+            UpstreamError: no URL delivers it; of several ``ManyUpstreamsError`` with each reason.
+            InterruptedRunError: the run was stopped.
+            Exception: whatever the sink raised.
+        """
+        body = _Body(expected, sink)
+        sha256 = body.resume()
+        if sha256 is not None:
+            return Delivered(sha256, body.position, None)
+        failures: list[tuple[str, UpstreamError]] = []
+        stalled: list[str] = []
+        for url, is_patient in self.reachability.turns(urls, stalled):
+            try:
+                sha256 = self._receive(url, body, is_patient=is_patient)
+            except UpstreamError as error:
+                # What is here already is not lost: the next upstream goes on behind it.
+                failures.append((url, error))
+                if isinstance(error, StalledError) and not is_patient:
+                    stalled.append(url)
+            else:
+                return Delivered(sha256, body.position, url, tuple(failures))
+        if not failures:
+            raise IntegrityError(f"{expected.name} has no upstream")
+        errors = [error for _, error in failures]
+        raise errors[0] if len(errors) == 1 else ManyUpstreamsError(errors)
 
     def document(self, url: str, validators: Validators, *, limit: int) -> Document | None:
-        """A whole body, or None if it is unchanged (304).
+        """A whole document, or None if it is unchanged.
 
         Args:
-            limit: bytes that the body may have at most.
+            limit: bytes that it may have at most.
 
         Raises:
             HttpStatusError: a status that does not heal, such as 404.
+            MissingError: a folder does not have it.
             HostStoppedError: the host is not to be asked again in this run.
-            TransferError: the server can't be reached, or cut the body in every try.
+            TransferError: it can't be reached, or was cut in every try.
             InterruptedRunError: the run was stopped.
         """
-        conditions = []
+        if folder.is_folder(url):
+            return folder.document(url, validators, limit=limit)
+        try:
+            found = self._document(url, validators, limit)
+        except (TransferError, HostStoppedError):
+            # Documents are asked for one after the other: once is enough.
+            self.reachability.failed(url, for_good=True)
+            raise
+        except HttpStatusError:
+            self.reachability.answered(url)
+            raise
+        self.reachability.answered(url)
+        return found
+
+    def _document(self, url: str, validators: Validators, limit: int) -> Document | None:
+        headers = []
         if validators.etag:
-            conditions.append(f"If-None-Match: {validators.etag}")
+            headers.append(f"If-None-Match: {validators.etag}")
         if validators.last_modified:
-            conditions.append(f"If-Modified-Since: {validators.last_modified}")
+            headers.append(f"If-Modified-Since: {validators.last_modified}")
         is_data = answers.is_data(urlsplit(url).path)
-        terms = Terms(tuple(conditions), may_be_unchanged=True, takes_pages=not is_data)
+        conditions = Conditions(tuple(headers), may_be_unchanged=True, takes_pages=not is_data)
         retries = Retries(self._limits, self._stop)
         for number in retries:
-            body = _Body(redact(url), limit)
+            pages = _Pages(redact(url), limit)
             try:
-                answer = self._transfers.attempt(url, body, terms)
+                answer = self.client.ask(url, pages, conditions)
             except Retryable as failure:
                 retries.wait(failure, number)
                 continue
             if answer.is_unchanged:
                 return None
-            return Document(answer.url, body.content, answer.validators)
+            return Document(answer.url, pages.content, answer.validators)
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _receive(self, url: str, body: _Body, *, is_patient: bool) -> str:
+        """Receive the rest of a body from one place; return the sha256 of the whole."""
+        for attempt in (1, 2):
+            before = body.position
+            try:
+                with body:
+                    if folder.is_folder(url):
+                        folder.receive(url, body, self._stop)
+                    else:
+                        self._transfer(url, body, is_patient=is_patient)
+                sha256 = body.finish(url)
+            except IntegrityError:
+                body.discard()
+                # The beginning may be of an earlier run, or of another upstream, and hold other
+                # bytes: once more, all of it from here.
+                if attempt == 2 or not before:
+                    raise
+            except UpstreamError as error:
+                self.reachability.note(url, error, brought_bytes=body.position != before)
+                raise
+            else:
+                self.reachability.answered(url)
+                return sha256
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
+    def _transfer(self, url: str, body: _Body, *, is_patient: bool) -> None:
+        """Transfer a body by HTTP, from its position on.
+
+        Args:
+            is_patient: whether to try again when the connection stands still; who has another
+                upstream to ask need not wait that long.
+        """
+        retries = Retries(self._limits, self._stop)
+        for number in retries:
+            try:
+                self.client.ask(url, body, UNCONDITIONAL)
+                return
+            except Retryable as failure:
+                if not is_patient and isinstance(failure.error, StalledError):
+                    raise failure.error from failure
+                # Progress resets nothing: a server that cuts every transfer must end some day.
+                retries.wait(failure, number)
 
 
 class _Body:
-    """A body in memory, of one try."""
+    """A body on its way into a sink: what came of it so far, and its hash."""
+
+    def __init__(self, expected: Expected, sink: Sink) -> None:
+        self._expected = expected
+        self._sink = sink
+        self._largest = expected.largest if expected.size is None else expected.size
+        self.is_large = not expected.is_small if expected.size is None else expected.size > BLOCK
+        self._start()
+
+    def _start(self) -> None:
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self.position = 0
+        self._sha256 = hashlib.sha256()
+        compares_md5 = self._expected.sha256 is None
+        self._md5 = hashlib.md5(usedforsecurity=False) if compares_md5 else None
+
+    def resume(self) -> str | None:
+        """Hash what an earlier run left; return the sha256 if it is all."""
+        for block in self._sink.held():
+            self._hash(block)
+            self.position += len(block)
+        size = self._expected.size
+        if size is not None and self.position > size:
+            self.discard()
+        if not self.position or self.position != (size or self.position):
+            return None
+        try:
+            return self.finish("what is here")
+        except IntegrityError:
+            if size is not None:
+                self.discard()  # never written to: it may be a served file's second name
+            # Without a size this may be a part; the hash will tell.
+            return None
+
+    def __enter__(self) -> Self:
+        self._sink.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._flush()
+        finally:
+            self._sink.__exit__()
+
+    def restart(self) -> None:
+        """Forget the bytes: the next ones are the first."""
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget the bytes, the sink's too."""
+        self._sink.discard()
+        self._start()
+
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk.
+
+        Raises:
+            IntegrityError: more bytes come than are expected.
+        """
+        if self.position + len(chunk) > self._largest:
+            raise IntegrityError(
+                f"{self._expected.name}: upstream sends more than the {self._largest:,} bytes that"
+                f" its index allows; {self._expected.otherwise}"
+            )
+        self.position += len(chunk)
+        self._waiting.append(chunk)
+        self._waiting_size += len(chunk)
+        if self._waiting_size >= BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write and hash what waits: libcurl's pieces are too small to do it for each."""
+        if not self._waiting:
+            return
+        block = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_size = 0
+        self._sink.write(block, self.position - len(block))
+        self._hash(block)
+
+    def finish(self, url: str) -> str:
+        """Compare with what is expected; return the sha256.
+
+        Raises:
+            IntegrityError: the bytes are others.
+        """
+        expected = self._expected
+        sha256 = self._sha256.hexdigest()
+        if expected.size is not None and self.position != expected.size:
+            problem = f"{self.position:,} bytes instead of {expected.size:,}"
+        elif expected.sha256 is not None and sha256 != expected.sha256:
+            problem = f"sha256 {sha256} instead of {expected.sha256}"
+        elif self._md5 is not None and self._md5.hexdigest() != expected.md5:
+            problem = f"md5 {self._md5.hexdigest()} instead of {expected.md5}"
+        else:
+            return sha256
+        raise IntegrityError(f"{expected.name} from {redact(url)}: {problem}; {expected.otherwise}")
+
+    def _hash(self, block: bytes) -> None:
+        self._sha256.update(block)
+        if self._md5 is not None:
+            self._md5.update(block)
+
+
+class _Pages:
+    """A document's body in memory, of one try."""
 
     is_large = True  # so that its headers are listened to
 

@@ -1,7 +1,9 @@
-"""The hosts of a run: what each was asked for, and which of them want no more.
+"""The hosts of a run: what each was asked for, which want no more, and which don't answer.
 
 Guaranteed: once a host is stopped no request to it begins; what a host asked us to wait for holds
-for all threads. Counting takes no lock: each thread has its own tally of each host.
+for all threads. Counting takes no lock: each thread has its own tally of each host. A host that
+does not answer several times in a row is tried last: thousands of artifacts must not each wait for
+a dead one first. Nothing is written off: last is still tried, one answer makes a host good again.
 """
 
 from __future__ import annotations
@@ -9,15 +11,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from syncer.errors import HostStoppedError
+from syncer.errors import HostStoppedError, HttpStatusError, StalledError, UpstreamError
 from volume.program.stop import Stop
 from volume.run_document import HostTotals
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5  # while waiting for a host: whether it was stopped meanwhile
+_ENOUGH = 3
+_SERVER_ERROR = 500
 
 
 @dataclass(slots=True)
@@ -116,3 +121,59 @@ class Hosts:
                 )
             )
         return found
+
+
+class Reachability:
+    """What the requests of a run have seen of each host; threads may share it."""
+
+    def __init__(self, enough: int = _ENOUGH) -> None:
+        """``enough`` failures in a row put a host last."""
+        self._enough = enough
+        self._lock = threading.Lock()
+        self._failures: dict[str, int] = {}
+
+    def order(self, urls: Sequence[str]) -> Sequence[str]:
+        """The same URLs, those of hosts that don't answer last."""
+        if len(urls) < 2 or not self._failures:
+            return urls
+        return sorted(urls, key=lambda url: self._failures.get(_host(url), 0) >= self._enough)
+
+    def turns(self, urls: Sequence[str], stalled: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """The URLs in ``order``, and whether to be patient with each.
+
+        Args:
+            stalled: filled by whoever asks, with those of several that stood still: they get
+                another turn at the end, with patience.
+        """
+        for url in self.order(urls):
+            yield url, len(urls) == 1
+        for url in tuple(stalled):
+            yield url, True
+
+    def failed(self, url: str, *, for_good: bool = False) -> None:
+        """A request brought nothing at all; ``for_good`` if no other will in this run."""
+        host = _host(url)
+        with self._lock:
+            self._failures[host] = self._failures.get(host, 0) + (self._enough if for_good else 1)
+
+    def note(self, url: str, error: UpstreamError, *, brought_bytes: bool) -> None:
+        """Count a transfer that failed, if its host is to blame and not the file."""
+        if isinstance(error, HostStoppedError):
+            self.failed(url, for_good=True)
+        elif isinstance(error, StalledError):
+            self.failed(url)  # a few bytes and then nothing cost as much time as nothing at all
+        elif brought_bytes or (isinstance(error, HttpStatusError) and error.status < _SERVER_ERROR):
+            self.answered(url)
+        else:
+            self.failed(url)
+
+    def answered(self, url: str) -> None:
+        """A host answered, whatever it said."""
+        if self._failures and self._failures.get(_host(url)):
+            with self._lock:
+                self._failures.pop(_host(url), None)
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

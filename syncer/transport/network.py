@@ -1,6 +1,6 @@
 """Proxies, CA bundle, secrets and netrc: how each host is reached, found once for each.
 
-Whoever speaks HTTP to upstream (``transfer``, ``doctor``, ``notify``) uses this, so they can't
+Whoever speaks HTTP to upstream (``client``, ``doctor``, ``notify``) uses this, so they can't
 disagree.
 
 Guaranteed: a secret is sent to the scheme, host and port that it is for and to no other. After a
@@ -16,13 +16,13 @@ import logging
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from syncer.errors import TransferError
 from syncer.settings import secrets as credentials
 from syncer.settings.secrets import Secret, Secrets, basic
-from syncer.transport.host import Host
 from volume.errors import ConfigError
 from volume.program.log import holds_secret, redact, register
 
@@ -33,7 +33,50 @@ _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s+[A-Za-z0
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
-class Environment:
+@dataclass(frozen=True, slots=True)
+class Host:
+    """How to reach one origin.
+
+    ``name`` is host:port for people, ``base`` scheme://host:port, ``path_token`` conda's
+    ``/t/<token>`` or empty, ``secrets_from`` where the secrets came from, for people.
+    """
+
+    name: str
+    origin: tuple[str, str, int]
+    base: str
+    path_token: str = field(default="", repr=False)
+    authorization: str = field(default="", repr=False)
+    certificate: str = ""
+    secrets_from: str = ""
+    proxy: str = field(default="", repr=False)
+
+    def address(self, url: str) -> str:
+        """What to send a URL of this host as: without user and password, with the path token."""
+        path = _path(url)
+        if self.path_token and not path.startswith("/t/"):
+            return self.base + self.path_token + path
+        return self.base + path
+
+    def without_token(self, url: str) -> str:
+        """The URL that people and documents may see."""
+        path = _path(url)
+        if self.path_token and path.startswith(self.path_token + "/"):
+            path = path[len(self.path_token) :]
+        return self.base + path
+
+    @property
+    def proxies(self) -> dict[str, str]:
+        """The proxy in the form that requests wants."""
+        return {"http": self.proxy, "https": self.proxy} if self.proxy else {}
+
+    @property
+    def shown_proxy(self) -> str:
+        """The proxy for people: without user and password."""
+        parts = urlsplit(self.proxy)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+class Network:
     """What the process environment and the secrets folder say of the network."""
 
     def __init__(self, secrets: Secrets | None = None) -> None:
@@ -169,7 +212,7 @@ class Environment:
             )
 
 
-def read(secrets_dir: Path) -> Environment:
+def read(secrets_dir: Path) -> Network:
     """The environment of this process, with the secrets of a folder.
 
     Raises:
@@ -182,7 +225,7 @@ def read(secrets_dir: Path) -> Environment:
     except ConfigError as error:
         problems += error.problems
     try:
-        found = Environment(secrets)
+        found = Network(secrets)
     except ConfigError as error:
         problems += error.problems
     if problems:
@@ -199,6 +242,11 @@ def _netrc(base: str) -> tuple[str, str] | None:
     from requests import utils  # as for proxies
 
     return utils.get_netrc_auth(base)
+
+
+def _path(url: str) -> str:
+    start = url.find("/", url.find("://") + 3)
+    return "/" if start < 0 else url[start:]
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -91,7 +91,7 @@ class ChannelUpstream:
         return None
 
     def _order(self) -> Sequence[str]:
-        return self._reader.reachability.order(self._bases)
+        return self._reader.order(self._bases)
 
     def _ask(self, base: str, subdir: str, names: Names | None) -> Fetched | None:
         offer = self._sharded.offer(base, subdir) if names is not None else None

@@ -10,12 +10,8 @@ from collections.abc import Sequence
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from syncer.errors import IndexRejectedError
+from syncer.transport.folder import is_folder
 from volume.program.log import redact
-
-
-def is_folder(base: str) -> bool:
-    """Whether a base URL is a folder of this machine."""
-    return base.startswith("file:")
 
 
 def folder_url(base: str, subdir: str, relative: str | None, *, key: str = "base_url") -> str:

@@ -12,7 +12,7 @@ from syncer.ops.doctor import clients, configuration, disk, finding, upstreams, 
 from syncer.ops.doctor.finding import FAILED, Finding, failed
 from syncer.settings.settings import Settings
 from syncer.transport import network as environment
-from syncer.transport.network import Environment
+from syncer.transport.network import Network
 from volume.errors import ConfigError, MirrorError
 from volume.layout import Mirror, State
 
@@ -75,7 +75,7 @@ def examine(settings: Settings, seconds: float = AREA_SECONDS) -> list[Finding]:
 
 
 def _network_areas(
-    settings: Settings, network: Environment, state: State, now: float, clocks: list[float]
+    settings: Settings, network: Network, state: State, now: float, clocks: list[float]
 ) -> list[_Area]:
     def area(one: upstreams.Asked) -> _Area:
         def look() -> Iterator[Finding]:

@@ -15,9 +15,8 @@ import urllib3
 
 from syncer.errors import TransferError, UpstreamError
 from syncer.transport import answers
-from syncer.transport.host import Host
 from syncer.transport.hosts import Standing, Tally
-from syncer.transport.network import Environment
+from syncer.transport.network import Host, Network
 from syncer.transport.retry import Retryable
 
 _SECONDS = 10.0
@@ -33,7 +32,7 @@ class Head:
 
 
 def ask(
-    network: Environment, url: str, headers: Mapping[str, str], user_agent: str, *,
+    network: Network, url: str, headers: Mapping[str, str], user_agent: str, *,
     method: str = "GET",
 ) -> Head:  # fmt: skip
     """Ask, follow redirects, and give the head of the last answer: 200, 304 or 404.

@@ -17,10 +17,9 @@ from syncer.errors import HostStoppedError, HttpStatusError, UpstreamError
 from syncer.ops.doctor import network
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.settings.settings import Settings
-from syncer.transport.network import Environment
+from syncer.transport.folder import is_folder, path_of
+from syncer.transport.network import Network
 from syncer.upstream.fetched import origin_of
-from syncer.upstream.folder import path_of
-from syncer.upstream.location import is_folder
 from syncer.upstream.memory import Memory
 from syncer.upstream.monolithic import VARIANTS
 from volume.layout import State
@@ -54,7 +53,7 @@ def all_of(settings: Settings) -> list[Asked]:
 
 
 def look(
-    settings: Settings, connection: Environment, state: State, one: Asked, now: float
+    settings: Settings, connection: Network, state: State, one: Asked, now: float
 ) -> tuple[Finding, float | None]:
     """Look at one upstream; also gives how far our clock is ahead of its, in seconds."""
     subdir = settings.policy(one.channel).subdirs[0]
@@ -158,7 +157,7 @@ def _folder(one: Asked, subdir: str) -> Finding:
     return failed(one.subject, f"{folder} has no index", step)
 
 
-def spare_secrets(settings: Settings, connection: Environment) -> Iterator[Finding]:
+def spare_secrets(settings: Settings, connection: Network) -> Iterator[Finding]:
     """Secrets that no address asks for are most often misnamed."""
     urls = [url for channel in settings.channels for url in settings.channel_urls(channel)]
     urls += [url for kind in settings.installers for url in settings.installer_urls(kind)]
@@ -171,7 +170,7 @@ def spare_secrets(settings: Settings, connection: Environment) -> Iterator[Findi
             )  # fmt: skip
 
 
-def open_secrets(connection: Environment) -> Iterator[Finding]:
+def open_secrets(connection: Network) -> Iterator[Finding]:
     """Secrets that everyone on their host may read; the sync itself does not mind."""
     for secret in connection.secrets.all:
         mode = secret.path.stat().st_mode & 0o777

@@ -20,7 +20,7 @@ import pycurl
 from syncer.settings.notify_address import WebhookAddress
 from syncer.settings.settings import Settings
 from syncer.transport import network as environment
-from syncer.transport.network import Environment
+from syncer.transport.network import Network
 from volume.errors import MirrorError
 from volume.program.log import redact
 
@@ -74,7 +74,7 @@ def post(settings: Settings, address: WebhookAddress, body: bytes) -> None:
 
 
 def _try(
-    address: WebhookAddress, body: bytes, network: Environment, user_agent: str
+    address: WebhookAddress, body: bytes, network: Network, user_agent: str
 ) -> tuple[int, str | None]:
     curl = pycurl.Curl()
     try:

@@ -221,7 +221,7 @@ def test_what_upstream_still_serves_is_downloaded_and_verified(
             show_plan=lambda plans: None,
         )
         progress = Progress(CHANNEL, artifacts=len(tasks), size=0, bars=False)
-        downloads = Downloads(shared.transfers, volumes.mirror, stop, workers=1, meter=progress)
+        downloads = Downloads(shared.fetch, volumes.mirror, stop, workers=1, meter=progress)
         outcomes = list(downloads.run(tasks))
         store = LockedArtifacts(volumes.mirror, CHANNEL, ledger, now=lambda: 0.0)
         store.place([one for one in outcomes if isinstance(one, Staged)])

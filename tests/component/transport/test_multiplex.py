@@ -17,10 +17,11 @@ import pytest
 from syncer.artifacts.download import Downloads
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
-from syncer.transport import network as environment
+from syncer.transport.client import Client
+from syncer.transport.fetch import Fetch
 from syncer.transport.multiplex import Multiplexer
+from syncer.transport.network import Network
 from syncer.transport.retry import Limits
-from syncer.transport.transfer import Transfers
 from tests.support.clients.nginx import executable, free_port, start
 from tests.support.upstream.certificates import openssl, self_signed
 from volume.layout import Mirror
@@ -128,9 +129,14 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def transfers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Transfers:
+def fetch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Fetch:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "certificate.pem"))
-    return Transfers(Limits(tries=1), Stop(), environment.Environment())
+    return Fetch(Limits(tries=1), Stop(), Network())
+
+
+@pytest.fixture
+def client(fetch: Fetch) -> Client:
+    return fetch.client
 
 
 def _wanted(root: Path, number: int, size: int) -> Wanted:
@@ -143,20 +149,20 @@ def _wanted(root: Path, number: int, size: int) -> Wanted:
     )  # fmt: skip
 
 
-def test_threads_share_one_connection(folder: Path, transfers: Transfers) -> None:
+def test_threads_share_one_connection(folder: Path, client: Client) -> None:
     with upstream(folder) as served:
         for number in range(40):
             (served.root / f"{number}").write_bytes(b"P%d" % number * 1000)
-        transfers.receive(f"{served.url}/0", Body())
-        shared = transfers.share(4)
+        client.ask(f"{served.url}/0", Body())
+        shared = client.share(4)
         assert shared is not None
         found: dict[int, bytes] = {}
 
         def work(first: int) -> None:
-            transfers.use(shared)
+            client.use(shared)
             for number in range(first, 40, 4):
                 body = Body()
-                transfers.receive(f"{served.url}/{number}", body)
+                client.ask(f"{served.url}/{number}", body)
                 found[number] = body.data
             shared.leave()
 
@@ -170,26 +176,26 @@ def test_threads_share_one_connection(folder: Path, transfers: Transfers) -> Non
         assert len(served.connections()) == 2  # the first request's, and the shared one
 
 
-def test_http_1_is_not_shared(folder: Path, transfers: Transfers) -> None:
+def test_http_1_is_not_shared(folder: Path, client: Client) -> None:
     with upstream(folder, http2=False) as served:
         (served.root / "a").write_bytes(b"P")
-        transfers.receive(f"{served.url}/a", Body())
-        assert transfers.share(4) is None
+        client.ask(f"{served.url}/a", Body())
+        assert client.share(4) is None
 
 
 @pytest.mark.parametrize("requests", [1000, 7], ids=["lasting", "renewed connections"])
 @pytest.mark.parametrize("http2", [True, False], ids=["HTTP/2", "HTTP/1.1"])
 def test_downloads_from_afar(
     folder: Path,
-    transfers: Transfers,
+    fetch: Fetch,
     monkeypatch: pytest.MonkeyPatch,
     requests: int,
     *,
     http2: bool,
 ) -> None:
     """As if upstream were slow from the first artifact on."""
-    monkeypatch.setattr("syncer.artifacts.download._LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("syncer.artifacts.download._QUICK_SECONDS", 0.0)
+    monkeypatch.setattr("syncer.transport.workers._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("syncer.transport.workers._QUICK_SECONDS", 0.0)
     with upstream(folder, http2=http2, requests=requests) as served:
         mirror = Mirror(folder / "mirror")
         sizes = [3_000_000 if number % 9 == 0 else 0 for number in range(300)]
@@ -197,7 +203,7 @@ def test_downloads_from_afar(
         tasks = [Task("c", one, (f"{served.url}/{one.filename}",)) for one in wanted]
         gone = served.root / wanted[77].filename
         gone.unlink()
-        downloads = Downloads(transfers, mirror, Stop(), workers=2, meter=Meter())
+        downloads = Downloads(fetch, mirror, Stop(), workers=2, meter=Meter())
         outcomes = [outcome for outcome in downloads.run(tasks) if outcome is not None]
         staged = [one.task.artifact.filename for one in outcomes if isinstance(one, Staged)]
         failed = [one for one in outcomes if isinstance(one, Failed)]
@@ -209,16 +215,16 @@ def test_downloads_from_afar(
         # the 404 costs one: its page is longer than the artifact and not read to its end.
         if requests == 1000:
             assert len(served.connections()) <= (4 if http2 else 3)
-        assert not [thread.name for thread in threading.enumerate() if thread.name == "download"]
+        assert not [thread.name for thread in threading.enumerate() if thread.name == "fetch"]
 
 
-def test_a_broken_driver_is_reported(monkeypatch: pytest.MonkeyPatch, transfers: Transfers) -> None:
+def test_a_broken_driver_is_reported(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
     def fail(self: Multiplexer, running: object) -> None:
         raise MemoryError("no more")
 
     monkeypatch.setattr(Multiplexer, "_settle", fail)
     shared = Multiplexer(2)
-    transfers.use(shared)
+    client.use(shared)
     for _ in range(2):  # in flight, and handed over afterwards
         with pytest.raises(MemoryError, match="no more"):
-            transfers.receive("https://127.0.0.1:9/", Body())
+            client.ask("https://127.0.0.1:9/", Body())

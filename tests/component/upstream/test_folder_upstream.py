@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import MissingError, TransferError
+from syncer.transport import folder
 from syncer.transport.document import Validators
-from syncer.upstream import folder
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises, snapshot
 from tests.support.upstream.channel import compress_zst, dump, repodata_document

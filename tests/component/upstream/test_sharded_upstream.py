@@ -96,7 +96,7 @@ def offered(syncer: Syncer, names: Callable[[str], bool]) -> int:
     """Look at upstream for these names only; return how many records came."""
     settings = configuration.read(syncer.environment)
     tools = sync.tools(settings, sync.Options(), Stop(), show_plan=lambda plans: None)
-    reader = Reader(tools.fetcher, tools.transfers, tools.stop, tools.reachability, workers=2)
+    reader = Reader(tools.fetch, workers=2)
     bases = settings.channel_urls("conda-forge")
     memory = tools.state.upstream("conda-forge")
     channel = ChannelUpstream(reader, bases, memory, lambda warning: None)
@@ -153,7 +153,7 @@ def test_a_shard_with_the_wrong_hash_everywhere_changes_nothing(
     syncer.upstream.script(SHARD, faults.wrong_bytes(times=None))
     answer = syncer.command("--once")
     assert answer.code == 1
-    assert "is not the shard that its name and the index promise" in answer.out
+    assert "is not what its name and the index promise" in answer.out
     assert syncer.volumes.committed() == {}
 
 

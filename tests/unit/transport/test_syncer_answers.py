@@ -4,8 +4,8 @@ import pytest
 
 from syncer.errors import HostStoppedError, HttpStatusError, TransferError
 from syncer.transport import answers
-from syncer.transport.host import Host
 from syncer.transport.hosts import Hosts, Tally
+from syncer.transport.network import Host
 from syncer.transport.retry import Limits, Retries, Retryable
 from volume.program.stop import Stop
 

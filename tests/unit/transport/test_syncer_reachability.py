@@ -11,7 +11,7 @@ from syncer.errors import (
     is_upstreams_own,
     says_absent,
 )
-from syncer.transport.reachability import Reachability
+from syncer.transport.hosts import Reachability
 
 A, B = "https://a/x", "https://user@b/x"
 CUT = TransferError("cut")

@@ -7,7 +7,7 @@ import pytest
 from syncer.errors import TransferError
 from syncer.settings.secrets import Secret, Secrets
 from syncer.transport import network as environment
-from syncer.transport.network import Environment
+from syncer.transport.network import Network
 from volume.errors import ConfigError
 from volume.program import log
 
@@ -26,7 +26,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def own() -> Environment:
+def own() -> Network:
     found: dict[str, tuple[Secret, ...]] = {}
     for host, kind, value in (
         ("a.com", "token", TOKEN), ("a.com", "bearer", BEARER), ("b.com", "bearer", "for-b-only"),
@@ -34,10 +34,10 @@ def own() -> Environment:
         secret = Secret(host, kind, Path(f"/run/{host}.{kind}"), value)
         found[host] = (*found.get(host, ()), secret)
         log.register(value)
-    return Environment(Secrets(found))
+    return Network(Secrets(found))
 
 
-def test_a_token_goes_into_the_path_and_out_of_what_people_see(own: Environment) -> None:
+def test_a_token_goes_into_the_path_and_out_of_what_people_see(own: Network) -> None:
     host = own.host("https://A.com/x/noarch/repodata.json")
     sent = host.address("https://a.com/x/noarch/repodata.json")
     assert sent == "https://a.com/t/tok-en%2F1/x/noarch/repodata.json"
@@ -50,7 +50,7 @@ def test_a_token_goes_into_the_path_and_out_of_what_people_see(own: Environment)
     assert TOKEN not in repr(host) and BEARER not in repr(host)
 
 
-def test_an_address_with_credentials_wins_and_loses_them(own: Environment) -> None:
+def test_an_address_with_credentials_wins_and_loses_them(own: Network) -> None:
     host = own.host("https://me:p%40ss@a.com:443/x")
     assert host.address("https://me:p%40ss@a.com:443/x") == "https://a.com/t/tok-en%2F1/x"
     assert host.authorization == "Basic bWU6cEBzcw=="
@@ -58,7 +58,7 @@ def test_an_address_with_credentials_wins_and_loses_them(own: Environment) -> No
     assert "the address" in host.secrets_from
 
 
-def test_other_ports_and_schemes_are_other_hosts(own: Environment) -> None:
+def test_other_ports_and_schemes_are_other_hosts(own: Network) -> None:
     for url in ("https://a.com:8443/x", "http://a.com:443/x", "https://www.a.com/x"):
         host = own.host(url)
         assert (host.authorization, host.path_token, host.certificate) == ("", "", "")
@@ -80,7 +80,7 @@ def test_other_ports_and_schemes_are_other_hosts(own: Environment) -> None:
     ],
 )
 def test_a_redirect_is_followed_with_the_right_secrets(
-    own: Environment, location: str, target: str, authorization: str
+    own: Network, location: str, target: str, authorization: str
 ) -> None:
     first = own.host("https://a.com/x/y")
     assert own.follow(first, "https://a.com/x/y", location)[0] == target
@@ -101,16 +101,14 @@ def test_a_redirect_is_followed_with_the_right_secrets(
         ("http://a.com/t/tok-en%2F1/x", "with a secret of ours"),
     ],
 )
-def test_a_redirect_that_leads_astray_is_refused(
-    own: Environment, location: str, words: str
-) -> None:
+def test_a_redirect_that_leads_astray_is_refused(own: Network, location: str, words: str) -> None:
     with pytest.raises(TransferError, match=words) as found:
         own.follow(own.host("https://a.com/x"), "https://a.com/x", location)
     assert BEARER not in str(found.value) and "tok-en" not in str(found.value)
 
 
 def test_netrc_serves_hosts_without_files(
-    own: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    own: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text(
@@ -128,7 +126,7 @@ def test_netrc_serves_hosts_without_files(
 
 
 def test_secrets_over_plain_http_are_warned_of_once(
-    own: Environment, caplog: pytest.LogCaptureFixture
+    own: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
         own.host("http://b.com/x")
@@ -144,7 +142,7 @@ def test_each_host_has_its_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "me:hush1@proxy:3128")
     monkeypatch.setenv("ALL_PROXY", "socks5h://other:1080")
     monkeypatch.setenv("NO_PROXY", "near.com")
-    own = Environment()
+    own = Network()
     first = own.host("https://a.com/x")
     assert (first.proxy, first.shown_proxy) == ("http://me:hush1@proxy:3128", "http://proxy:3128")
     assert own.host("http://a.com/x").proxy == "socks5h://other:1080"

@@ -1,22 +1,24 @@
-"""One connection of libcurl: one request at a time, its body streamed into a sink.
+"""One connection of libcurl: one request at a time, its body streamed to a receiver.
 
-Guaranteed: a body is taken only from an answer that can be used, from where it was asked for.
-Redirects are reported, not followed.
+Guaranteed: a receiver gets bytes of a body that was asked for and no others: no error page, and no
+other part of the whole than the one behind the bytes that it has. Redirects are reported, not
+followed.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import Protocol
 
 import pycurl
 
 from syncer.errors import HttpStatusError, StalledError, TransferError
 from syncer.transport import answers
-from syncer.transport.document import UNKNOWN, Validators
-from syncer.transport.host import Host
+from syncer.transport.document import UNCONDITIONAL, UNKNOWN, Conditions, Validators
 from syncer.transport.hosts import Hosts, Tally
 from syncer.transport.multiplex import Multiplexer
-from syncer.transport.reception import UNCONDITIONAL, Answer, Reception, Sink, Terms
+from syncer.transport.network import Host
 from syncer.transport.retry import Limits, Retryable
 from syncer.transport.throttle import Throttle
 from volume.program.log import redact
@@ -38,7 +40,39 @@ _MAY_BE_A_PAGE = frozenset({b"<", b"\xef", b" ", b"\t", b"\r", b"\n"})
 _FINAL = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
 
 
-class Handle:
+class Receiver(Protocol):
+    """Who takes a body."""
+
+    @property
+    def position(self) -> int:
+        """Bytes that are there already; the transfer goes on behind them."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether to hand the body on while it comes, and look if the run was stopped."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+    def restart(self) -> None:
+        """Forget the bytes: the server sends the body from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that can be used: a body that is in the receiver, a redirect, or "unchanged".
+
+    ``url`` is where it came from, without secrets; a redirect has a ``location``. Validators are
+    known of bodies that were handed on as they came.
+    """
+
+    url: str
+    location: str = ""
+    is_unchanged: bool = False
+    validators: Validators = UNKNOWN
+
+
+class Connection:
     """One libcurl handle and the transfer that it is at."""
 
     def __init__(
@@ -58,7 +92,7 @@ class Handle:
         self._can_gather = throttle is None
         self._gathers: bool | None = None
         self._gathered: list[bytes] = []
-        self._reception = Reception(stop, throttle)
+        self._arrival = _Arrival(stop, throttle)
         self._tallies: dict[str, Tally] = {}
         self._curl = curl = pycurl.Curl()
         self._host: Host | None = None
@@ -79,7 +113,7 @@ class Handle:
         is_folder = os.path.isdir(ca_bundle)  # noqa: PTH112
         curl.setopt(pycurl.CAPATH if is_folder else pycurl.CAINFO, ca_bundle)
         curl.setopt(pycurl.PROXY_CAPATH if is_folder else pycurl.PROXY_CAINFO, ca_bundle)
-        curl.setopt(pycurl.NOPROXY, "")  # Environment has decided that
+        curl.setopt(pycurl.NOPROXY, "")  # Network has decided that
         if certificate:
             curl.setopt(pycurl.SSLCERT, certificate)
             curl.setopt(pycurl.SSLKEY, certificate)
@@ -96,8 +130,8 @@ class Handle:
         host: Host,
         url: str,
         first: Host,
-        sink: Sink,
-        terms: Terms = UNCONDITIONAL,
+        receiver: Receiver,
+        conditions: Conditions = UNCONDITIONAL,
     ) -> Answer:
         """One request; a redirect is an answer too.
 
@@ -108,26 +142,26 @@ class Handle:
             Retryable: it failed in a way that may heal.
             UpstreamError: in a way that does not.
         """
-        self._reach(host, terms.conditions)
-        curl, reception, address = self._curl, self._reception, host.address(target)
-        gathers = self._can_gather and not sink.is_large and not sink.position
-        failure = self._perform(address, sink, gathers=gathers)
+        self._reach(host, conditions.headers)
+        curl, arrival, address = self._curl, self._arrival, host.address(target)
+        gathers = self._can_gather and not receiver.is_large and not receiver.position
+        failure = self._perform(address, receiver, gathers=gathers)
         if failure is not None and failure.args[0] == pycurl.E_FILESIZE_EXCEEDED:
             gathers = False
-            failure = self._perform(address, sink, gathers=gathers)
+            failure = self._perform(address, receiver, gathers=gathers)
         status = curl.getinfo(pycurl.RESPONSE_CODE)
         body = b""
         if gathers:
-            body = reception.said = b"".join(self._gathered)
+            body = arrival.said = b"".join(self._gathered)
             self._gathered.clear()
         shown = ""
-        if failure is not None or status not in _GOOD or reception.said[:1] in _MAY_BE_A_PAGE:
+        if failure is not None or status not in _GOOD or arrival.said[:1] in _MAY_BE_A_PAGE:
             shown = redact(first.without_token(url))
-            answer = self._judge(shown, host, status, terms)
+            answer = self._judge(shown, host, status, conditions)
             if answer is not None:
                 return answer
         if body:  # also of a transfer that was cut: the next try goes on behind it
-            sink.write(body)
+            receiver.write(body)
         if failure is not None:
             self._stop.check()
             raise self._translate(shown, host, status, *failure.args) from failure
@@ -150,16 +184,16 @@ class Handle:
         else:
             self._curl.unsetopt(pycurl.HTTPHEADER)
 
-    def _perform(self, address: str, sink: Sink, *, gathers: bool) -> pycurl.error | None:
+    def _perform(self, address: str, receiver: Receiver, *, gathers: bool) -> pycurl.error | None:
         """Ask, and take what comes; the error is libcurl's own."""
-        curl, reception, tally = self._curl, self._reception, self._tally
+        curl, arrival, tally = self._curl, self._arrival, self._tally
         if gathers is not self._gathers:
             self._prepare(gathers=gathers)
-        reception.begin(sink, tally)
+        arrival.begin(receiver, tally)
         self._gathered.clear()
         curl.setopt(pycurl.URL, address)
         # 0 asks for everything, and says so to libcurl after a request that asked for less.
-        curl.setopt(pycurl.RESUME_FROM_LARGE, reception.asked)
+        curl.setopt(pycurl.RESUME_FROM_LARGE, arrival.asked)
         tally.begin(self._stop)
         try:
             if self._shared is not None:
@@ -174,48 +208,48 @@ class Handle:
 
     def _prepare(self, *, gathers: bool) -> None:
         """Say who takes the bodies from now on."""
-        curl, reception = self._curl, self._reception
+        curl, arrival = self._curl, self._arrival
         self._gathers = gathers
         if gathers:
             curl.setopt(pycurl.WRITEFUNCTION, self._gathered.append)
             curl.unsetopt(pycurl.HEADERFUNCTION)
         else:
-            curl.setopt(pycurl.WRITEFUNCTION, reception.on_body)
-            curl.setopt(pycurl.HEADERFUNCTION, reception.on_header)
-            curl.setopt(pycurl.XFERINFOFUNCTION, reception.on_progress)
+            curl.setopt(pycurl.WRITEFUNCTION, arrival.on_body)
+            curl.setopt(pycurl.HEADERFUNCTION, arrival.on_header)
+            curl.setopt(pycurl.XFERINFOFUNCTION, arrival.on_progress)
         curl.setopt(pycurl.NOPROGRESS, int(gathers))
         curl.setopt(pycurl.MAXFILESIZE_LARGE, _MOST_GATHERED if gathers else 0)
 
     def _validators(self) -> Validators:
-        headers = self._reception.headers
+        headers = self._arrival.headers
         return Validators(headers.get("etag"), headers.get("last-modified")) if headers else UNKNOWN
 
-    def _judge(self, shown: str, host: Host, status: int, terms: Terms) -> Answer | None:
+    def _judge(self, shown: str, host: Host, status: int, conditions: Conditions) -> Answer | None:
         """What an answer means that is not just a body; None if it is one, or a part of one."""
-        curl, tally, reception = self._curl, self._tally, self._reception
-        if isinstance(reception.problem, Retryable):
-            raise reception.problem
+        curl, tally, arrival = self._curl, self._tally, self._arrival
+        if isinstance(arrival.problem, Retryable):
+            raise arrival.problem
         if status in answers.REDIRECTS and (location := curl.getinfo(pycurl.REDIRECT_URL)):
             return Answer(shown, location=str(location))
-        if status == 304 and terms.may_be_unchanged:
+        if status == 304 and conditions.may_be_unchanged:
             tally.unchanged += 1
             return Answer(shown, is_unchanged=True)
         if status == 416:
             # We have more than there is: from the beginning, in the next try.
-            reception.sink.restart()
+            arrival.receiver.restart()
             raise Retryable(HttpStatusError(shown, status), tally)
         if status and status not in _GOOD:
             retry_after = curl.getinfo(pycurl.RETRY_AFTER)
             raise answers.refusal(
                 shown, host, tally, status,
-                retry_after=str(retry_after) if retry_after else "", body=reception.said,
+                retry_after=str(retry_after) if retry_after else "", body=arrival.said,
             )  # fmt: skip
         kind = curl.getinfo(pycurl.CONTENT_TYPE) or ""
-        if reception.said and not terms.takes_pages and answers.is_page(kind, reception.said):
-            reception.sink.restart()
-            raise answers.page_in_place_of(shown, host, tally, reception.said)
-        if reception.problem is not None:
-            raise reception.problem
+        if arrival.said and not conditions.takes_pages and answers.is_page(kind, arrival.said):
+            arrival.receiver.restart()
+            raise answers.page_in_place_of(shown, host, tally, arrival.said)
+        if arrival.problem is not None:
+            raise arrival.problem
         return None
 
     def _translate(
@@ -223,7 +257,7 @@ class Handle:
     ) -> Retryable | TransferError | BaseException:
         if code == pycurl.E_RANGE_ERROR:
             # The server sends all of it, or another part. From the beginning, in the next try.
-            self._reception.sink.restart()
+            self._arrival.receiver.restart()
             text = f"{shown} was cut, and its server can't go on"
             return Retryable(TransferError(text), self._tally)
         message = redact(message)
@@ -232,7 +266,7 @@ class Handle:
         if code in _FINAL:
             return TransferError(f"{shown}: {message}")
         if status:
-            text = f"{shown} was cut after {self._reception.sink.position:,} bytes: {message}"
+            text = f"{shown} was cut after {self._arrival.receiver.position:,} bytes: {message}"
             kind = StalledError if code == pycurl.E_OPERATION_TIMEDOUT else TransferError
             return Retryable(kind(text), self._tally)
         if code == pycurl.E_OPERATION_TIMEDOUT and not host.proxy:
@@ -241,3 +275,67 @@ class Handle:
             shown, host, self._tally, message,
             proxy_status=self._curl.getinfo(pycurl.HTTP_CONNECTCODE),
         )  # fmt: skip
+
+
+class _Arrival:
+    """What libcurl calls while it is at a request whose body is handed on as it comes.
+
+    Apart from the handle, which libcurl's object would keep alive in a circle otherwise: then its
+    connection would stay open after its thread.
+    """
+
+    def __init__(self, stop: Stop, throttle: Throttle | None) -> None:
+        self.stop = stop
+        self.throttle = throttle
+
+    def begin(self, receiver: Receiver, tally: Tally) -> None:
+        """Forget the last request."""
+        self.receiver = receiver
+        self.tally = tally
+        self.asked = receiver.position
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.said = b""
+        self.problem: BaseException | None = None
+
+    def on_header(self, line: bytes) -> None:
+        """Note a header; a status line begins another answer, behind a proxy's or a 1xx."""
+        if line.startswith(b"HTTP/"):
+            self.status = int(line.split(None, 2)[1])
+            self.headers.clear()
+        else:
+            name, _, value = line.decode("latin-1").partition(":")
+            self.headers[name.lower()] = value.strip()
+
+    def on_body(self, chunk: bytes) -> int:
+        """Hand a piece on to the receiver."""
+        # libcurl prints an exception of a callback and goes on as if it had not been: keep it for
+        # ``receive`` and end the transfer instead.
+        try:
+            if not self.said:
+                self.said = chunk
+            if self.status >= 300:
+                return len(chunk)  # an error page is not a body
+            self._begin_where_asked()
+            self.receiver.write(chunk)
+            if self.throttle is not None:
+                self.throttle.take(len(chunk))
+        except BaseException as problem:  # noqa: BLE001 - kept, and raised by ``receive``
+            self.problem = problem
+            return -1
+        return len(chunk)
+
+    def _begin_where_asked(self) -> None:
+        """See to it that a body begins where we asked (RFC 9110 section 14.4), or is the whole."""
+        part = self.headers.get("content-range", "")
+        if self.asked and not part.startswith(f"bytes {self.asked}-"):
+            self.receiver.restart()
+            if part:
+                raise Retryable(
+                    TransferError("the server sent another range than asked for"), self.tally
+                )
+        self.asked = 0
+
+    def on_progress(self, *_: int) -> int:
+        """End a transfer when the run is stopped."""
+        return 1 if self.stop.requested else 0

@@ -16,11 +16,16 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from syncer.errors import MissingError, TransferError
+from syncer.transport.connection import Receiver
 from syncer.transport.document import Document, Validators
-from syncer.transport.reception import Sink
 from volume.program.stop import Stop
 
 _BLOCK = 1 << 20  # bytes
+
+
+def is_folder(url: str) -> bool:
+    """Whether a URL leads to a folder of this machine."""
+    return url.startswith("file:")
 
 
 def path_of(url: str) -> Path:
@@ -51,22 +56,22 @@ def document(url: str, validators: Validators, *, limit: int) -> Document | None
         return Document(url, body, found)
 
 
-def receive(url: str, sink: Sink, stop: Stop) -> None:
-    """Copy a file into ``sink``, from its position on.
+def receive(url: str, receiver: Receiver, stop: Stop) -> None:
+    """Copy a file into ``receiver``, from its position on.
 
     Raises:
         MissingError: there is no such file.
         TransferError: it can't be read.
         InterruptedRunError: the run was stopped.
-        Exception: whatever the sink raised.
+        Exception: whatever the receiver raised.
     """
     with _opened(path_of(url)) as descriptor:
-        if sink.position > os.fstat(descriptor).st_size:
-            sink.restart()
-        os.lseek(descriptor, sink.position, os.SEEK_SET)
+        if receiver.position > os.fstat(descriptor).st_size:
+            receiver.restart()
+        os.lseek(descriptor, receiver.position, os.SEEK_SET)
         for block in _blocks(descriptor):
             stop.check()
-            sink.write(block)
+            receiver.write(block)
 
 
 @contextlib.contextmanager
