@@ -20,6 +20,7 @@ from typing import Any
 import zstandard
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.supplement_table import RunExports
 from tests.support.mirror.committed import ENTERED, CommittedMirror, row
 from volume.ledger.artifact import Artifact
 
@@ -100,10 +101,12 @@ class Seeded:
         return record
 
     def _add_run_exports(self, subdir: str, added: dict[str, dict[str, Any]]) -> None:
-        texts = {filename: json.dumps(value) for filename, value in added.items()}
+        texts: dict[str, str | None] = {
+            filename: json.dumps(value) for filename, value in added.items()
+        }
 
         def action(ledger: LedgerWriter, _: int) -> None:
-            ledger.change_run_exports(subdir, texts)
+            RunExports(ledger, subdir, ()).change(texts)
 
         self.committed.change(action)
 

@@ -5,11 +5,15 @@ MirrorError
 |   +-- EngineStoppedError  it was killed, or the machine refused it something
 +-- VerificationError      a generation is not what was committed; it is not published
 +-- MissingLedgerError     a mirrored channel has lost its ledger; the syncer rebuilds it
++-- DamagedRowsError       rows of a ledger are not what was written; the syncer heals them
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from volume.errors import MirrorError
+from volume.ledger.artifact import Unproven
 
 PARTIAL = 3
 """Exit code: what is published is right, but something was left out."""
@@ -36,6 +40,24 @@ class VerificationError(MirrorError):
         return (
             f"{self.channel}/{self.subdir}: {self.fact}; this generation is thrown away and the"
             " published one stays"
+        )
+
+
+class DamagedRowsError(MirrorError):
+    """Rows of a channel's ledger are not what the syncer wrote."""
+
+    def __init__(self, channel: str, rows: Sequence[Unproven]) -> None:
+        super().__init__(channel, rows)
+        self.channel = channel
+        self.rows = rows
+
+    def __str__(self) -> str:
+        named = ", ".join(str(row) for row in self.rows[:10])
+        more = " and others" if len(self.rows) > 10 else ""
+        return (
+            f"{self.channel}: {len(self.rows):,} rows of its ledger are damaged ({named}{more});"
+            " what is published stays. The next sync heals them from upstream's index: run"
+            " 'syncer --once', and look at the state volume's disk"
         )
 
 

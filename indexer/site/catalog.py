@@ -13,9 +13,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rattler import Version
-
-from indexer.base.matchspec import MalformedError, version_order
+from indexer.engines.own.version_order import MalformedVersionError, VersionOrder, version_order
 from volume.names import EXTENSIONS
 
 FORMAT = 1
@@ -100,11 +98,11 @@ def entry(builds: Sequence[Build], summary: str) -> Entry:
     }
 
 
-def _by_age(version: str) -> tuple[bool, Version | str]:
+def _by_age(version: str) -> tuple[bool, VersionOrder | str]:
     """The order of versions; what is none counts as older than any."""
     try:
         return True, version_order(version)
-    except MalformedError:
+    except MalformedVersionError:
         return False, version
 
 

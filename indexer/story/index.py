@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from indexer.base.errors import PARTIAL
+from indexer.base.errors import PARTIAL, DamagedRowsError
 from indexer.base.stages import Stages
 from indexer.base.volumes import Volumes
 from indexer.engines.conda_index.engine import Engine
@@ -89,6 +89,8 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
             if found.reason is None:
                 seconds = time.monotonic() - started
                 return Outcome(channel, found.newest, False, found.look.pending, seconds)
+            if ledger is not None and (damaged := ledger.unproven()):
+                raise DamagedRowsError(channel, damaged)
             log.info("%s: indexing, because %s", channel, found.reason)
             run = _Run(volumes, channel, memory, ledger, found, lock)
             made = run.make()

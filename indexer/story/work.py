@@ -68,7 +68,11 @@ def find(
     look = local.look(mirror, channel, memory, ledger, now=now)
     if newest is not None and current != generation.due(mirror, channel, kept):
         reason: str | None = "a publication was not finished"
-    elif serial < former or (is_rebuilt and locks.is_held(state.sync_lock)):
+    elif (
+        serial < former
+        or (ledger is not None and ledger.is_restoring)
+        or (is_rebuilt and locks.is_held(state.sync_lock))
+    ):
         reason = None  # what is published is more complete than this ledger is yet
     else:
         reason = _reason(serial, newest, look, memory)

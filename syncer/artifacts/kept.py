@@ -18,7 +18,6 @@ from volume.ledger.artifact import Retired
 from volume.ledger.ledger import Ledger
 from volume.run_document import Keeping, Kept
 
-_NOTE = "kept"
 _LOCKED = "a lock file names it; it is out of the index and stays downloadable"
 _MOST = 100
 
@@ -52,10 +51,10 @@ def keeping(
 
 def read(ledger: Ledger) -> Keeping:
     """What was noted; nothing if there is no note."""
-    noted = ledger.note(_NOTE)
+    noted = ledger.kept
     if not noted:
         return Keeping()
-    found = json.loads(str(noted))
+    found = json.loads(noted)
     first = tuple(Kept(**one) for one in found["first"])
     return Keeping(found["by_policy"], found["by_lock"], first)
 
@@ -68,4 +67,4 @@ def write(ledger: LedgerWriter, found: Keeping) -> None:
     """
     if found != read(ledger):
         with ledger.transaction("note kept"):
-            ledger.set_note(_NOTE, json.dumps(asdict(found)))
+            ledger.set_kept(json.dumps(asdict(found)))

@@ -1,18 +1,29 @@
 """Writing the ledger: the syncer's side of ``volume.ledger.ledger``.
 
-Guaranteed: whatever enters or leaves is written to the history in the same transaction, and what
-leaves takes upstream's word on it along.
-All methods are called inside ``transaction``.
+Guaranteed: every transaction is atomic, durable, and one fault point; whatever enters or leaves is
+written to the history in the same transaction, and the history can only grow; what leaves takes
+upstream's word on it along: run_exports are those of committed artifacts, and channeldata is that
+of names of which an artifact is committed. Each row that is published is written with its proof.
+All that writes is called inside ``transaction``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol, Self
 
-from syncer.artifacts.supplement_ledger import SupplementLedger
-from volume.ledger.artifact import Artifact, Home, Placed, Retired
-from volume.ledger.schema import COLUMNS, RETIRED_COLUMNS
+from volume.disk import database, faults
+from volume.disk.files import make_directory, volume_error
+from volume.ledger import migrations
+from volume.ledger.artifact import Artifact, Compared, Home, Placed, Retired, Settled
+from volume.ledger.ledger import UNPROVEN, Ledger
+from volume.ledger.schema import COLUMNS, IDENTITY, PROVEN, RETIRED_COLUMNS, connect, proof, refusal
+from volume.names import package_name
+
+_IS_COMMITTED = "EXISTS (SELECT 1 FROM artifact WHERE subdir = ?1 AND filename = ?2)"
 
 
 class Hotfix(Protocol):
@@ -32,19 +43,143 @@ class Hotfix(Protocol):
     def md5(self) -> str | None: ...
 
 
-class LedgerWriter(SupplementLedger):
+class LedgerWriter(Ledger):
     """A ledger, open for writing."""
+
+    _run = ("", "")
+    _published = 0
+
+    @classmethod
+    def create(cls, path: Path, *, run: str = "", policy: str = "", published: int = 0) -> Self:
+        """Open for writing; a ledger that is not there yet is created empty.
+
+        Args:
+            run: who writes, for the history: the start of a run.
+            policy: what that run was told to mirror.
+            published: the highest serial that a kept generation was made of. A ledger that is
+                behind goes on from there, as serials say what may be deleted.
+
+        Raises:
+            StateError: it was written by a newer version, or is damaged.
+            VolumeError: the state volume refuses.
+        """
+        make_directory(path.parent)
+        ledger = cls(connect(path), path)
+        ledger._run = (run, policy)
+        ledger._published = published
+        with ledger._opening():
+            if migrations.version_of(ledger.connection) == 0:
+                with ledger.transaction("create ledger"):
+                    if migrations.version_of(ledger.connection) == 0:
+                        migrations.create(ledger.connection)
+            migrations.upgrade(ledger.connection, path)
+        return ledger
+
+    @contextlib.contextmanager
+    def transaction(self, name: str) -> Iterator[None]:
+        """All or nothing, durably; one fault point.
+
+        Raises:
+            VolumeError: the state volume refuses.
+            StateError: the ledger is damaged.
+        """
+        try:
+            faults.point("before", f"{name} {self.path}")
+            with database.transaction(self.connection, name, self.path):
+                yield
+        except OSError as error:
+            raise volume_error(error, name, self.path) from error
+        except sqlite3.DatabaseError as error:
+            raise refusal(error, name, self.path) from error
+        faults.point("after", f"{name} {self.path}")
+
+    # -- the channel as a whole ------------------------------------------------------------------
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a later state than this is published: it is new, or an older copy."""
+        return self.serial < self._published
+
+    def raise_serial(self) -> int:
+        """Announce a change to the indexer; return the new serial.
+
+        What is committed is not what upstream's index asks for until a run has settled it again.
+        No serial is given twice: a ledger that is behind becomes another one, and is restoring
+        until ``set_restored``.
+        """
+        if self.is_behind:
+            self.connection.execute(f"UPDATE channel SET identity = {IDENTITY}, restoring = 1")  # noqa: S608
+        serial = max(self.serial, self._published) + 1
+        self._set(serial=serial, settled="")
+        return serial
+
+    def settle(self, settled: Settled) -> None:
+        """Note what a clean run has dealt with."""
+        self._set(settled=settled.inputs, due=settled.due)
+
+    def set_scrubbed(self, position: str) -> None:
+        """Note how far a scrub of retired bytes came."""
+        self._set(scrubbed=position)
+
+    def set_kept(self, text: str) -> None:
+        """Note what is here although upstream dropped it."""
+        self._set(kept=text)
+
+    def set_restored(self) -> None:
+        """Note that what a lost or older state lacked is committed again."""
+        self._set(restoring=0)
+
+    def set_compared(self, document: str, compared: Compared) -> None:
+        """Note which content of a document its table was compared with."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO compared VALUES (?, ?, ?)",
+            (document, compared.digest, compared.serial),
+        )
+
+    def set_swept(self, subdir: str, mtime_ns: int) -> None:
+        """Note that every file of a folder was known when it last changed."""
+        self.connection.execute("INSERT OR REPLACE INTO swept VALUES (?, ?)", (subdir, mtime_ns))
+
+    def _set(self, **values: str | float) -> None:
+        columns = ", ".join(f"{column} = ?" for column in values)
+        self.connection.execute(f"UPDATE channel SET {columns}", tuple(values.values()))  # noqa: S608
+
+    def _remember(self, select: str, values: tuple[object, ...] = ()) -> None:
+        """Append the rows of a SELECT to the history."""
+        self.connection.execute(
+            "INSERT OR IGNORE INTO run (started, policy) VALUES (?, ?)", self._run
+        )
+        self.connection.execute(
+            "INSERT INTO history (moment, event, subdir, filename, sha256, size, source, run)"  # noqa: S608
+            " SELECT *, (SELECT id FROM run WHERE started = ? AND policy = ?)"
+            f" FROM ({select})",
+            (*self._run, *values),
+        )
+
+    def forget_unproven(self, *, moment: float) -> None:
+        """Drop the rows that are not what was written; whoever asks upstream gets them anew."""
+        execute = self.connection.execute
+        execute("REINDEX")  # a damaged name is not where its index has it
+        for row in self.unproven():
+            if row.table == "artifact":  # of what it says besides, nothing is known
+                subdir, _, filename = row.name.partition("/")
+                self._remember("SELECT ?, 'doubted', ?, ?, '', 0, ''", (moment, subdir, filename))
+        for table, unproven in UNPROVEN.items():
+            execute(f"DELETE FROM {table} WHERE {unproven}")  # noqa: S608
+        execute("DELETE FROM compared")
+
+    # -- artifacts -------------------------------------------------------------------------------
 
     def expect(self, artifacts: Iterable[Artifact]) -> None:
         """Write the rows of a commit before its files are renamed."""
-        self._connection.executemany(
+        self.connection.executemany(
             f"INSERT OR REPLACE INTO incoming ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             [_row(artifact) for artifact in artifacts],
         )
 
     def accept_incoming(self, serial: int) -> None:
         """Make the incoming rows part of the channel; what they replace is retired."""
-        execute = self._connection.execute
+        execute = self.connection.execute
         self._remember(
             "SELECT i.entered, 'replaced', a.subdir, a.filename, a.sha256, a.size, a.source"
             " FROM artifact a JOIN incoming i USING (subdir, filename) WHERE a.sha256 != i.sha256"
@@ -63,8 +198,8 @@ class LedgerWriter(SupplementLedger):
             " (SELECT subdir, filename, sha256 FROM incoming)"
         )
         execute(
-            f"INSERT OR REPLACE INTO artifact ({COLUMNS}, serial, verified)"  # noqa: S608
-            f" SELECT {COLUMNS}, ?, entered FROM incoming",
+            f"INSERT OR REPLACE INTO artifact ({COLUMNS}, serial, verified, proof)"  # noqa: S608
+            f" SELECT {COLUMNS}, ?, entered, {proof(*PROVEN)} FROM incoming",
             (serial,),
         )
         execute("DELETE FROM incoming")
@@ -78,8 +213,9 @@ class LedgerWriter(SupplementLedger):
                 " WHERE subdir = ? AND filename = ?",
                 (moment, *key),
             )
-            self._connection.execute(
-                "UPDATE artifact SET section = ?3, digest = ?4, record = ?5, md5 = ?6, serial = ?7"
+            self.connection.execute(
+                "UPDATE artifact SET section = ?3, digest = ?4, record = ?5, md5 = ?6, serial = ?7,"  # noqa: S608
+                f" proof = {proof('subdir', 'filename', '?3', 'size', 'sha256', '?6', '?5')}"
                 " WHERE subdir = ?1 AND filename = ?2",
                 (*key, change.section, change.digest, change.record, change.md5, serial),
             )
@@ -95,20 +231,20 @@ class LedgerWriter(SupplementLedger):
                 " WHERE subdir = ? AND filename = ?",
                 (left, reason, subdir, filename),
             )
-            self._connection.execute(
+            self.connection.execute(
                 f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS})"  # noqa: S608
                 " SELECT subdir, filename, sha256, size, home, ?, ?, ? FROM artifact"
                 " WHERE subdir = ? AND filename = ?",
                 (serial, left, reason, subdir, filename),
             )
-            self._connection.execute(
+            self.connection.execute(
                 "DELETE FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
             )
         self._drop_entries(leaving)
 
     def set_retired_home(self, retired: Retired, home: Home) -> None:
         """Note where retired bytes are now."""
-        self._connection.execute(
+        self.connection.execute(
             "UPDATE retired SET home = ? WHERE subdir = ? AND filename = ? AND sha256 = ?",
             (home, retired.subdir, retired.filename, retired.sha256),
         )
@@ -122,7 +258,7 @@ class LedgerWriter(SupplementLedger):
                 retired.size, source,
             ),
         )  # fmt: skip
-        self._connection.execute(
+        self.connection.execute(
             f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608
             (
                 retired.subdir, retired.filename, retired.sha256, retired.size, retired.home,
@@ -132,21 +268,21 @@ class LedgerWriter(SupplementLedger):
 
     def renew_retired(self, retired: Retired, left: float) -> None:
         """Let the grace period of retired bytes begin again."""
-        self._connection.execute(
+        self.connection.execute(
             "UPDATE retired SET left = ? WHERE subdir = ? AND filename = ? AND sha256 = ?",
             (left, retired.subdir, retired.filename, retired.sha256),
         )
 
     def set_home(self, subdir: str, filename: str, home: Home) -> None:
         """Note where a committed artifact's bytes are now; what is published stays the same."""
-        self._connection.execute(
+        self.connection.execute(
             "UPDATE artifact SET home = ? WHERE subdir = ? AND filename = ?",
             (home, subdir, filename),
         )
 
     def set_verified(self, placed: Iterable[Placed], moment: float) -> None:
         """Note that bytes were looked at and are right."""
-        self._connection.executemany(
+        self.connection.executemany(
             "UPDATE artifact SET verified = ? WHERE subdir = ? AND filename = ? AND sha256 = ?",
             [(moment, item.subdir, item.filename, item.sha256) for item in placed],
         )
@@ -160,16 +296,16 @@ class LedgerWriter(SupplementLedger):
                 "SELECT ?, 'damaged', ?, ?, ?, ?, ''",
                 (left, item.subdir, item.filename, item.sha256, item.size),
             )
-            self._connection.execute(
+            self.connection.execute(
                 f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS})"  # noqa: S608
                 " SELECT subdir, filename, sha256, size, home, ?, ?, 'damaged' FROM artifact"
                 " WHERE subdir = ? AND filename = ? AND sha256 = ?",
                 (serial, left, *key),
             )
-            self._connection.execute(
+            self.connection.execute(
                 "DELETE FROM artifact WHERE subdir = ? AND filename = ? AND sha256 = ?", key
             )
-            self._connection.execute(
+            self.connection.execute(
                 "UPDATE retired SET reason = 'damaged'"
                 " WHERE subdir = ? AND filename = ? AND sha256 = ?",
                 key,
@@ -186,10 +322,61 @@ class LedgerWriter(SupplementLedger):
 
     def forget_retired(self, retired: Retired) -> None:
         """Drop the row of bytes that are gone."""
-        self._connection.execute(
+        self.connection.execute(
             "DELETE FROM retired WHERE subdir = ? AND filename = ? AND sha256 = ?",
             (retired.subdir, retired.filename, retired.sha256),
         )
+
+    # -- what upstream publishes beside its records ---------------------------------------------
+
+    def committed(self, subdir: str) -> Iterator[str]:
+        """The filename of every committed artifact of a subdir."""
+        rows = self.connection.execute("SELECT filename FROM artifact WHERE subdir = ?", (subdir,))
+        return (row[0] for row in rows)
+
+    def names(self) -> set[str]:
+        """The package names of committed artifacts."""
+        rows = self.connection.execute("SELECT filename FROM artifact")
+        return {package_name(row[0]) for row in rows}
+
+    def replace_carried(self, subdir: str, sections: dict[str, str]) -> bool:
+        """Set a subdir's other sections; return whether anything changed."""
+        if self.carried(subdir) == sections:
+            return False
+        self.connection.execute("DELETE FROM carried WHERE subdir = ?", (subdir,))
+        self.connection.executemany(
+            f"INSERT INTO carried VALUES (?1, ?2, ?3, {proof('?1', '?2', '?3')})",  # noqa: S608
+            [(subdir, key, value) for key, value in sections.items()],
+        )
+        return True
+
+    def _drop_entries(self, left: Iterable[tuple[str, str]]) -> None:
+        """Drop what was said of artifacts, given as (subdir, filename), as far as they are gone."""
+        names: set[str] = set()
+        for subdir, filename in left:
+            self.connection.execute(
+                "DELETE FROM run_exports WHERE subdir = ?1 AND filename = ?2"  # noqa: S608
+                f" AND NOT {_IS_COMMITTED}",
+                (subdir, filename),
+            )
+            names.add(package_name(filename))
+        gone = [(name,) for name in names - self.committed_of(names)]
+        self.connection.executemany("DELETE FROM channeldata WHERE name = ?", gone)
+
+    def committed_of(self, names: Iterable[str]) -> set[str]:
+        """Those package names of which an artifact is committed."""
+        subdirs = self.subdirs()
+        select = "SELECT filename FROM artifact WHERE subdir = ? AND filename > ? AND filename < ?"
+        return {
+            name
+            for name in names
+            if any(
+                package_name(row[0]) == name
+                for subdir in subdirs
+                # From "name-" to "name.": "." follows "-". Those of "name-other" are among them.
+                for row in self.connection.execute(select, (subdir, f"{name}-", f"{name}."))
+            )
+        }
 
 
 def _row(artifact: Artifact) -> tuple[object, ...]:

@@ -34,6 +34,7 @@ from syncer.sync.run import ChannelResult
 from syncer.sync.supplement import Supplement
 from syncer.sync.tools import Tools
 from volume import generations
+from volume.ledger.artifact import Settled
 from volume.ledger.ledger import Ledger
 from volume.locks import Held
 from volume.run_document import Totals
@@ -122,10 +123,10 @@ class ChannelSync:
 
     def _is_settled(self, ledger: LedgerWriter) -> bool:
         """Whether a clean run has dealt with just this, and no cooldown has ended since."""
-        if ledger.is_behind or ledger.note("settled") != self._surveyor.inputs():
+        settled = ledger.settled
+        if ledger.is_behind or settled.inputs != self._surveyor.inputs():
             return False
-        due = float(ledger.note("due") or 0)
-        return not due or self._tools.now() < due
+        return not settled.due or self._tools.now() < settled.due
 
     def _survey(self, ledger: Ledger | None) -> Survey:
         survey = self._surveyor.survey(ledger)
@@ -229,11 +230,12 @@ class ChannelSync:
             supplement.commit()  # of what is committed now
             if not failures:
                 committer.clear_staging(survey.fetched)
-                with ledger.transaction("settle run"):
+            with ledger.transaction("settle run"):
+                if not failures:
                     if ledger.is_behind:  # and nothing was missing: the indexer may go on
                         ledger.raise_serial()
-                    ledger.set_note("settled", self._surveyor.inputs())
-                    ledger.set_note("due", str(survey.due))
+                    ledger.settle(Settled(self._surveyor.inputs(), survey.due))
+                ledger.set_restored()
 
     def _report(self, survey: Survey, failures: Sequence[Failed]) -> None:
         for failed in failures:

@@ -25,7 +25,6 @@ from volume.ledger.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
 _NOTE_SECONDS = 30.0  # how much looking a killed scrub may lose
-_LAST_RETIRED = "scrubbed"  # a note in the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def _choose(ledger: Ledger, scope: Scope, scrub_days: float) -> list[Placed]:
     out = {_key(row) for row in ledger.retired()}
     committed = [item for item in placed if _key(item) not in out]
     # When retired bytes were verified is not on record: a note says how far the last scrub came.
-    last = str(ledger.note(_LAST_RETIRED) or "")
+    last = ledger.scrubbed
     retired = [item for item in placed if _key(item) in out]
     retired.sort(key=lambda item: (_key(item) <= last, _key(item)))
     return _due(committed, scrub_days) + _due(retired, scrub_days)
@@ -156,7 +155,7 @@ def _note(ledger: LedgerWriter, right: Sequence[Placed], moment: float) -> None:
         ledger.set_verified(right, moment)
         for item in right:
             if _key(item) in retired:
-                ledger.set_note(_LAST_RETIRED, _key(item))
+                ledger.set_scrubbed(_key(item))
 
 
 def _problem(placed: Placed, path: Path) -> str | None:

@@ -17,6 +17,7 @@ from syncer.errors import UpstreamError
 from syncer.planning.survey import Survey
 from syncer.upstream.channel import ChannelUpstream
 from syncer.upstream.fetched import Fetched
+from volume.ledger.artifact import Compared
 from volume.ledger.schema import DOCUMENT, ROOT
 
 # Documents that clients and people may read as they are: of a subdir, and of the channel (CEP 6).
@@ -72,12 +73,12 @@ class Supplement:
                 changed |= self._ledger.replace_carried(subdir, sections)
             for table, _, difference in self._compared:
                 changed |= table.change(difference)
-                if self._ledger.note(table.key) is None:
+                if self._ledger.compared(table.key) is None:
                     changed |= table.sweep()
             if changed:
                 self._ledger.raise_serial()
             for table, digest, _ in self._compared:
-                self._ledger.set_note(table.key, f"{digest} {self._ledger.serial}")
+                self._ledger.set_compared(table.key, Compared(digest, self._ledger.serial))
         for fetched, name in self._fetched:
             self._upstream.remember(fetched, name)
 
@@ -129,5 +130,7 @@ class Supplement:
 
     def _is_settled(self, table: Table, fetched: Fetched) -> bool:
         """Whether the table says all that this document can say of what is and will be here."""
-        digest, _, serial = str(self._ledger.note(table.key) or "").partition(" ")
-        return digest == fetched.digest and not table.lacks(int(serial))
+        before = self._ledger.compared(table.key)
+        if before is None or before.digest != fetched.digest:
+            return False
+        return not table.lacks(before.serial)

@@ -98,10 +98,42 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What a clean run has dealt with.
+
+    ``inputs`` changes when the outcome of a run may; ``due`` is when the first cooldown ends, in
+    seconds since the epoch, 0 if nothing is held.
+    """
+
+    inputs: str = ""
+    due: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The content of a document of upstream's, and the commit up to which it was looked through."""
+
+    digest: str
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A row that is not what was written; ``name`` is its key, as far as it can be read."""
+
+    table: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.table == "artifact" else f"{self.table} of {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of the history. ``moment`` is in seconds since the epoch, ``size`` in bytes.
 
-    ``event`` is entered, replaced, hotfixed, damaged, expired, or why the artifact was retired.
+    ``event`` is entered, replaced, hotfixed, damaged (its bytes), doubted (its row), expired, or
+    why the artifact was retired.
     """
 
     moment: float

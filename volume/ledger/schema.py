@@ -3,26 +3,32 @@
 Tables (the indexer may attach the file and read them in SQL):
 
 - ``artifact``: what the next generation lists; ``record`` is upstream's JSON text, unchanged;
-  ``serial`` is the commit that last changed the row.
+  ``serial`` is the commit that last changed the row; ``proof`` is a hash of what is published.
 - ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
 - ``carried``: what else upstream's repodata holds (``removed``, ``signatures``, ``info.*``, ...),
   and documents beside it: ``document.<filename>``, those of the channel itself in subdir ''.
-- ``run_exports``, ``channeldata``: upstream's, for what is committed (CEP 12, CEP 38).
+- ``run_exports``, ``channeldata``: upstream's, for what is committed (CEP 12, CEP 38); these and
+  ``carried`` have a ``proof`` too.
 - ``history``: what entered or left, when, from where and by which run; append-only.
-- ``meta``: ``schema``, ``serial``, and the syncer's own notes.
+- ``channel``: one row: the serial, and what the syncer notes of the channel as a whole.
+- ``compared``: which document a table was last compared with, and up to which commit.
+- ``swept``: folders in which every file was known, and their time of change then.
+- ``meta``: ``schema``, for version 0.1.0, which refuses what it does not know by it. Later versions
+  go by ``PRAGMA user_version``; ``volume/ledger/migrations.py`` has the steps.
 
 Guaranteed: every transaction is atomic and durable (WAL, synchronous=FULL).
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
 
-from volume.errors import StateError, VolumeError
+from volume.errors import MirrorError, StateError, VolumeError
 
-SCHEMA = 1
+VERSION = 2
 ROOT = ""  # in place of a subdir: what belongs to the channel as a whole
 DOCUMENT = "document."  # before a filename, in ``carried``: no key of a repodata.json
 
@@ -33,8 +39,9 @@ CREATE TABLE artifact (
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
     home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
     serial INTEGER NOT NULL, entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
-    verified REAL NOT NULL, PRIMARY KEY (subdir, filename));
+    verified REAL NOT NULL, proof BLOB, PRIMARY KEY (subdir, filename));
 CREATE INDEX artifact_serial ON artifact (serial);
+CREATE INDEX artifact_replaced ON artifact (subdir, filename, sha256) WHERE home = 'replaced';
 CREATE TABLE incoming (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
@@ -47,9 +54,9 @@ CREATE TABLE retired (
     serial INTEGER NOT NULL, left REAL NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (subdir, filename, sha256));
 CREATE TABLE carried (subdir TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (subdir, key)) WITHOUT ROWID;
+    proof BLOB, PRIMARY KEY (subdir, key)) WITHOUT ROWID;
 CREATE TABLE run_exports (subdir TEXT NOT NULL, filename TEXT NOT NULL, run_exports TEXT NOT NULL,
-    PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
+    proof BLOB, PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
 CREATE TABLE run (id INTEGER PRIMARY KEY, started TEXT NOT NULL, policy TEXT NOT NULL,
     UNIQUE (started, policy));
 CREATE TABLE history (
@@ -60,8 +67,21 @@ CREATE TRIGGER history_keeps BEFORE DELETE ON history
     BEGIN SELECT RAISE(ABORT, 'history is append-only') ;END;
 CREATE TRIGGER history_stays BEFORE UPDATE ON history
     BEGIN SELECT RAISE(ABORT, 'history is append-only') ;END;
-CREATE TABLE channeldata (name TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE channeldata (name TEXT PRIMARY KEY, data TEXT NOT NULL, proof BLOB) WITHOUT ROWID;
+CREATE TABLE channel (
+    only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL, serial INTEGER NOT NULL,
+    settled TEXT NOT NULL,
+    due REAL NOT NULL, scrubbed TEXT NOT NULL, kept TEXT NOT NULL, restoring INTEGER NOT NULL);
+CREATE TABLE compared (
+    document TEXT PRIMARY KEY, digest TEXT NOT NULL, serial INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE swept (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+IDENTITY = "lower(hex(randomblob(8)))"
+
+# What stands in ``channel`` before the first commit.
+BLANK_CHANNEL = f"INSERT INTO channel VALUES (1, {IDENTITY}, 0, '', 0, '', '', 0)"  # noqa: S608
+
 
 COLUMNS = "subdir, filename, section, size, sha256, digest, record, home, entered, source, md5"
 RETIRED_COLUMNS = "subdir, filename, sha256, size, home, serial, left, reason"
@@ -70,6 +90,25 @@ CURE = (
     "move it away and run 'syncer --once': what is on the mirror volume is hashed and taken over,"
     " not downloaded again"
 )
+
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def proof(*values: str) -> str:
+    """The SQL of a row's proof: a hash of these values, columns or parameters, as they are stored.
+
+    Taken of the bytes, so that a text that is no UTF-8 any more is only another hash.
+    """
+    joined = " || char(10) || ".join(f"ifnull({value}, '')" for value in values)
+    return f"prove(CAST({joined} AS BLOB))"
+
+
+PROVEN = ("subdir", "filename", "section", "size", "sha256", "md5", "record")
+"""What an artifact's proof is of: all that is published of it."""
+
+
+def _prove(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -83,8 +122,22 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.create_function("prove", 1, _prove, deterministic=True)
         return connection
-    except sqlite3.OperationalError as error:
-        raise VolumeError(f"can't open {path}: {error}; is the state volume writable?") from error
     except sqlite3.DatabaseError as error:
-        raise StateError(f"{path} is damaged ({error}); {CURE}") from error
+        raise refusal(error, "open", path) from error
+
+
+def refusal(error: sqlite3.DatabaseError, action: str, path: Path) -> MirrorError:
+    """What SQLite refused, in plain words. Only what is damaged is to be moved away."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF not in _DAMAGE:
+        if isinstance(error, sqlite3.OperationalError):
+            return VolumeError(
+                f"can't {action} {path}: {error}; is the state volume full or read-only?"
+            )
+        return StateError(
+            f"can't {action} {path}: {error}; the file is not damaged and nothing in it was"
+            " changed: look at what was to be written"
+        )
+    return StateError(f"{path} is damaged ({error}); {CURE}")

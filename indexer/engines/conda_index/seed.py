@@ -152,7 +152,7 @@ class _Seed:
         if known is not None and known != identity:
             raise StaleCacheError("it was seeded from another ledger")
         self._set_note("ledger", identity)
-        (serial,) = self._execute("SELECT value FROM ledger.meta WHERE key = 'serial'").fetchone()
+        (serial,) = self._execute("SELECT serial FROM ledger.channel").fetchone()
         values = {**self._subdir, "seeded": self._note("serial") or 0}
         self._execute(
             "INSERT OR REPLACE INTO main.index_json (path, index_json)"

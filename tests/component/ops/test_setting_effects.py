@@ -23,7 +23,7 @@ def channel(syncer: Syncer) -> Syncer:
 
 def serials(syncer: Syncer) -> int:
     with syncer.volumes.ledger() as ledger:
-        return len(ledger._connection.execute("SELECT DISTINCT serial FROM artifact").fetchall())
+        return len(ledger.connection.execute("SELECT DISTINCT serial FROM artifact").fetchall())
 
 
 @pytest.mark.parametrize(("limit", "degraded"), [("9", True), ("11", False)])

@@ -282,7 +282,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(synced: Syncer) -> None:
     path = synced.volumes.state.ledger("conda-forge")
     connection = sqlite3.connect(path)
     with connection:
-        connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
+        connection.execute("PRAGMA user_version = 99")
     connection.close()
     answer = synced.command("--once")
     assert answer.code == 1

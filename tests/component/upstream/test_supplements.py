@@ -258,10 +258,9 @@ def test_entries_that_an_earlier_version_left_of_others_are_swept(
     path = syncer.volumes.state.ledger("conda-forge")
     with LedgerWriter.create(path) as ledger, ledger.transaction("as an earlier version"):
         stray = ("linux-64", "x-1.0-0.conda", "{}")
-        ledger._connection.execute("INSERT INTO run_exports VALUES (?, ?, ?)", stray)
-        ledger._connection.execute("INSERT INTO channeldata VALUES ('x', '{}')")
-        ledger._connection.execute("DELETE FROM meta WHERE key LIKE 'run_exports%'")
-        ledger._connection.execute("DELETE FROM meta WHERE key = 'channeldata'")
+        ledger.connection.execute("INSERT INTO run_exports VALUES (?, ?, ?, NULL)", stray)
+        ledger.connection.execute("INSERT INTO channeldata VALUES ('x', '{}', NULL)")
+        ledger.connection.execute("DELETE FROM compared")
     put_exports(channel, a="a", b="b", x="not mirrored")
     put_channeldata(channel, a="A", b="B", x="not mirrored")
     channel.hotfix("linux-64", A.filename, depends=["b"])

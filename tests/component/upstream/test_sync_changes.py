@@ -316,7 +316,7 @@ def test_checkpoints_commit_what_is_complete(syncer: Syncer) -> None:
     assert result.downloaded == len(MANY)
     with syncer.volumes.ledger() as ledger:
         serials = {
-            row[0] for row in ledger._connection.execute("SELECT DISTINCT serial FROM artifact")
+            row[0] for row in ledger.connection.execute("SELECT DISTINCT serial FROM artifact")
         }
     assert len(serials) >= 4
     assert broken_promises(syncer.volumes) == []

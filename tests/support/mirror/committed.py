@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.supplement_table import RunExports
 from tests.support.upstream.packages import Package, Record, section_of
 from volume import generations
 from volume.identity import claim
@@ -55,6 +56,7 @@ class CommittedMirror:
         ):
             serial = ledger.raise_serial()
             action(ledger, serial)
+            ledger.set_restored()
         return serial
 
     def commit(self, *packages: Package) -> int:
@@ -111,7 +113,7 @@ class CommittedMirror:
 
         def action(ledger: LedgerWriter, _: int) -> None:
             gone = dict.fromkeys(ledger.run_exports(subdir).keys() - texts.keys())
-            ledger.change_run_exports(subdir, {**gone, **texts})
+            RunExports(ledger, subdir, ()).change({**gone, **texts})
 
         return self.change(action)
 
@@ -119,8 +121,10 @@ class CommittedMirror:
         """Set upstream's channeldata as JSON texts by name, also of names that are not here."""
 
         def action(ledger: LedgerWriter, _: int) -> None:
-            ledger._connection.execute("DELETE FROM channeldata")
-            ledger._connection.executemany("INSERT INTO channeldata VALUES (?, ?)", texts.items())
+            ledger.connection.execute("DELETE FROM channeldata")
+            ledger.connection.executemany(
+                "INSERT INTO channeldata VALUES (?, ?, NULL)", texts.items()
+            )
 
         return self.change(action)
 

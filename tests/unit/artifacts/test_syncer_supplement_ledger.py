@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.supplement_table import Channeldata, RunExports
 from tests.support.mirror.committed import row as row_of
 from tests.support.upstream.packages import package
 from volume.ledger.artifact import Artifact, Placed
@@ -41,21 +42,21 @@ def test_only_a_change_is_told_as_one(ledger: LedgerWriter) -> None:
     with ledger.transaction("supplement"):
         assert ledger.replace_carried("noarch", {"removed": "[]"})
         assert not ledger.replace_carried("noarch", {"removed": "[]"})
-        assert not ledger.change_run_exports("noarch", {})
-        assert ledger.change_run_exports("noarch", {"a-1-0.conda": "{}"})
-        assert not ledger.change_run_exports("noarch", {"a-1-0.conda": "{}"})
-        assert ledger.change_run_exports("noarch", {"a-1-0.conda": "{ }"})
-        assert not ledger.change_run_exports("noarch", {"b-1-0.conda": None})
-        assert ledger.change_channeldata({"a": "{}"})
-        assert not ledger.change_channeldata({"a": "{}", "b": None})
-        assert ledger.change_channeldata({"a": "{ }"})
+        assert not RunExports(ledger, "noarch", ()).change({})
+        assert RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
+        assert not RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
+        assert RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{ }"})
+        assert not RunExports(ledger, "noarch", ()).change({"b-1-0.conda": None})
+        assert Channeldata(ledger, ()).change({"a": "{}"})
+        assert not Channeldata(ledger, ()).change({"a": "{}", "b": None})
+        assert Channeldata(ledger, ()).change({"a": "{ }"})
     assert ledger.carried("noarch") == {"removed": "[]"}
     assert ledger.run_exports("noarch") == {"a-1-0.conda": "{ }"}
     assert ledger.channeldata() == {"a": "{ }"}
     assert list(ledger.without_run_exports()) == []
     with ledger.transaction("supplement"):
-        assert ledger.change_run_exports("noarch", {"a-1-0.conda": None})
-        assert ledger.change_channeldata({"a": None})
+        assert RunExports(ledger, "noarch", ()).change({"a-1-0.conda": None})
+        assert Channeldata(ledger, ()).change({"a": None})
     assert ledger.channeldata() == {}
     assert len(list(ledger.without_run_exports())) == 1
 
@@ -63,10 +64,10 @@ def test_only_a_change_is_told_as_one(ledger: LedgerWriter) -> None:
 def test_what_is_not_committed_is_left_out(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-b-1-0.conda"), row("a-1-0.conda", "linux-64"))
     with ledger.transaction("supplement"):
-        assert not ledger.change_run_exports("noarch", {"a-1-0.conda": "{}"})
+        assert not RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
         # "b-1" is a version of "a" to whoever cuts names at their first dash.
-        assert not ledger.change_channeldata({"a-b-1": "{}", "b": "{}", "A": "{}", "a-": "{}"})
-        assert ledger.change_channeldata({"a": "{}", "a-b": "{}", "c": "{}"})
+        assert not Channeldata(ledger, ()).change({"a-b-1": "{}", "b": "{}", "A": "{}", "a-": "{}"})
+        assert Channeldata(ledger, ()).change({"a": "{}", "a-b": "{}", "c": "{}"})
     assert ledger.run_exports("noarch") == {}
     assert ledger.channeldata() == {"a": "{}", "a-b": "{}"}
 
@@ -74,9 +75,9 @@ def test_what_is_not_committed_is_left_out(ledger: LedgerWriter) -> None:
 def test_what_leaves_takes_its_entries_along(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-1-0.conda"), row("a-2-0.conda", "linux-64"), row("a-b-1-0.conda"))
     with ledger.transaction("supplement"):
-        ledger.change_run_exports("noarch", {"a-1-0.conda": "{}", "a-b-1-0.conda": "{}"})
-        ledger.change_run_exports("linux-64", {"a-2-0.conda": "{}"})
-        ledger.change_channeldata({"a": "{}", "a-b": "{}"})
+        RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}", "a-b-1-0.conda": "{}"})
+        RunExports(ledger, "linux-64", ()).change({"a-2-0.conda": "{}"})
+        Channeldata(ledger, ()).change({"a": "{}", "a-b": "{}"})
     retire(ledger, "a-1-0.conda")
     assert ledger.run_exports("noarch") == {"a-b-1-0.conda": "{}"}
     assert ledger.run_exports("linux-64") == {"a-2-0.conda": "{}"}
@@ -93,8 +94,8 @@ def test_damaged_bytes_take_entries_along_unless_others_are_committed(
     commit(ledger, old)
     commit(ledger, new)
     with ledger.transaction("supplement"):
-        ledger.change_run_exports("noarch", {"a-1-0.conda": "{}"})
-        ledger.change_channeldata({"a": "{}"})
+        RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
+        Channeldata(ledger, ()).change({"a": "{}"})
 
     def condemn(one: Artifact) -> None:
         damaged = Placed(one.subdir, one.filename, one.sha256, one.size, one.home)
@@ -111,45 +112,45 @@ def test_damaged_bytes_take_entries_along_unless_others_are_committed(
 
 def test_what_was_committed_since_may_lack_entries(ledger: LedgerWriter) -> None:
     before = commit(ledger, row("a-1-0.conda"))
-    assert not ledger.lacks_run_exports("noarch", after_serial=before)
-    assert not ledger.lacks_channeldata([], after_serial=before)
-    assert ledger.lacks_channeldata(["a"], after_serial=before)
+    assert not RunExports(ledger, "noarch", ()).lacks(before)
+    assert not Channeldata(ledger, []).lacks(before)
+    assert Channeldata(ledger, ["a-1-0.conda"]).lacks(before)
     commit(ledger, row("b-1-0.conda"))
-    assert ledger.lacks_run_exports("noarch", after_serial=before)
-    assert not ledger.lacks_run_exports("linux-64", after_serial=before)
-    assert ledger.lacks_channeldata([], after_serial=before)
+    assert RunExports(ledger, "noarch", ()).lacks(before)
+    assert not RunExports(ledger, "linux-64", ()).lacks(before)
+    assert Channeldata(ledger, []).lacks(before)
     with ledger.transaction("supplement"):
-        ledger.change_run_exports("noarch", {"b-1-0.conda": "{}"})
-        ledger.change_channeldata({"b": "{}"})
-    assert not ledger.lacks_run_exports("noarch", after_serial=before)
-    assert not ledger.lacks_channeldata(["b"], after_serial=before)
+        RunExports(ledger, "noarch", ()).change({"b-1-0.conda": "{}"})
+        Channeldata(ledger, ()).change({"b": "{}"})
+    assert not RunExports(ledger, "noarch", ()).lacks(before)
+    assert not Channeldata(ledger, ["b-1-0.conda"]).lacks(before)
 
 
 def test_to_look_for_what_is_lacking_costs_what_changed(ledger: LedgerWriter) -> None:
     before = commit(ledger, *(row(f"a-{number}-0.conda") for number in range(3000)))
     commit(ledger, row("b-1-0.conda"))
     with ledger.transaction("supplement"):
-        ledger.change_run_exports("noarch", {"b-1-0.conda": "{}"})
-        ledger.change_channeldata({"b": "{}"})
+        RunExports(ledger, "noarch", ()).change({"b-1-0.conda": "{}"})
+        Channeldata(ledger, ()).change({"b": "{}"})
     steps: list[int] = []
-    ledger._connection.set_progress_handler(lambda: steps.append(1), 100)
-    assert not ledger.lacks_run_exports("noarch", after_serial=before)
-    assert not ledger.lacks_channeldata(["b"], after_serial=before)
+    ledger.connection.set_progress_handler(lambda: steps.append(1), 100)
+    assert not RunExports(ledger, "noarch", ()).lacks(before)
+    assert not Channeldata(ledger, ["b-1-0.conda"]).lacks(before)
     assert len(steps) < 10  # of a hundred instructions; the rows alone are thousands
 
 
 def test_what_earlier_versions_left_is_swept(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-1-0.conda"), row("a-1-0.conda", "linux-64"))
-    write = ledger._connection.execute
+    write = ledger.connection.execute
     for filename in ("a-1-0.conda", "gone-1-0.conda"):
-        write("INSERT INTO run_exports VALUES ('noarch', ?, '{}')", (filename,))
-        write("INSERT INTO channeldata VALUES (?, '{}')", (filename.partition("-")[0],))
+        write("INSERT INTO run_exports VALUES ('noarch', ?, '{}', NULL)", (filename,))
+        write("INSERT INTO channeldata VALUES (?, '{}', NULL)", (filename.partition("-")[0],))
     with ledger.transaction("supplement"):
-        assert not ledger.drop_strange_run_exports("linux-64")
-        assert ledger.drop_strange_run_exports("noarch")
-        assert not ledger.drop_strange_run_exports("noarch")
-        assert ledger.drop_strange_channeldata()
-        assert not ledger.drop_strange_channeldata()
+        assert not RunExports(ledger, "linux-64", ()).sweep()
+        assert RunExports(ledger, "noarch", ()).sweep()
+        assert not RunExports(ledger, "noarch", ()).sweep()
+        assert Channeldata(ledger, ()).sweep()
+        assert not Channeldata(ledger, ()).sweep()
     assert ledger.run_exports("noarch") == {"a-1-0.conda": "{}"}
     assert ledger.channeldata() == {"a": "{}"}
     assert ledger.names() == {"a"}

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.supplement_table import Channeldata, RunExports
 from volume.disk import faults
 from volume.errors import StateError
-from volume.ledger.artifact import Artifact, Known, Retired
+from volume.ledger.artifact import Artifact, Compared, Known, Retired
 from volume.ledger.ledger import Ledger
 
 
@@ -85,7 +86,7 @@ def test_what_is_known_of_a_million_artifacts_fits_into_memory() -> None:
 @pytest.mark.parametrize("change", ["sha256 = 'zz'", "md5 = 'm'", "size = -1", "sha256 = x'00'"])
 def test_a_damaged_row_is_an_error_with_a_cure(ledger: LedgerWriter, change: str) -> None:
     commit(ledger, row("a-1-0.conda"))
-    ledger._connection.execute(f"UPDATE artifact SET {change}")
+    ledger.connection.execute(f"UPDATE artifact SET {change}")
     with pytest.raises(StateError, match="move it away"):
         ledger.known("noarch")
 
@@ -159,7 +160,7 @@ def test_a_reader_does_not_create_and_can_not_write(tmp_path: Path) -> None:
             assert reader.serial == 1
             assert not hasattr(reader, "raise_serial")
             with pytest.raises(sqlite3.OperationalError, match="readonly"):
-                reader._connection.execute("DELETE FROM artifact")
+                reader.connection.execute("DELETE FROM artifact")
 
 
 def test_a_reader_sees_whole_commits_while_they_happen(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     LedgerWriter.create(path).close()
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
+    connection.execute("PRAGMA user_version = 99")
     connection.commit()
     connection.close()
     with pytest.raises(StateError, match="newer"):
@@ -208,7 +209,7 @@ def test_what_every_run_asks_does_not_read_every_row(ledger: LedgerWriter) -> No
     commit(ledger, *(row(name) for name in names))
     commit(ledger, row("b-1-0.conda", subdir="win-64", home="replaced"))
     steps = []
-    ledger._connection.set_progress_handler(lambda: steps.append(1), 100)
+    ledger.connection.set_progress_handler(lambda: steps.append(1), 100)
     assert ledger.replaced() == [("win-64", "b-1-0.conda", "a" * 64)]
     assert ledger.subdirs() == ["noarch", "win-64"]
     assert ledger.retired() == []
@@ -216,12 +217,62 @@ def test_what_every_run_asks_does_not_read_every_row(ledger: LedgerWriter) -> No
     assert len(steps) < 10  # of a hundred instructions; the rows alone are thousands
 
 
-def test_a_ledger_of_an_older_version_gets_the_index_of_replaced_rows(tmp_path: Path) -> None:
+FLIPPED = ("subdir", "filename", "section", "size", "sha256", "md5", "record")
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(FLIPPED), st.integers(0, 7), st.integers(0))
+def test_any_flipped_bit_of_what_is_published_is_seen_and_forgotten(
+    tmp_path: Path, column: str, bit: int, place: int
+) -> None:
     path = tmp_path / "ledger.db"
+    path.unlink(missing_ok=True)
+    record = '{"name": "a", "depends": ["openssl >=3.0.9"]}'
     with LedgerWriter.create(path) as ledger:
-        ledger._connection.execute("DROP INDEX artifact_replaced")
-    with LedgerWriter.create(path) as ledger:
-        found = ledger._connection.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'artifact_replaced'"
-        )
-        assert found.fetchone() == (1,)
+        commit(ledger, row("a-1-0.conda", md5="e" * 32, record=record), row("b-1-0.conda"))
+        if column == "size":
+            ledger.connection.execute(f"UPDATE artifact SET size = {3 ^ 1 << bit} WHERE rowid = 1")
+        else:
+            select = f"SELECT CAST({column} AS BLOB) FROM artifact WHERE rowid = 1"
+            content = bytearray(ledger.connection.execute(select).fetchone()[0])
+            content[place % len(content)] ^= 1 << bit
+            ledger.connection.execute(
+                f"UPDATE artifact SET {column} = CAST(? AS TEXT) WHERE rowid = 1", (content,)
+            )
+        (damaged,) = ledger.unproven()
+        assert damaged.table == "artifact"
+        with ledger.transaction("forget"):
+            ledger.forget_unproven(moment=7.0)
+        assert ledger.unproven() == []
+        assert list(ledger.known("noarch")) == ["b-1-0.conda"]
+        assert [event.event for event in ledger.history()][2:] == ["doubted"]
+
+
+def test_what_stands_beside_the_records_proves_itself_too(ledger: LedgerWriter) -> None:
+    commit(ledger, row("a-1-0.conda"))
+    with ledger.transaction("supplement"):
+        ledger.replace_carried("noarch", {"removed": "[]"})
+        RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
+        Channeldata(ledger, ()).change({"a": "{}"})
+        ledger.set_compared("channeldata", Compared("d", 1))
+    assert ledger.unproven() == []
+    for change in ("carried SET value = '[1]'", "run_exports SET run_exports = '{1}'"):
+        ledger.connection.execute(f"UPDATE {change}")
+    ledger.connection.execute("UPDATE channeldata SET data = '{2}'")
+    assert sorted(map(str, ledger.unproven())) == [
+        "carried of noarch/removed", "channeldata of a", "run_exports of noarch/a-1-0.conda",
+    ]  # fmt: skip
+    with ledger.transaction("forget"):
+        ledger.forget_unproven(moment=7.0)
+    assert (ledger.carried("noarch"), ledger.channeldata(), ledger.run_exports("noarch")) == (
+        {}, {}, {},
+    )  # fmt: skip
+    assert ledger.compared("channeldata") is None
+
+
+def test_what_sqlite_finds_too_big_is_no_damage(ledger: LedgerWriter) -> None:
+    ledger.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+    with pytest.raises(StateError, match="not damaged") as raised, ledger.transaction("journal"):
+        ledger.expect([row("a-1-0.conda", record="x" * 1001)])
+    assert "move it away" not in str(raised.value)
+    assert ledger.incoming() == []

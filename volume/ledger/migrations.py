@@ -1,0 +1,113 @@
+"""From one version's ledger to the next: one step for each, all of them in one transaction.
+
+Guaranteed: a ledger is of the version that it was or of this one, whatever happens meanwhile. Rows
+that are there already are not written again, so a ledger of gigabytes is upgraded in moments.
+Whoever opens a ledger first upgrades it, be it the syncer or the indexer.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from volume.disk import database, faults
+from volume.errors import StateError
+from volume.ledger.schema import BLANK_CHANNEL, TABLES, VERSION
+
+_FIRST = 1  # 0.1.0 wrote no user_version
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version that wrote a ledger; 0 if it has no tables yet."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version:
+        return int(version)
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not tables:
+        return 0
+    row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    return row[0] if row and isinstance(row[0], int) else _FIRST
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables of this version. To be called inside a transaction."""
+    for statement in re.split(r";\n", TABLES):
+        connection.execute(statement)
+    connection.execute(BLANK_CHANNEL)
+    _set_version(connection, VERSION)
+
+
+def upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a ledger that has tables to this version; one that has it already is left alone.
+
+    Raises:
+        StateError: a newer version wrote it.
+        VolumeError: the state volume refuses.
+        sqlite3.DatabaseError: it is damaged.
+    """
+    if _checked_version(connection, path) == VERSION:
+        return
+    faults.point("before", f"upgrade {path}")
+    with database.transaction(connection, "upgrade", path):
+        # Another program may have done it while this one waited for the file.
+        for version in range(_checked_version(connection, path), VERSION):
+            _STEPS[version](connection)
+        _set_version(connection, VERSION)
+    faults.point("after", f"upgrade {path}")
+
+
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    version = version_of(connection)
+    if version > VERSION:
+        raise StateError(
+            f"{path} has schema {version} and this version knows {VERSION};"
+            " run the version that wrote it, or a newer one"
+        )
+    return version
+
+
+def _set_version(connection: sqlite3.Connection, version: int) -> None:
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (version,))
+
+
+def _from_1(connection: sqlite3.Connection) -> None:
+    """Rows prove themselves; what was noted in ``meta`` by key has columns of its own."""
+    execute = connection.execute
+    for table in ("artifact", "carried", "run_exports", "channeldata"):
+        execute(f"ALTER TABLE {table} ADD COLUMN proof BLOB")
+    execute(
+        "CREATE INDEX IF NOT EXISTS artifact_replaced ON artifact (subdir, filename, sha256)"
+        " WHERE home = 'replaced'"
+    )
+    execute(
+        "CREATE TABLE channel ("
+        " only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL,"
+        " serial INTEGER NOT NULL, settled TEXT NOT NULL, due REAL NOT NULL,"
+        " scrubbed TEXT NOT NULL, kept TEXT NOT NULL,"
+        " restoring INTEGER NOT NULL)"
+    )
+    execute(
+        "CREATE TABLE compared (document TEXT PRIMARY KEY, digest TEXT NOT NULL,"
+        " serial INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    execute("CREATE TABLE swept (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT ROWID")
+    noted = dict(execute("SELECT key, value FROM meta").fetchall())
+    execute(
+        "INSERT INTO channel VALUES (1, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            noted.get("identity") or "", int(noted.get("serial") or 0), noted.get("settled") or "",
+            float(noted.get("due") or 0), noted.get("scrubbed") or "", noted.get("kept") or "",
+        ),
+    )  # fmt: skip
+    for key, value in noted.items():
+        if key == "channeldata" or key.startswith("run_exports."):
+            digest, _, serial = str(value).partition(" ")
+            execute("INSERT INTO compared VALUES (?, ?, ?)", (key, digest, int(serial)))
+    execute("DELETE FROM meta WHERE key != 'schema'")
+
+
+_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
+"""By the version that a step begins with."""
