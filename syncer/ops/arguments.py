@@ -62,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --once: the mirror volume is empty on purpose",
     )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="with --once: the mirror volume is this appliance's from now on, as the state volume"
+        " was lost, or the mirror is a copy",
+    )
     _add_wait(parser, default=0.0)
     _add_json(parser, default=False)
     parser.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)

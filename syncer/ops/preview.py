@@ -10,6 +10,7 @@ from typing import Any
 from syncer.artifacts import growth
 from syncer.errors import NoSpaceError
 from syncer.installers.work import InstallersSync
+from syncer.ops import volumes
 from syncer.planning.guard import check_space
 from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space
@@ -80,6 +81,8 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
         installers = InstallersSync(shared, kind, allow_wipe=kind in options.allow_wipe)
         _look(installers, plans, problems)
     free = _free(settings)
+    if why := volumes.unwritable(settings):
+        problems.append(why)
     if not problems:
         problems += too_much(plans, free, settings.min_free)
     rate = growth.bytes_per_day(_growths(settings))

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from syncer.artifacts import kept
+from syncer.ops import volumes
 from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document
 from volume.errors import StateError
@@ -55,6 +56,7 @@ class Status:
     channels: tuple[ChannelStatus, ...]
     installers: tuple[InstallersStatus, ...]
     free: int | None
+    trouble: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -75,6 +77,7 @@ def status(settings: Settings) -> Status:
         channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
+        trouble=volumes.unwritable(settings),
     )
 
 
@@ -106,7 +109,8 @@ def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
 
 def describe(found: Status) -> str:
     """The status for people."""
-    lines = [_describe_run(found)]
+    lines = [found.trouble] if found.trouble else []
+    lines.append(_describe_run(found))
     for channel in found.channels:
         if channel.published is None:
             state = "not published yet"
@@ -194,14 +198,19 @@ def last_sync(settings: Settings) -> float | None:
 
 
 def unhealthy(settings: Settings, now: float) -> str | None:
-    """Why the syncer is not well, or None if it is.
+    """Why the syncer is not well, or None if it is: its volumes, and its last sync."""
+    if not State(settings.state_dir).root.is_dir():
+        return f"the state volume {settings.state_dir} is not there"
+    return volumes.trouble(settings) or stale(settings, now)
 
-    Well means: the last sync that did its work is recent enough. One failed sync is no reason to
+
+def stale(settings: Settings, now: float) -> str | None:
+    """Why the last sync is no good one, or None if it is.
+
+    Good means: the last sync that did its work is recent enough. One failed sync is no reason to
     alarm, and neither is a first one: both show in ``status``, and in the log.
     """
     state = State(settings.state_dir)
-    if not state.root.is_dir():
-        return f"the state volume {state.root} is not there"
     try:
         run = run_document.read(state)
     except StateError as error:

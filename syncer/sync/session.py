@@ -47,7 +47,7 @@ class Options:
 
     wait_seconds: float = 0.0
     allow_wipe: Collection[str] = ()
-    accept_new_mirror: bool = False
+    word: identity.Word = identity.NOTHING_SAID
     bars: bool = False
     adoption: Adoption | None = None
     approved: Collection[str] = ()
@@ -121,7 +121,9 @@ def session(
         VolumeError, StateError: a volume can't be used at all.
     """
     shared = tools(settings, options, stop, show_plan=show_plan, now=now)
-    identity.claim(shared.mirror, shared.state, accept_new_mirror=options.accept_new_mirror)
+    identity.claim(shared.mirror, shared.state, options.word)
+    if role != "verify":  # which finds out what is left, and fetches it again
+        identity.check_present(shared.mirror, shared.state, settings.channels)
     with locks.Held(
         shared.state.sync_lock,
         role=role,

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from volume.disk import files
 from volume.disk.files import make_directory, replace
 from volume.errors import StateError
 
@@ -44,5 +45,20 @@ def write(path: Path, document: dict[str, Any], *, is_durable: bool = True) -> N
         VolumeError: the state volume refused.
     """
     make_directory(path.parent)
-    data = json.dumps({"schema": SCHEMA, **document}, indent=1, sort_keys=True) + "\n"
-    replace(path, data.encode(), is_durable=is_durable)
+    replace(path, _text(document), is_durable=is_durable)
+
+
+def create(path: Path, document: dict[str, Any], *, by: str) -> bool:
+    """Write ``document`` durably, unless there is one; of several who try at once one succeeds.
+
+    Args:
+        by: what tells the writer from every other one.
+
+    Raises:
+        VolumeError: the volume refused.
+    """
+    return files.create(path, _text(document), by=by)
+
+
+def _text(document: dict[str, Any]) -> bytes:
+    return (json.dumps({"schema": SCHEMA, **document}, indent=1, sort_keys=True) + "\n").encode()

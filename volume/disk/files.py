@@ -54,6 +54,21 @@ def operation(name: str, path: Path | str) -> Iterator[None]:
     faults.point("after", f"{name} {path}")
 
 
+def check_writable(path: Path) -> None:
+    """Look whether a volume can be written to, and write nothing.
+
+    Raises:
+        VolumeError: it is mounted read-only, or belongs to somebody else.
+    """
+    try:
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise volume_error(error, "write to", path) from error
+
+
 def make_directory(path: Path) -> None:
     """Create ``path`` and its parents; being there already is fine."""
     if path.is_dir():
@@ -130,6 +145,35 @@ def replace(path: Path, data: bytes, *, mode: int = 0o644, is_durable: bool = Tr
             raise
     if is_durable:
         sync_directory(path.parent)
+
+
+def create(path: Path, data: bytes, *, by: str, mode: int = 0o644) -> bool:
+    """Write ``data`` under ``path``, whole and durably, unless that name is there already.
+
+    Of many who try at once, on whatever hosts, one succeeds: the last step is link(2), which is
+    one step on NFS too, where O_EXCL alone leaves an empty file after a crash.
+
+    Args:
+        by: what tells the writer from every other one; each has its own temporary file.
+    """
+    temporary = path.with_name(f".{path.name}.{by}.tmp")
+    with operation("create", path):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    sync_directory(path.parent)
+    return True
 
 
 def rename(source: Path, target: Path) -> None:

@@ -7,11 +7,13 @@ import json
 from dataclasses import asdict
 
 from syncer.artifacts import history
+from syncer.ops import volumes
 from syncer.settings.settings import Settings
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print the events, oldest first."""
+    volumes.check(settings)
     for channel, event in history.events(settings, options.pattern, options.since):
         if options.json:
             print(json.dumps({"channel": channel, **asdict(event)}))

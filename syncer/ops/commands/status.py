@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 
-from syncer.ops import status
+from syncer.ops import status, volumes
 from syncer.settings.settings import Settings
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print the status."""
+    volumes.check(settings)
     found = status.status(settings)
     print(json.dumps(found.document()) if options.json else status.describe(found))
     return 0

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from syncer.ops import jitter
+from syncer.ops import jitter, volumes
 from syncer.ops import status as state_of
 from syncer.ops.commands.wishes import chosen, plan_printer, stop_on_signals
 from syncer.ops.notify import notices
@@ -37,6 +37,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 def _preview(settings: Settings, options: argparse.Namespace, stop: Stop) -> int:
     from syncer.ops.preview import preview
 
+    volumes.check(settings)
     found = preview(settings, chosen(settings, options), stop)
     print(json.dumps(found.document()) if options.json else found.text(), flush=True)
     for problem in found.problems:

@@ -15,6 +15,7 @@ from syncer.settings.settings import Settings
 from syncer.sync import report
 from syncer.sync.session import Options
 from volume.errors import ConfigError, NameRefusedError, VolumeError
+from volume.identity import Word
 from volume.layout import Mirror
 from volume.names import parse_artifact
 from volume.program.stop import Stop
@@ -38,7 +39,7 @@ def chosen(settings: Settings, options: argparse.Namespace) -> Options:
     return Options(
         wait_seconds=options.wait,
         allow_wipe=frozenset(options.allow_wipe),
-        accept_new_mirror=options.accept_new_mirror,
+        word=Word(options.accept_new_mirror, options.take_over),
         bars=sys.stderr.isatty() and not options.json,
         adoption=_adoption(settings, options.folder, moves=options.move),
         approved=tuple(_checked("--approve", one) for one in options.approve),

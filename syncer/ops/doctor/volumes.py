@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from syncer.ops import volumes
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
-from syncer.ops.status import unhealthy
+from syncer.ops.status import stale
 from syncer.settings.settings import Settings
 from volume import generations, locks, run_document
-from volume.disk import documents
-from volume.errors import MirrorError, StateError
+from volume.errors import MirrorError, StateError, WrongVolumeError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
@@ -20,7 +20,7 @@ _LONG_SECONDS = 2 * 86400.0
 
 def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterator[Finding]:
     """Look at both volumes' documents."""
-    yield _belong_together(mirror, state)
+    yield _belong_together(settings)
     yield _lock(state, now)
     yield from _last_sync(settings, state, now)
     yield indexer_alive(_heartbeat(state), now)
@@ -31,27 +31,14 @@ def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterat
             yield failed(channel, str(error), "see docs/operations.md, 'Lost volumes'")
 
 
-def _belong_together(mirror: Mirror, state: State) -> Finding:
+def _belong_together(settings: Settings) -> Finding:
     subject = "volumes"
     try:
-        ours, theirs = documents.read(state.instance), documents.read(mirror.owner)
+        volumes.check(settings)
+    except WrongVolumeError as error:
+        return failed(subject, str(error), "see docs/operations.md, 'Recover'")
     except StateError as error:
         return failed(subject, str(error), "restore the file, or ask for help before removing it")
-    if ours is None and theirs is None:
-        return ok(subject, "both are new")
-    if theirs is None:
-        return failed(
-            subject, f"{mirror.root} carries no owner.json, but the state remembers a mirror",
-            "mount the disk; if it is new on purpose: syncer --once --accept-new-mirror",
-        )  # fmt: skip
-    if ours is None:
-        return warning(subject, "the state is new, the mirror is not",
-            "nothing: the next sync hashes what is there and takes it over")  # fmt: skip
-    if ours.get("id") != theirs.get("id"):
-        return failed(
-            subject, f"the mirror is of appliance {theirs.get('id')}, this one is {ours.get('id')}",
-            "give each appliance its own mirror volume",
-        )  # fmt: skip
     return ok(subject, "they belong together")
 
 
@@ -82,7 +69,7 @@ def _last_sync(settings: Settings, state: State, now: float) -> Iterator[Finding
     if run is None:
         yield skipped(subject, "there was none yet")
         return
-    reason = unhealthy(settings, now)
+    reason = stale(settings, now)
     when = moment(run.started)
     if reason:
         yield failed(subject, reason, "run 'syncer --once' and look at what it says")

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.support.mirror.sync_harness import Syncer
+from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.upstream.installers import (
     DAY,
     LATEST,
@@ -149,7 +149,7 @@ class TestNextSync:
         sync_installers(syncer)
         shutil.rmtree(syncer.volumes.state_dir)
         folder.upstream.reset_log()
-        result = sync_installers(syncer)
+        (result,) = syncer.run(options=TAKE_OVER, now=lambda: 0.0).installers
         assert (result.status, result.downloaded) == ("success", 0)
         assert folder.upstream.count("/miniconda/*.sh") == 0
         assert sync_installers(syncer).unchanged

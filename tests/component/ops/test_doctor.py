@@ -259,14 +259,17 @@ def test_volumes_that_do_not_belong_together(synced: Syncer) -> None:
     owner = synced.volumes.mirror.owner
     known = json.loads(owner.read_bytes())
     owner.write_text(json.dumps({**known, "id": "other"}))
-    assert about(examine(synced), "volumes", "the mirror is of appliance other").state == "failed"
+    assert (
+        about(examine(synced), "volumes", "belongs to appliance other, this one is").state
+        == "failed"
+    )
     owner.unlink()
     assert about(examine(synced), "volumes", "carries no owner.json").state == "failed"
     owner.write_text("{")
     assert about(examine(synced), "volumes", "can't be read").state == "failed"
     owner.write_text(json.dumps(known))
     synced.volumes.state.instance.unlink()
-    assert about(examine(synced), "volumes", "the state is new").state == "warning"
+    assert about(examine(synced), "volumes", "--take-over").state == "failed"
 
 
 def test_beside_a_running_sync(synced: Syncer) -> None:

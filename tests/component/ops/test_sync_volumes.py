@@ -1,20 +1,22 @@
 """What a volume refuses, and what happens when one of the two is lost."""
 
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.mirror.sync_harness import Syncer
+from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.mirror.tree import Volumes, broken_promises, outcome, snapshot
 from tests.support.upstream.packages import package
 from tests.support.upstream.simulator import ChannelSimulator
+from volume.errors import VolumeError
 
 MANY = [package(f"p{number}", padding_bytes=2000) for number in range(12)]
 
@@ -152,6 +154,14 @@ def test_a_read_only_volume_says_so(
     assert str(mounted) in text
     assert "read-only" in text or "readonly" in text
     assert "Traceback" not in text
+    commands = [("health", 1), ("--once --dry-run", 1)]
+    if which == "mirror":  # a ledger can't be opened on a read-only state, which is said too
+        commands.append(("status", 0))
+    for command, code in commands:
+        answer = syncer.command(*command.split())
+        assert answer.code == code, answer
+        assert str(mounted) in answer.out + answer.err
+        assert "read-write" in answer.out + answer.err or "writable" in answer.err
     assert snapshot(syncer.volumes.mirror_dir) == before
     remount(mounted, "rw")
     assert syncer.run().status == "success"
@@ -175,9 +185,9 @@ def test_a_volume_of_another_user_says_whose_it_must_be(synced: Syncer) -> None:
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65534)
-            run = synced.run()
-            said = run.error or run.channels[0].error or ""
-            code = 0 if run.status == "failed" and "PUID:PGID" in said else 1
+            synced.run()
+        except VolumeError as error:
+            code = 0 if "PUID:PGID" in str(error) else 1
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -206,6 +216,62 @@ def test_a_mirror_that_is_not_mounted_is_not_filled(synced: Syncer, tmp_path: Pa
     assert list(unmounted.iterdir()) == []
 
 
+def lost_disk(synced: Syncer) -> None:
+    """The bind mount is another, empty folder."""
+    for path in synced.volumes.mirror_dir.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def lost_files(synced: Syncer) -> None:
+    """It has its owner.json, and nothing else."""
+    for path in synced.volumes.mirror.channel_folder("conda-forge").iterdir():
+        shutil.rmtree(path)
+
+
+def another_disk(synced: Syncer) -> None:
+    owner = synced.volumes.mirror.owner
+    owner.write_text(json.dumps({**json.loads(owner.read_bytes()), "id": "another"}))
+
+
+@pytest.mark.parametrize("happened", [lost_disk, lost_files, another_disk])
+def test_every_command_looks_at_the_volumes(
+    synced: Syncer, happened: Callable[[Syncer], None]
+) -> None:
+    assert synced.command("health").code == 0
+    happened(synced)
+    before = snapshot(synced.volumes.mirror_dir, synced.volumes.state_dir / "channels")
+    for command in ("--once", "--once --dry-run", "status", "history"):
+        answer = synced.command(*command.split())
+        assert (command, answer.code) == (command, 10)
+        assert str(synced.volumes.mirror_dir) in answer.err
+        assert "mount" in answer.err
+        assert "syncer" in answer.err  # what to run, if it is as it should be
+    answer = synced.command("health")
+    assert (answer.code, str(synced.volumes.mirror_dir) in answer.out) == (1, True)
+    assert synced.command("doctor").code == 1
+    assert snapshot(synced.volumes.mirror_dir, synced.volumes.state_dir / "channels") == before
+
+
+def test_files_that_are_lost_are_fetched_again_as_the_message_says(synced: Syncer) -> None:
+    before = outcome(synced.volumes)
+    lost_files(synced)
+    ledger = synced.volumes.state.ledger("conda-forge")
+    assert f"if they are many, move {ledger} away" in synced.command("--once").err
+    shutil.rmtree(ledger.parent)
+    assert synced.run().status == "success"
+    assert outcome(synced.volumes) == before
+
+
+def test_a_few_lost_files_are_fetched_again_by_verify(syncer: Syncer) -> None:
+    syncer.upstream.channel("conda-forge").publish(MANY[0])
+    assert syncer.run().status == "success"
+    before = outcome(syncer.volumes)
+    lost_files(syncer)
+    assert "'syncer verify' fetches a few again" in syncer.command("--once").err
+    assert syncer.command("verify").code == 3
+    assert outcome(syncer.volumes) == before
+
+
 def test_a_new_mirror_is_filled_anew(synced: Syncer, tmp_path: Path) -> None:
     before = outcome(synced.volumes)
     fresh = tmp_path / "fresh"
@@ -223,7 +289,9 @@ def test_a_new_mirror_is_filled_anew(synced: Syncer, tmp_path: Path) -> None:
 def test_a_lost_state_downloads_nothing_again(synced: Syncer) -> None:
     before = outcome(synced.volumes)
     shutil.rmtree(synced.volumes.state_dir)
-    assert synced.run().status == "success"
+    answer = synced.command("--once")
+    assert (answer.code, "--once --take-over" in answer.err) == (10, True)
+    assert synced.command("--once", "--take-over").code == 0
     assert synced.upstream.count("*.conda") == 0
     assert outcome(synced.volumes) == before
     assert broken_promises(synced.volumes) == []
@@ -231,7 +299,9 @@ def test_a_lost_state_downloads_nothing_again(synced: Syncer) -> None:
 
 def test_a_lost_state_beside_a_nearly_full_mirror_recovers(synced: Syncer) -> None:
     shutil.rmtree(synced.volumes.state_dir)
-    assert synced.run(MIN_FREE="9999TB").status == "success"  # it takes no space that isn't taken
+    assert (
+        synced.run(options=TAKE_OVER, MIN_FREE="9999TB").status == "success"
+    )  # it takes no space that isn't taken
     assert synced.upstream.count("*.conda") == 0
 
 
@@ -241,7 +311,7 @@ def test_a_lost_state_is_checked_by_hash_and_not_by_size(synced: Syncer) -> None
     content[100] ^= 0xFF
     victim.write_bytes(content)
     shutil.rmtree(synced.volumes.state_dir)
-    assert synced.run().status == "success"
+    assert synced.run(options=TAKE_OVER).status == "success"
     assert [one.path.rpartition("/")[2] for one in synced.upstream.requests("*.conda")] == [
         MANY[0].filename
     ]
@@ -297,5 +367,5 @@ def test_a_whole_part_after_a_crash_of_the_ledger_is_not_lost(synced: Syncer) ->
     shutil.rmtree(synced.volumes.state_dir)
     channel.publish(replace(MANY[0]))
     synced.upstream.reset_log()
-    assert synced.run().status == "success"
+    assert synced.run(options=TAKE_OVER).status == "success"
     assert synced.upstream.count("*.conda") == 0

@@ -105,6 +105,7 @@ def _work(order: dict[str, object], environment: dict[str, str], now: float) -> 
     from syncer.sync import session as sync
     from syncer.sync.run import Run
     from syncer.sync.scrub import Scope
+    from volume.identity import Word
     from volume.program.stop import Stop
 
     chosen = settings.read(environment)
@@ -122,7 +123,8 @@ def _work(order: dict[str, object], environment: dict[str, str], now: float) -> 
     adoption = Adoption(Path(str(folder)), bool(order["moves"])) if folder else None
     return sync.sync(
         chosen,
-        sync.Options(adoption=adoption),
+        # Some stories lose their state; elsewhere this word changes nothing.
+        sync.Options(adoption=adoption, word=Word(take_over=True)),
         Stop(),
         show_plan=lambda plans: None,
         now=lambda: now,

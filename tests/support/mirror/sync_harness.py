@@ -22,11 +22,15 @@ from syncer.sync.scrub import Scope
 from tests.support.mirror.answer import Answer
 from tests.support.mirror.tree import Volumes
 from tests.support.upstream.simulator import ChannelSimulator
+from volume.identity import Word
 from volume.program.stop import Stop
 from volume.run_document import Totals
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SECONDS = 60.0
+
+TAKE_OVER = sync.Options(word=Word(take_over=True))
+"""What a person says after the state volume was lost."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ from tests.support.mirror.stops import stops_at
 from volume import generations
 from volume.disk import documents
 from volume.generations import Generation, LeftOut, Published
-from volume.identity import claim
+from volume.identity import Word, claim
 from volume.layout import Mirror, State
 
 CHANNELS = ("our/tools", "conda-forge")
@@ -101,7 +101,7 @@ def test_what_was_published_outlives_a_state_that_was_lost_before(
 ) -> None:
     mirror, state = volumes
     shutil.rmtree(state.root)
-    claim(mirror, state)
+    claim(mirror, state, Word(take_over=True))
     for channel in CHANNELS:
         kept = generations.kept(mirror, channel)
         assert [(one.number, one.serial) for one in kept] == [(1, 11), (2, 12)]
