@@ -9,7 +9,8 @@ class Known:
     """Everything that upstream ever published, as the torturer writes it down."""
 
     def __init__(self, path: Path) -> None:
-        self._stream = path.open()
+        self._path = path
+        self._position = 0
         self._hashes: set[tuple[str, str]] = set()
         self._records: set[tuple[str, str]] = set()
 
@@ -20,8 +21,11 @@ class Known:
         return (name, key) in self._records or (self._more() and (name, key) in self._records)
 
     def _more(self) -> bool:
-        for line in self._stream:
-            name, sha256, key = line.split()
-            self._hashes.add((name, sha256))
-            self._records.add((name, key))
+        with self._path.open() as stream:
+            stream.seek(self._position)
+            while line := stream.readline():
+                name, sha256, key = line.split()
+                self._hashes.add((name, sha256))
+                self._records.add((name, key))
+            self._position = stream.tell()
         return True

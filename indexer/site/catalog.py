@@ -13,7 +13,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.engines.own.version_order import MalformedVersionError, VersionOrder, version_order
+from rattler import Version
+
+from indexer.base.matchspec import MalformedError, version_order
 from volume.names import EXTENSIONS
 
 FORMAT = 1
@@ -98,11 +100,11 @@ def entry(builds: Sequence[Build], summary: str) -> Entry:
     }
 
 
-def _by_age(version: str) -> tuple[bool, VersionOrder | str]:
+def _by_age(version: str) -> tuple[bool, Version | str]:
     """The order of versions; what is none counts as older than any."""
     try:
         return True, version_order(version)
-    except MalformedVersionError:
+    except MalformedError:
         return False, version
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from indexer.engines.own.version_order import MalformedVersionError, version_order
-from indexer.engines.own.version_spec import MalformedSpecError
+from indexer.base.matchspec import MalformedError, version_order
 
 VERSION = 1
 
@@ -56,7 +55,7 @@ def newest_builds(builds: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """Of each version of one name the filename of its newest build; ``.conda`` first, as there.
 
     Raises:
-        MalformedSpecError: a record is too odd.
+        MalformedError: a record is too odd.
     """
     ordered = sorted(builds, key=lambda item: (not item[0].endswith(".conda"), item[0]))
     stems = {filename.removesuffix(".conda") for filename, _ in ordered}
@@ -66,7 +65,7 @@ def newest_builds(builds: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
             continue
         version, timestamp = record.get("version"), record.get("timestamp", 0)
         if not isinstance(version, str) or not isinstance(timestamp, int | float):
-            raise MalformedSpecError(f"the record of {filename} is odd")
+            raise MalformedError(f"the record of {filename} is odd")
         if version not in newest or newest[version][1] < timestamp:
             newest[version] = filename, timestamp
     return [filename for filename, _ in newest.values()]
@@ -82,7 +81,7 @@ def entry(by_subdir: Mapping[str, Iterable[Facts]]) -> Facts | None:
         for subdir in sorted(by_subdir):
             for told in by_subdir[subdir]:
                 made = _merge(made, told, subdir)
-    except (MalformedVersionError, TypeError, ValueError, AttributeError):
+    except (MalformedError, TypeError, ValueError, AttributeError):
         return None
     return {key: value for key, value in made.items() if value is not None}
 

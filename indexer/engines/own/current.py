@@ -8,15 +8,14 @@ features, the newest one without. One level deep, as there. Pure. Tested for equ
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.engines.own.dependency import Dependency, parse
-from indexer.engines.own.version_order import VersionOrder, version_order
-from indexer.engines.own.version_spec import MalformedSpecError
+from rattler import Version
+
+from indexer.base.matchspec import Dependency, MalformedError, is_of_series, parse, version_order
 
 _LAST_SECOND = 253402300799  # of the year 9999: timestamps above it are in milliseconds
 
@@ -35,7 +34,7 @@ class Candidate:
     depends: tuple[str, ...]
 
     @property
-    def order(self) -> tuple[VersionOrder, int, float, str]:
+    def order(self) -> tuple[Version, int, float, str]:
         return version_order(self.version), self.build_number, self.timestamp, self.build
 
 
@@ -43,7 +42,7 @@ def candidate(filename: str, record: Mapping[str, Any]) -> Candidate:
     """An artifact by its record.
 
     Raises:
-        MalformedSpecError: the record is too odd.
+        MalformedError: the record is too odd.
     """
     try:
         timestamp = record.get("timestamp") or 0
@@ -58,7 +57,7 @@ def candidate(filename: str, record: Mapping[str, Any]) -> Candidate:
             depends=tuple(map(_text, record.get("depends") or ())),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise MalformedSpecError(f"the record of {filename} is odd: {error!r}") from error
+        raise MalformedError(f"the record of {filename} is odd: {error!r}") from error
 
 
 def _text(value: Any) -> str:
@@ -76,7 +75,7 @@ def ranked(artifacts: Iterable[Candidate]) -> list[Candidate]:
     """All artifacts of one name, newest first; a ``.tar.bz2`` beside its ``.conda`` is left out.
 
     Raises:
-        MalformedVersionError: a version is none.
+        MalformedError: a version is none.
     """
     found = sorted(artifacts, key=lambda one: (not one.filename.endswith(".conda"), one.filename))
     stems = {one.filename.removesuffix(".conda") for one in found}
@@ -102,29 +101,27 @@ def newest(group: Sequence[Candidate]) -> list[Candidate]:
     """All builds of the newest version of one name; ``group`` is ranked.
 
     Raises:
-        MalformedSpecError: the version is too odd to be asked for.
-        MalformedVersionError: a version is none.
+        MalformedError: the version is too odd to be asked for.
     """
-    return _fitting(group, parse(f"{group[0].name}={group[0].version}")) if group else []
+    return _series(group, group[0].version) if group else []
 
 
 def answer(group: Sequence[Candidate], text: str) -> list[Candidate]:
     """All builds of the newest version of a name that satisfies a dependency; ``group`` is ranked.
 
     Raises:
-        MalformedSpecError: the dependency is not understood.
-        MalformedVersionError: a version is none.
+        MalformedError: the dependency is not understood, or a version is none.
     """
     wanted = parse(text)
     matches = _fitting(group, wanted)
-    return _fitting(group, parse(f"{wanted.name}={matches[0].version}")) if matches else []
+    return _series(group, matches[0].version) if matches else []
 
 
 def featureless(group: Sequence[Candidate], version: str) -> list[Candidate]:
     """The newest build without features, of this version or an older one; ``group`` is ranked.
 
     Raises:
-        MalformedVersionError: a version is none.
+        MalformedError: a version is none.
     """
     limit = version_order(version)
     older = (one for one in group if not one.has_features and version_order(one.version) <= limit)
@@ -144,8 +141,7 @@ def choose(newest_ones: Mapping[str, Sequence[Candidate]], ask: Ask, ask_older: 
         ask_older: says what ``featureless`` says of them.
 
     Raises:
-        MalformedSpecError: a dependency is not understood.
-        MalformedVersionError: a version is none.
+        MalformedError: a dependency is not understood, or a version is none.
     """
     chosen = {name: {one.filename: one for one in group} for name, group in newest_ones.items()}
     texts = {text for group in newest_ones.values() for one in group for text in one.depends}
@@ -160,15 +156,9 @@ def choose(newest_ones: Mapping[str, Sequence[Candidate]], ask: Ask, ask_older: 
     return {filename for group in chosen.values() for filename in group}
 
 
+def _series(group: Iterable[Candidate], version: str) -> list[Candidate]:
+    return [one for one in group if is_of_series(one.version, version)]
+
+
 def _fitting(group: Iterable[Candidate], wanted: Dependency) -> list[Candidate]:
-    # One answer for each version, as a name has many builds of each.
-    fits = functools.cache(wanted.version) if wanted.version is not None else _anything
-    return [
-        one
-        for one in group
-        if wanted.fits(one.name, one.build, one.build_number) and fits(one.version)
-    ]
-
-
-def _anything(_: str) -> bool:
-    return True
+    return [one for one in group if wanted.fits(one.name, one.version, one.build, one.build_number)]

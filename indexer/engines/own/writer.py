@@ -18,13 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from indexer.base.matchspec import MalformedError
 from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS
 from indexer.engines import envelope
 from indexer.engines.complete import envelope_of, write
 from indexer.engines.own import channeldata, current
 from indexer.engines.own.oracle import Oracle, packed, unpacked
-from indexer.engines.own.version_order import MalformedVersionError
-from indexer.engines.own.version_spec import MalformedSpecError
 from indexer.engines.sections import Sections, compacted
 from indexer.generations import shards
 from indexer.generations.generation import Draft
@@ -173,7 +172,7 @@ class Writer:
         try:
             newest = {name: _candidates(known) for name, known in one.names.items()}
             chosen = current.choose(newest, oracle.ask, oracle.ask_older)
-        except (MalformedSpecError, MalformedVersionError) as error:
+        except MalformedError as error:
             log.warning("%s has no %s, because of a record: %s", one.subdir, CURRENT, error)
             return
         self._written.answers[one.subdir] = oracle.fresh
@@ -214,14 +213,14 @@ def _newest(records: dict[str, dict[str, Any]]) -> str:
     try:
         group = [current.candidate(filename, records[filename]) for filename in records]
         found = current.newest(current.ranked(group))
-    except (MalformedSpecError, MalformedVersionError):
+    except MalformedError:
         return "null"
     return packed(found)
 
 
 def _candidates(known: KnownName) -> list[current.Candidate]:
     if known.newest == "null":
-        raise MalformedSpecError(f"one of {known.name} is odd")
+        raise MalformedError(f"one of {known.name} is odd")
     return unpacked(known.newest)
 
 
@@ -231,7 +230,7 @@ def _facts(
     """What its versions say for ``channeldata.json``; ``null`` if a record is too odd for it."""
     try:
         chosen = channeldata.newest_builds(records.items())
-    except MalformedSpecError:
+    except MalformedError:
         return "null"
     told = (
         channeldata.facts(records[key], exports[key], map(json.loads, rows[key].inside))

@@ -13,9 +13,7 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from benchmarks.support.seeded import Seeded
-from indexer.engines.own.dependency import parse
-from indexer.engines.own.version_order import MalformedVersionError, version_order
-from indexer.engines.own.version_spec import MalformedSpecError
+from indexer.base.matchspec import MalformedError, parse, version_order
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import LATER, IndexedMirror, unpack, volumes
 from tests.support.upstream.packages import Record, package
@@ -305,7 +303,7 @@ def test_versions_have_condas_order(conda_exe: Path, real_records: list[Record])
     for text in texts:
         try:
             known.append((version_order(text), text))
-        except MalformedVersionError:
+        except MalformedError:
             continue
     known.sort()
     groups: list[list[str]] = []
@@ -324,13 +322,13 @@ def test_dependencies_mean_what_conda_says(conda_exe: Path, real_records: list[R
         one = (record["name"], record["version"], record["build"], record["build_number"])
         builds.setdefault(record["name"], []).append(one)
     found = {text for record in real_records for text in record.get("depends", ())}
-    texts = sorted(found)[::3]
+    texts = sorted(found)
     texts += [
         "numpy", "numpy=1.1", "numpy ==1.13.1", "numpy=1.13.1=py27_0", "numpy 1.13.*|1.12.*",
         "numpy >=1.11 , <1.13 py27*", "numpy !=1.13.*", "numpy ~=1.11.0",
         "numpy[version='>=1.13']",
         "numpy[build=py27_0]", "numpy (>=1.9)", "x::numpy", "numpy 1.1*.1",
-        "numpy ^1\\.1[0-9]\\..*$", "NumPy >=1.9", "numpy[build_number='>=1']",
+        "numpy ^1\\.1\\d\\..*$", "NumPy >=1.9", "numpy[build_number='>=1']",
         "numpy >=1.9 # comment",
         "numpy (1.9|>1.12),<2",
     ]  # fmt: skip
@@ -342,7 +340,7 @@ def test_dependencies_mean_what_conda_says(conda_exe: Path, real_records: list[R
     assert len(texts) > 3000
     for text, verdicts in expected.items():
         if verdicts is None:
-            with pytest.raises((MalformedSpecError, MalformedVersionError)):
+            with pytest.raises(MalformedError):
                 _fits(text, asked[text])
         else:
             assert _fits(text, asked[text]) == verdicts, text
@@ -350,7 +348,4 @@ def test_dependencies_mean_what_conda_says(conda_exe: Path, real_records: list[R
 
 def _fits(text: str, builds: list[tuple[str, str, str, int]]) -> list[bool]:
     wanted = parse(text)
-    return [
-        wanted.fits(name, build, number) and (wanted.version is None or wanted.version(version))
-        for name, version, build, number in builds
-    ]
+    return [wanted.fits(*build) for build in builds]

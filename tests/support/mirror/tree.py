@@ -133,6 +133,16 @@ def broken_promises(
     Args:
         ignored: files that a person put into channels/.
     """
+    return [
+        *ledger_problems(volumes, channel, ignored=ignored),
+        *_unresolved(volumes, channel),
+    ]
+
+
+def ledger_problems(
+    volumes: Volumes, channel: str = "conda-forge", *, ignored: frozenset[str] = frozenset()
+) -> list[str]:
+    """Where the files and the ledger's rows contradict each other."""
     mirror_dir = volumes.mirror_dir
     problems = []
     rows = _rows(volumes, channel)
@@ -160,7 +170,6 @@ def broken_promises(
     for name, digest in files(mirror_dir / "replaced" / channel).items():
         if Path(name).parts[1] != digest:
             problems.append(f"replaced/{name} is not what its folder says")
-    problems.extend(_unresolved(volumes, channel))
     return problems
 
 
