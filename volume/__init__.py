@@ -32,6 +32,7 @@ On the state volume (small; a local filesystem)::
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
     channels/<slug>/engine/         the indexer's own: caches of conda-index and of its own writer
     channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
+    spec-files/                     written by the syncer only: SPEC_FILES from elsewhere; a cache
     installers/<kind>.json          written by the syncer only: the listing as last seen, a cache
     index-heartbeat                 touched by the indexer while it runs
     sync-run.json, index-run.json   the last run of each program, written by it alone

@@ -228,6 +228,11 @@ class State:
         """What the syncer remembers of upstream's index of one subdir."""
         return self.upstream(channel) / f"{subdir}.index.json"
 
+    @property
+    def spec_files(self) -> Path:
+        """What the syncer remembers of SPEC_FILES that are addresses; a cache."""
+        return self.root / "spec-files"
+
     def listed(self, channel: str) -> Path:
         """Since when upstream lists what it lists; for cooldowns."""
         return self.channel(channel) / "listed.db"

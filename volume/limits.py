@@ -47,6 +47,11 @@ ARTIFACT_SIZE = 1 << 40
 DEPENDENCIES = 10_000
 """Entries in one list of a record's dependencies; 183 is the longest known."""
 
+SPEC_FILE = 32 << 20
+"""Bytes of a lock file; the longest known have a few MB."""
+ENVIRONMENT_FILE = 1 << 20
+"""Bytes of an environment.yml, which is read by a parser that takes its time."""
+
 SPEC_LENGTH = 1_000
 """Characters of a MatchSpec, its condition included; 128 is the longest known."""
 SPEC_DEPTH = 16

@@ -121,6 +121,8 @@ def _unsolved(canary: Canary, catalog: Catalog | None) -> list[str]:
 def _absent(canary: Canary, present: Mapping[Key, str | None]) -> list[str]:
     lines = []
     for one in canary.locked:
+        if not one.channel:
+            continue  # whose it is only upstream's index tells, and that says so
         place = (one.channel, one.subdir, one.filename)
         if place not in present:
             lines.append(f"{one.subdir}/{one.filename} of {one.channel} is not on the mirror")

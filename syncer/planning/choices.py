@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.conda.record import facts
+from syncer.conda.record import Facts, facts
 from syncer.errors import PeerError, UpstreamError
 from syncer.planning.cooldown import Listed
+from syncer.planning.environments.remote import RemoteFiles
 from syncer.planning.environments.request import Locked, Request
-from syncer.planning.locked import Standing, compare
+from syncer.planning.environments.spec_file import Remote
+from syncer.planning.locked import Standing, compare, placed
 from syncer.planning.offer import Offer, Offers
 from syncer.planning.selection.choice import Selected
 from syncer.settings.policy import Environment
 from syncer.settings.settings import Settings
+from syncer.upstream.memory import Memory
 from volume.layout import State
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
@@ -66,7 +69,9 @@ class Choices:
         self._approved = tuple(approved)
         self._now = now
         self._writes = writes
-        self.demands = read_demands(settings)
+        remote = RemoteFiles(offers.reader.fetch, Memory(state.spec_files), writes=writes)
+        self.demands = read_demands(settings, remote.read)
+        self._placed: dict[Environment, tuple[str, tuple[Request, ...]]] = {}
         self._needs: dict[Environment, tuple[str, Needs]] = {}
         self._selectors: dict[str, tuple[str, Selector]] = {}
         self._barriers: dict[str, Permit] = {}
@@ -90,7 +95,8 @@ class Choices:
         parts = [self._settings.policy(channel).fingerprint, *self._approved]
         for demand in self.demands:
             if channel in demand.environment.channels:
-                parts.append(repr(demand))
+                parts.append(repr(demand.environment))
+                parts += [repr(replace(request, notes=())) for request in demand.requests]
                 for peer in demand.environment.channels:
                     if peer != channel:
                         parts.append(self._settings.policy(peer).fingerprint)
@@ -139,10 +145,55 @@ class Choices:
         return [
             locked
             for demand in self.demands
+            if channel in demand.environment.channels
+            for request in self._requests(demand)
+            for locked in request.locked
+            if locked.channel == channel
+        ] + [
+            locked
+            for demand in self.demands
+            if channel not in demand.environment.channels
             for request in demand.requests
             for locked in request.locked
             if locked.channel == channel
         ]
+
+    def _requests(self, demand: Demand) -> tuple[Request, ...]:
+        """What a demand's files ask for; whose an artifact is, its hash has told where it had to.
+
+        Raises:
+            UpstreamError: an index can't be had or trusted.
+        """
+        unplaced = {
+            (one.subdir, one.filename)
+            for request in demand.requests
+            for one in request.locked
+            if not one.channel
+        }
+        if not unplaced:
+            return demand.requests
+        environment = demand.environment
+        digest = self._digest(environment)
+        known = self._placed.get(environment)
+        if known is None or known[0] != digest:
+            listed: dict[tuple[str, str], list[tuple[str, Facts]]] = {}
+            for channel in environment.channels:
+                for subdir, index in self._offers.of(channel).indexes.items():
+                    for entry in index.entries:
+                        if (place := (subdir, entry.filename)) in unplaced:
+                            listed.setdefault(place, []).append((channel, facts(entry)))
+            requests = tuple(
+                replace(
+                    request, locked=tuple(one if one.channel else placed(one, listed)
+                                          for one in request.locked)
+                )
+                for request in demand.requests
+            )  # fmt: skip
+            known = self._placed[environment] = (digest, requests)
+        return known[1]
+
+    def _digest(self, environment: Environment) -> str:
+        return "\n".join(self._offers.of(peer).digest for peer in environment.channels)
 
     def standing(self, channel: str) -> Standing:
         """How what lock files name of a channel stands to what upstream lists of it.
@@ -186,7 +237,7 @@ class Choices:
         from syncer.planning.needs import needs_of
 
         environment = demand.environment
-        digest = "\n".join(self._offers.of(peer).digest for peer in environment.channels)
+        digest = self._digest(environment)
         known = self._needs.get(environment)
         if known is None or known[0] != digest:
             selectors = [self._selector(channel) for channel in environment.channels]
@@ -200,16 +251,24 @@ class Choices:
                         found.setdefault(spec, []).extend(outs)
                 return found
 
-            names = {
-                (one.subdir, one.filename) for request in demand.requests for one in request.locked
-            }
+            requests = self._requests(demand)
+            names = {(one.subdir, one.filename) for request in requests for one in request.locked}
             needs = needs_of(
                 environment,
-                demand.requests,
+                requests,
                 permitted=(one for selector in selectors for one in selector.permitted()),
                 lockable=(one for selector in selectors for one in selector.refusals.judged(names)),
                 refused=refused,
             )
+            lost = tuple(
+                f"{one.subdir}/{one.filename} is locked by {environment.name} at {one.url}, which"
+                " is no channel's address here, and no channel of it lists these bytes; say in"
+                " CHANNEL_ALIASES which channel that address stands for"
+                for request in requests
+                for one in request.locked
+                if not one.channel
+            )
+            needs = replace(needs, missing=(*needs.missing, *dict.fromkeys(lost)))
             known = self._needs[environment] = (digest, needs)
         return known[1]
 
@@ -267,7 +326,7 @@ class Choices:
         return found
 
 
-def read_demands(settings: Settings) -> tuple[Demand, ...]:
+def read_demands(settings: Settings, remote: Remote) -> tuple[Demand, ...]:
     """The environments with their files.
 
     Raises:
@@ -277,14 +336,14 @@ def read_demands(settings: Settings) -> tuple[Demand, ...]:
         return ()
     from syncer.planning.environments import spec_file
 
-    channels = {channel: settings.channel_urls(channel) for channel in settings.channels}
+    channels = {channel: settings.channel_addresses(channel) for channel in settings.channels}
     return tuple(
         Demand(
             environment,
             tuple(
                 spec_file.read(
                     Path(settings.config_dir), environment.spec_files,
-                    subdirs=environment.subdirs, channels=channels,
+                    subdirs=environment.subdirs, channels=channels, remote=remote,
                 )
             ),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from syncer.conda.record import Facts
@@ -68,6 +68,19 @@ def compare(locked: Iterable[Locked], index: Mapping[Name, Facts]) -> Standing:
 
 def _shown(one: Locked) -> str:
     return f"{one.subdir}/{one.filename} of {one.channel}"
+
+
+def placed(one: Locked, listed: Mapping[Name, Iterable[tuple[str, Facts]]]) -> Locked:
+    """An artifact with the channel that lists these bytes, as it was if none does.
+
+    Args:
+        listed: by name, channels and what they say of it.
+    """
+    for channel, facts in listed.get((one.subdir, one.filename), ()):
+        known = (one.sha256 and facts.sha256) or (one.md5 and facts.md5)
+        if known and not one.difference(facts.sha256, facts.md5):
+            return replace(one, channel=channel)
+    return one
 
 
 def stays(locked: Iterable[Locked]) -> Callable[[Retired], bool]:

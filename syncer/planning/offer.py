@@ -144,15 +144,15 @@ class Offers:
         self, settings: Settings, state: State, reader: Reader, *, reads_all: bool = False
     ) -> None:
         self._reads_all = reads_all
+        self.reader = reader
         self._settings = settings
         self._state = state
-        self._reader = reader
         self._offers: dict[str, Offer] = {}
 
     def of(self, channel: str) -> Offer:
         """A channel's offer; nothing is asked before it is used."""
         if channel not in self._offers:
             self._offers[channel] = Offer(
-                channel, self._settings, self._state, self._reader, reads_all=self._reads_all
+                channel, self._settings, self._state, self.reader, reads_all=self._reads_all
             )
         return self._offers[channel]

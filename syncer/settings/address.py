@@ -43,6 +43,18 @@ def check_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def check_alias(word: str) -> str:
+    """Return ``CHANNEL=URL`` or a URL, without a slash at its end.
+
+    Raises:
+        ValueError, NameRefusedError: it is neither.
+    """
+    name, separator, url = word.partition("=")
+    if separator and "://" not in name:
+        return f"{check_channel(name)}={check_url(url)}"
+    return check_url(word)
+
+
 def parse(word: str, bases: Sequence[str]) -> Address:
     """Understand one word of CHANNELS.
 

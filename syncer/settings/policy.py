@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
+from urllib.parse import urlsplit
 
 from syncer.conda.matchspec import check_denied, check_pin, check_spec, split_specs
 from syncer.settings.address import check_url
@@ -33,8 +34,12 @@ def _date(value: str) -> date | None:
 
 
 def _file(value: str) -> str:
+    if value.startswith(("http://", "https://")):
+        if not urlsplit(value).hostname or not value.isprintable():
+            raise ValueError("write an address such as https://host/path/conda-lock.yml")
+        return value
     if not value or value.startswith("~"):
-        raise ValueError("write a path, relative to mirror.toml")
+        raise ValueError("write a path, relative to mirror.toml, or an address")
     return value
 
 
@@ -71,7 +76,7 @@ class Policy:
     spec_files: tuple[str, ...] = setting(
         "SPEC_FILES", "", parsers.Words(_file, str.split),
         "Mirror what these files need: environment.yml, conda-lock.yml, pixi.lock, @EXPLICIT"
-        " lists; paths below CONFIG_DIR. Lock files are mirrored exactly.",
+        " lists; paths below CONFIG_DIR, or addresses. Lock files are mirrored exactly.",
         section=_SECTION,
     )  # fmt: skip
     solve: bool = setting(

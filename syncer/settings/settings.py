@@ -10,7 +10,7 @@ from typing import Any
 from syncer import __version__
 from syncer.settings import consistency, mirror_toml, rate, terms
 from syncer.settings import secrets as credentials
-from syncer.settings.address import Address, check_url, parse
+from syncer.settings.address import Address, check_alias, check_url, parse
 from syncer.settings.installers import InstallerSettings
 from syncer.settings.notify import NotifySettings
 from syncer.settings.policy import ChannelPolicy, Environment, Policy, environments_of
@@ -72,6 +72,13 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
         "The folder with the upstreams' secrets, one file for each host: docs/upstreams.md; Compose"
         " mounts UPSTREAM_SECRETS there.",
         section="Without containers",
+    )  # fmt: skip
+    channel_aliases: tuple[str, ...] = setting(
+        "CHANNEL_ALIASES", "", parsers.Words(check_alias, str.split),
+        "Other addresses of channels that stand in lock files, such as a proxy repository's:"
+        " CHANNEL=URL, or the URL below which channels have their own names. Nothing is fetched"
+        " from there.",
+        section="What to mirror",
     )  # fmt: skip
     cloud_urls: tuple[str, ...] = setting(
         "CONDA_CLOUD_URL", "https://conda.anaconda.org", parsers.Words(check_url, str.split),
@@ -186,6 +193,17 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
         if kind == "miniforge":
             return self.miniforge_urls
         return tuple(f"{base}/{kind}" for base in self.repo_urls)
+
+    def channel_addresses(self, channel: str) -> tuple[str, ...]:
+        """By which addresses lock files may mean a channel: its upstreams and its aliases."""
+        found = list(self.channel_urls(channel))
+        for alias in self.channel_aliases:
+            name, _, url = alias.partition("=")
+            if "://" in name:
+                found.append(f"{alias}/{channel}")
+            elif name == channel:
+                found.append(url)
+        return tuple(found)
 
     def channel_urls(self, channel: str) -> tuple[str, ...]:
         """Where a channel comes from, best first."""

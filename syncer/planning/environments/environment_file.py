@@ -14,6 +14,7 @@ from typing import Any
 
 from syncer.conda.matchspec import check_spec
 from syncer.planning.environments.request import Channels, Request
+from volume.limits import SPEC_LENGTH
 
 _ENTRY = re.compile(r"(?P<indent>\s*)-\s+(?P<spec>[^:#]*[^:#\s])\s*#\s*\[(?P<selector>[^\]]*)\]\s*")
 _SELECTOR = re.compile(r"sel\(([^)]*)\)")
@@ -66,8 +67,8 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
     specs: dict[str, list[str]] = {subdir: [] for subdir in wanted}
     for item in document["dependencies"]:
         try:
-            for selector, spec in _entries(name, item, notes):
-                check_spec(spec)
+            for selector, written in _entries(name, item, notes):
+                spec = check_spec(_without_namespace(name, written, notes))
                 for subdir, chosen in specs.items():
                     if not selector or selector in words(subdir):
                         chosen.append(spec)
@@ -93,6 +94,8 @@ def _load(name: str, text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
+    except RecursionError:
+        raise ValueError(f"{name} is nested absurdly deep") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
 
@@ -101,7 +104,7 @@ def _marked(text: str) -> str:
     """conda-lock's selectors are comments; make values of them, which YAML keeps."""
     lines = []
     for line in text.splitlines():
-        found = _ENTRY.fullmatch(line)
+        found = _ENTRY.fullmatch(line) if len(line) <= SPEC_LENGTH else None
         marked = (
             f"{found['indent']}- sel({found['selector'].strip()}): {found['spec']}" if found else ""
         )
@@ -133,6 +136,21 @@ def _entries(name: str, item: object, notes: dict[str, None]) -> Iterator[tuple[
                 raise ValueError(f"{item}: {key!r} is neither 'pip' nor 'sel(...)'")
     else:
         raise ValueError(f"{item!r} is not a MatchSpec; write it as text, in quotes")
+
+
+_NAMESPACE = re.compile(r"(?P<before>[A-Za-z0-9_./-]+):(?P<spec>[A-Za-z0-9_*][^:]*)")
+
+
+def _without_namespace(name: str, spec: str, notes: dict[str, None]) -> str:
+    """``bioconda:samtools`` is ``samtools`` for conda, whatever its author meant."""
+    found = _NAMESPACE.fullmatch(spec)
+    if found is None or "[" in found["before"]:
+        return spec
+    notes[
+        f"{name}: {spec}: conda passes over what stands before a single colon; if a channel is"
+        f" meant, write {found['before']}::{found['spec']}"
+    ] = None
+    return found["spec"]
 
 
 def _platforms(

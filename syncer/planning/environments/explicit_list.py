@@ -58,7 +58,7 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
 
 def _locked(entry: str, channels: Channels) -> Locked:
     url, _, given = entry.partition("#")
-    channel, subdir, filename = locate(url, channels)
+    channel, subdir, filename = locate(url, channels, is_hashed=bool(given))
     kind, colon, value = given.rpartition(":")
     if not colon:
         kind = "sha256" if len(value) == _SHA256_DIGITS else "md5"

@@ -1,29 +1,52 @@
-"""Lock files: pixi.lock (version 4 to 7) and conda-lock.yml (version 1), read by rattler.
+"""Lock files: pixi.lock (version 1 to 7) and conda-lock.yml (version 1). Pure.
 
 Guaranteed: the conda artifacts of all environments and categories for the mirrored platforms, or
-every problem found. What is not from a conda channel (PyPI packages, sources) is noted and left
-out.
+every problem found with one of them. Whatever else stands beside them costs nothing but a note:
+packages of PyPI, sources, virtual packages, what no version of these tools has written yet. This is
+why they are read here: rattler's reader refuses a whole file for one entry that it can't parse.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from syncer.planning.environments import yaml_document
 from syncer.planning.environments.environment_file import other_platforms
-from syncer.planning.environments.request import Channels, Locked, Request, check_hash, locate
+from syncer.planning.environments.request import (
+    Channels,
+    Locked,
+    NoArtifactError,
+    Request,
+    check_hash,
+    locate,
+)
 from volume.program.log import redact
 
-if TYPE_CHECKING:
-    from rattler import LockFile
+_PIXI_VERSIONS = range(4, 8)
+_MOST_PROBLEMS = 100
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://")
+_NOTHING = frozenset({"", "null", "~"})
 
-_HASH_LINE = re.compile(r"\s*(?:-\s+)?(?P<kind>sha256|md5):\s*['\"]?(?P<value>[^'\"#]*)")
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One package of one platform: a conda artifact's URL and what is said of it, or neither."""
+
+    subdir: str
+    url: str
+    said: Mapping[str, Any]
 
 
-def read(name: str, path: Path, subdirs: Sequence[str], channels: Channels) -> Request:
-    """Read a pixi.lock or conda-lock.yml.
+def is_lock(keys: frozenset[str]) -> bool:
+    """Whether a file with these keys is such a lock."""
+    return "version" in keys and bool(keys & {"environments", "package"})
+
+
+def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> Request:
+    """Understand a pixi.lock or conda-lock.yml.
 
     Args:
         name: the file's name, for messages.
@@ -31,37 +54,34 @@ def read(name: str, path: Path, subdirs: Sequence[str], channels: Channels) -> R
 
     Raises:
         ValueError: with one problem in each of its arguments.
-        OSError: it can't be read.
     """
-    from rattler import LockFile
-    from rattler.exceptions import ParseCondaLockError
-
     try:
-        lock = LockFile.from_path(path)
-    except ParseCondaLockError as error:
-        problems = _malformed_hashes(name, path.read_text(encoding="utf-8"))
-        unreadable = f"{name} can't be read as a lock file: {error}"
-        raise ValueError(*problems or [unreadable]) from error
-    platforms = {subdir for subdir, _ in _packages(lock)}
-    problems = []
-    notes = []
-    if not platforms.intersection(subdirs):
+        entries = list(_entries(yaml_document.load(text), frozenset({*subdirs, "noarch"})))
+    except ValueError as error:
+        raise ValueError(f"{name} can't be read as a lock file: {error}") from error
+    platforms = {entry.subdir for entry in entries} - {"noarch"}
+    problems: list[str] = []
+    notes: list[str] = []
+    if entries and not platforms.intersection(subdirs) and "noarch" not in subdirs:
         problems.append(other_platforms(name, sorted(platforms), subdirs))
     elif left_out := sorted(platforms.difference(subdirs)):
         notes.append(f"{name}: not mirrored, so left out: {', '.join(left_out)}")
     locked: dict[str, Locked] = {}
-    others = set()
-    for subdir, package in _packages(lock):
-        if subdir not in subdirs:
+    others: set[str] = set()
+    for entry in entries:
+        if entry.subdir not in {*subdirs, "noarch"}:
             continue
-        record = getattr(package, "package_record", None)
-        if record is None or "://" not in package.location:
-            others.add(package.location)
-            continue
+        if len(problems) >= _MOST_PROBLEMS:
+            problems.append(f"{name}: and more; lock the environment again")
+            break
         try:
-            locked.setdefault(package.location, _locked(package.location, record, channels))
+            one = _locked(entry, channels)
+        except NoArtifactError:
+            others.add(entry.url)
         except ValueError as error:
-            problems.append(f"{name}: {error}")
+            problems.append(f"{name}{_place(text, entry)}: {error}")
+        else:
+            locked.setdefault(entry.url, one)
     if others:
         notes.append(f"{name}: {len(others)} packages are from no conda channel and left out")
     if problems:
@@ -69,36 +89,112 @@ def read(name: str, path: Path, subdirs: Sequence[str], channels: Channels) -> R
     return Request(name, locked=tuple(locked[url] for url in sorted(locked)), notes=tuple(notes))
 
 
-def _packages(lock: LockFile) -> Iterator[tuple[str, Any]]:
-    """Every package of every environment, with the subdir that it is locked for."""
-    for _, environment in sorted(lock.environments(), key=lambda found: found[0]):
-        for platform in environment.platforms():
-            for package in environment.packages(platform) or ():
-                yield str(platform.subdir), package
+def _entries(document: Any, subdirs: frozenset[str]) -> Iterator[_Entry]:
+    """Every package, with the subdir that it is locked for."""
+    if not isinstance(document, dict):
+        raise ValueError("it is no mapping")
+    if "environments" not in document:
+        yield from _of_conda_lock(document)
+    elif (version := _number(document.get("version"))) not in _PIXI_VERSIONS:
+        raise ValueError(f"its version is {version}; 4 to 7 can be read")
+    else:
+        yield from _of_pixi(document, subdirs)
 
 
-def _locked(url: str, record: Any, channels: Channels) -> Locked:
-    channel, subdir, filename = locate(url, channels)
+def _of_conda_lock(document: Mapping[str, Any]) -> Iterator[_Entry]:
+    """Also of the pixi.lock before version 4, which has the same shape."""
+    packages = document.get("package")
+    if not isinstance(packages, list):
+        raise ValueError("its 'package' is no list")
+    for package in packages:
+        if not isinstance(package, dict):
+            yield _Entry("noarch", "", {})
+            continue
+        said = package.get("hash")
+        url = _text(package.get("url"))
+        is_conda = _text(package.get("manager") or "conda") == "conda"
+        yield _Entry(
+            _text(package.get("platform")) or url.rpartition("/")[0].rpartition("/")[2],
+            url if is_conda else f"{package.get('manager')} {package.get('name')} {url}",
+            said if isinstance(said, dict) else dict([_text(said).split(":", 1)[:2]])
+            if ":" in _text(said) else {},
+        )  # fmt: skip
+
+
+def _of_pixi(document: Mapping[str, Any], subdirs: frozenset[str]) -> Iterator[_Entry]:
+    described: dict[str, Mapping[str, Any]] = {}
+    for package in _items(document.get("packages")):
+        url = package.get("conda") or (
+            package.get("url") if package.get("kind") == "conda" else None
+        )
+        if isinstance(url, str):
+            described.setdefault(url, package)
+    platforms = {
+        _text(one.get("name")): _text(one.get("subdir"))
+        for one in _items(document.get("platforms"))
+    }
+    environments = document["environments"]
+    seen: set[tuple[str, int]] = set()  # an alias may stand in many places
+    for environment in environments.values() if isinstance(environments, dict) else ():
+        packages = environment.get("packages") if isinstance(environment, dict) else None
+        for platform, listed in packages.items() if isinstance(packages, dict) else ():
+            subdir = platforms.get(platform) or platform
+            if (subdir, id(listed)) in seen:
+                continue
+            seen.add((subdir, id(listed)))
+            if subdir not in subdirs:
+                yield _Entry(subdir, "", {})
+                continue
+            for one in listed if isinstance(listed, list) else ():
+                url = one.get("conda") if isinstance(one, dict) else None
+                if isinstance(url, str) and "://" in url and url not in described:
+                    raise ValueError(f"{redact(url)} is not described in its 'packages'")
+                is_conda = isinstance(url, str)
+                yield _Entry(subdir, str(url if is_conda else one), described.get(str(url), {}))
+
+
+def _locked(entry: _Entry, channels: Channels) -> Locked:
+    if not _URL.match(entry.url):
+        raise NoArtifactError(entry.url)
+    given = {
+        kind: value
+        for kind in ("sha256", "md5")
+        if (value := _text(entry.said.get(kind))) not in _NOTHING
+    }
+    channel, subdir, filename = locate(entry.url, channels, is_hashed=bool(given))
+    hashes = {kind: check_hash(kind, value) for kind, value in given.items()}
     return Locked(
-        url=redact(url),
+        url=redact(entry.url),
         channel=channel,
         subdir=subdir,
         filename=filename,
-        sha256=record.sha256.hex() if record.sha256 else None,
-        md5=record.md5.hex() if record.md5 else None,
-        size=record.size,
+        sha256=hashes.get("sha256"),
+        md5=hashes.get("md5"),
+        size=_number(entry.said.get("size")),
     )
 
 
-def _malformed_hashes(name: str, text: str) -> list[str]:
-    """Where the hashes are that rattler only says of that it can't parse them."""
-    problems = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if (found := _HASH_LINE.match(line)) is not None:
-            value = found["value"].strip()
-            try:
-                if value not in {"", "null", "~"}:
-                    check_hash(found["kind"], value)
-            except ValueError as error:
-                problems.append(f"{name}:{number}: {error}")
-    return problems
+def _place(text: str, entry: _Entry) -> str:
+    """The line of a malformed hash."""
+    for kind in ("sha256", "md5"):
+        value = _text(entry.said.get(kind))
+        try:
+            check_hash(kind, value or "0" * (32 if kind == "md5" else 64))
+        except ValueError:
+            for number, line in enumerate(text.splitlines(), start=1):
+                if f"{kind}:" in line and value in line:
+                    return f":{number}"
+    return ""
+
+
+def _items(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int | None:
+    text = _text(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from volume.errors import NameRefusedError
 from volume.names import check_subdir, parse_artifact
@@ -23,7 +23,10 @@ _LAYOUT = re.compile(r"(/anaconda)?(/cloud)?/|/get/|/snapshots/[^/]+/(cloud/)?")
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """An artifact that a lock file names exactly. ``size`` is in bytes; None is not given."""
+    """An artifact that a lock file names exactly. ``size`` is in bytes; None is not given.
+
+    ``channel`` is empty if the address is no channel's here: the hash tells whose it is.
+    """
 
     url: str
     channel: str
@@ -55,20 +58,29 @@ class Request:
     notes: tuple[str, ...] = ()
 
 
-def locate(url: str, channels: Channels) -> tuple[str, str, str]:
+class NoArtifactError(ValueError):
+    """It is not the URL of a conda artifact."""
+
+
+def locate(url: str, channels: Channels, *, is_hashed: bool = False) -> tuple[str, str, str]:
     """The channel, subdir and filename of an artifact's URL; credentials in it don't matter.
 
+    Args:
+        is_hashed: the artifact's hash is known. Then a host that is none of our upstreams may be a
+            proxy with paths of its own; the channel is the one that the path ends with, or empty.
+
     Raises:
-        ValueError: it is no artifact's URL, or its channel is not mirrored.
+        NoArtifactError: it is no artifact's URL.
+        ValueError: its channel is not mirrored.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     folder, _, filename = unquote(parts.path).rpartition("/")
     base, _, subdir = folder.rpartition("/")
     try:
         check_subdir(subdir)
         parse_artifact(filename)
     except NameRefusedError as error:
-        raise ValueError(
+        raise NoArtifactError(
             f"{redact(url)} is not the URL of an artifact: write it as https://host/channel/subdir/name-version-build.conda"
         ) from error
     base = _TOKEN.sub("", base)
@@ -79,12 +91,25 @@ def locate(url: str, channels: Channels) -> tuple[str, str, str]:
     for channel in channels:
         if base.endswith(channel) and _LAYOUT.fullmatch(base.removesuffix(channel)):
             return channel, subdir, filename
+    hosts = {urlsplit(known).hostname for bases in channels.values() for known in bases}
+    if is_hashed and host not in hosts:
+        ending = [channel for channel in channels if base.endswith(f"/{channel}")]
+        return max(ending, key=len, default=""), subdir, filename
     shown = f"{parts.scheme}://{host}{base}"
     raise ValueError(
         f"{filename} is from {shown}, which is not mirrored (mirrored are"
-        f" {', '.join(sorted(channels)) or 'no channels'}); add that channel, or give this"
-        " URL as an upstream of yours"
+        f" {', '.join(sorted(channels)) or 'no channels'}); add that channel, or say in"
+        " CHANNEL_ALIASES which one this address stands for"
     )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.hostname  # reading it checks it
+    except ValueError as error:
+        raise NoArtifactError(f"{redact(url)} is not a URL: {error}") from error
+    return parts
 
 
 def _place(url: str) -> tuple[str, str]:

@@ -5,26 +5,46 @@ Guaranteed: all problems of all files together, each with the file's name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from syncer.errors import UpstreamError
 from syncer.planning.environments import environment_file, explicit_list, lockfile
 from syncer.planning.environments.request import Channels, Request
 from syncer.settings.permission import refused
 from syncer.settings.policy import platforms
 from volume.errors import ConfigError
+from volume.limits import ENVIRONMENT_FILE, SPEC_FILE
+from volume.program.log import redact
 
-_LARGEST = 100 << 20  # bytes; the longest lock files have a few MB
+Remote = Callable[[str], tuple[bytes, tuple[str, ...]]]
+"""A file's content by its address, and what a person should know of how it was come by."""
+
+
+def is_address(name: str) -> bool:
+    """Whether a spec file is somewhere else."""
+    return name.startswith(("http://", "https://"))
+
+
+def _nowhere(url: str) -> tuple[bytes, tuple[str, ...]]:
+    raise ValueError(f"{redact(url)} is an address, and here only files can be read")
 
 
 def read(
-    folder: Path, names: Sequence[str], *, subdirs: Sequence[str], channels: Channels
+    folder: Path,
+    names: Sequence[str],
+    *,
+    subdirs: Sequence[str],
+    channels: Channels,
+    remote: Remote = _nowhere,
 ) -> list[Request]:
-    """Read files, given by their paths relative to ``folder``.
+    """Read files, given by their paths relative to ``folder`` or by their addresses.
 
     Args:
         subdirs: the mirrored ones; noarch is a platform only if there is no other.
         channels: the mirrored ones, each with the base URLs that it comes from.
+        remote: reads what is at an address.
 
     Raises:
         ConfigError: with every problem of every file.
@@ -33,31 +53,48 @@ def read(
     found: list[Request] = []
     problems: list[str] = []
     for name in names:
+        shown = redact(name)
         try:
-            found.append(_read(name, folder / name, ours, channels))
+            if is_address(name):
+                content, notes = remote(name)
+            else:
+                content, notes = _content(name, folder / name), ()
+            request = parse(shown, content, ours, channels)
+            found.append(replace(request, notes=(*notes, *request.notes)))
         except OSError as error:
             reason = refused(error, folder)
             problems.append(f"{name} can't be read ({reason}); looked for {folder / name}")
-        except ValueError as error:  # UnicodeDecodeError is one
-            problems.extend(_texts(name, error))
+        except UpstreamError as error:
+            problems.append(f"{shown} can't be had: {error}")
+        except ValueError as error:
+            problems.extend(str(problem) for problem in error.args)
     if problems:
         raise ConfigError(problems)
     return found
 
 
-def _texts(name: str, error: ValueError) -> list[str]:
-    if isinstance(error, UnicodeDecodeError):
-        return [f"{name} is not a text file"]
-    return [str(problem) for problem in error.args]
+def _content(name: str, path: Path) -> bytes:
+    if path.stat().st_size > SPEC_FILE:
+        raise ValueError(f"{name} has more than {SPEC_FILE:,} bytes: no such file is that long")
+    return path.read_bytes()
 
 
-def _read(name: str, path: Path, subdirs: Sequence[str], channels: Channels) -> Request:
-    if path.stat().st_size > _LARGEST:
-        raise ValueError(f"{name} has more than {_LARGEST:,} bytes: no such file is that long")
-    text = path.read_text(encoding="utf-8")
+def parse(name: str, content: bytes, subdirs: Sequence[str], channels: Channels) -> Request:
+    """Understand a file, whichever kind it is.
+
+    Raises:
+        ValueError: with one problem in each of its arguments.
+    """
+    try:
+        text = content.decode("utf-8-sig")  # Windows editors
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} is not a text file") from None
     if explicit_list.is_explicit(text):
         return explicit_list.parse(name, text, subdirs, channels)
-    keys = environment_file.top_level_keys(text)
-    if "version" in keys and keys & {"environments", "package"}:
-        return lockfile.read(name, path, subdirs, channels)
+    if lockfile.is_lock(environment_file.top_level_keys(text)):
+        return lockfile.parse(name, text, subdirs, channels)
+    if len(content) > ENVIRONMENT_FILE:
+        raise ValueError(
+            f"{name} has more than {ENVIRONMENT_FILE:,} bytes: no environment.yml is that long"
+        )
     return environment_file.parse(name, text, subdirs, channels)

@@ -38,6 +38,9 @@ SHOWN_BY = {
     "SPECS": EXAMPLES,
     "SPEC_FILES": f"{EFFECTS}::test_spec_files_and_solve_hold_for_all_channels",
     "SOLVE": f"{EFFECTS}::test_spec_files_and_solve_hold_for_all_channels",
+    "CHANNEL_ALIASES": (
+        "component/planning/test_spec_files.py::test_an_alias_says_which_channel_an_address_stands_for"
+    ),
     "CHANNELS": "component/upstream/test_sync_changes.py::test_several_channels_and_subdirs_are_kept_apart",
     "ANACONDA_TERMS_ACCEPTED": (
         "unit/settings/test_syncer_settings.py::test_anacondas_host_is_not_contacted_without_a_licence"
