@@ -1,8 +1,12 @@
 """The site: what people and machines find at ``/``, made of static files.
 
-``page`` (with ``sections`` and ``markup``), ``status``, ``clients``, ``setup_script``, ``index``,
-``catalog`` and ``facts`` are pure; ``gather`` looks at the volumes, ``search``
-and ``publication`` write. ``assets`` holds style and scripts.
+Guaranteed: every file is whole, tells of what is published and not of what is planned, and refers
+only to files that are there; the page needs nothing from outside, and a text that comes from
+elsewhere is never markup (``templates``). Not guaranteed: that it is of this second; an old
+``status.json`` tells by its age that nobody writes it any more.
+
+``page``, ``templates``, ``status``, ``clients``, ``setup_script``, ``facts`` and ``assets`` are
+pure; ``gather`` looks at the volumes, ``search`` and ``publication`` write.
 """
 
 from indexer.site.publication import refresh, write

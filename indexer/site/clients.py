@@ -6,6 +6,7 @@ Community channels are below ``/cloud``, Anaconda's own below ``/pkgs``, as on p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 ADDRESS = "http://mirror.invalid"
@@ -17,6 +18,13 @@ what the user has, and which no other tool writes. Relative to the home folder."
 # What clients have in their files and specs; rewritten there, never contacted from here.
 _COMMUNITY_URL = "https://conda.anaconda.org"
 _PKGS_URL = "https://repo.anaconda.com/pkgs"
+
+TOOLS = ("conda", "mamba", "pixi")
+"""The clients that the set-up knows."""
+
+# A name is what a package calls itself, and stands in commands that people copy and scripts print.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PACKAGE = "PACKAGE"  # when nothing is known that could be installed
 
 _DEFAULTS = ("pkgs/main", "pkgs/r", "pkgs/msys2")
 _PREFERRED = "conda-forge"
@@ -126,3 +134,22 @@ def pixi_mirrors(channels: Sequence[str]) -> str:
     if any(name.startswith("pkgs/") for name in channels):
         lines.append(f'"{_PKGS_URL}" = ["{ADDRESS}/pkgs"]')
     return "\n".join(lines) + "\n"
+
+
+def example_command(tool: str, package: str | None) -> str:
+    """Something that works once the client is set up; a name that is no plain word is not used."""
+    if tool == "pixi":
+        return f"pixi init try && cd try && pixi add {_plain(package)}"
+    return f"{tool} create -n try {_plain(package)}"
+
+
+def single_command(tool: str, path: str, package: str | None) -> str:
+    """The same for one command, from the channel at this path, without any set-up."""
+    url = f"{ADDRESS}{path}"
+    if tool == "pixi":
+        return f"pixi exec -c {url} {_plain(package)} --version"
+    return f"{tool} create -n try --override-channels -c {url} {_plain(package)}"
+
+
+def _plain(package: str | None) -> str:
+    return package if package and _PLAIN_NAME.fullmatch(package) else _PACKAGE

@@ -49,6 +49,11 @@ class Sync:
     runs: tuple[ChannelRun, ...] = ()
     canaries: tuple[CanaryFailure, ...] = ()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on, as far as it says."""
+        return self.finished is None and self.status == "running"
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:

@@ -15,9 +15,9 @@ from pathlib import Path
 from indexer.base.channels import discover
 from indexer.base.volumes import Volumes
 from indexer.generations.shards import MalformedShardError
-from indexer.site import assets, clients, gather, index, page, search, setup_script, status
+from indexer.site import assets, clients, gather, page, search, setup_script, status
 from indexer.site.facts import Site
-from indexer.site.search import Search
+from indexer.site.search import Search, index
 from volume import generations, installers, locks
 from volume.disk import files
 from volume.disk.files import volume_error
@@ -91,10 +91,10 @@ def _write(volumes: Volumes, next_report_seconds: float | None) -> None:
     if channels:
         _put(folder / "search.json", index.text(found).encode())
         for name, text in _configuration(site).items():
-            _put(folder / name, text.encode())
+            _put(folder / name, _bytes(text))
     # These change all the time while a sync runs, and are written anew after a power loss.
     _put(folder / "status.json", status.text(site).encode(), is_durable=False)
-    _put(folder / "index.html", page.page(site).encode(), is_durable=False)
+    _put(folder / "index.html", _bytes(page.page(site)), is_durable=False)
 
 
 def _configuration(site: Site) -> Mapping[str, str]:
@@ -105,6 +105,11 @@ def _configuration(site: Site) -> Mapping[str, str]:
         "pixi.toml": clients.pixi(site.names),
         "setup.sh": setup_script.script(assets.text("setup.sh"), site.names, example),
     }
+
+
+def _bytes(text: str) -> bytes:
+    # JSON can hold half a surrogate pair, and so can an error's text; UTF-8 can't.
+    return text.encode(errors="replace")
 
 
 def _put(path: Path, data: bytes, *, is_durable: bool = True) -> None:

@@ -57,7 +57,7 @@ function merge(channels) {
   return { packages, list: [...packages.values()], isMixed: channels.length > 1 };
 }
 
-// FNV-1a of 32 bits, as indexer/site/catalog.py has it.
+// FNV-1a of 32 bits, as indexer/site/search/catalog.py has it.
 function bucketOf(name, count) {
   let found = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) found = Math.imul(found ^ byte, 0x01000193) >>> 0;

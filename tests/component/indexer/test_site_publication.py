@@ -269,3 +269,11 @@ class TestRefresh:
         inode = (scene.mirror.site / "condarc").stat().st_ino
         scene.write()
         assert (scene.mirror.site / "condarc").stat().st_ino == inode
+
+
+def test_half_a_character_in_an_error_is_shown_as_a_mark(scene: Scene) -> None:
+    scene.publish("conda-forge", two("1.3"))
+    scene.run(status="failed", started=1.0, finished=2.0, error="half: \ud800", channels=[])
+    scene.write()
+    assert "half: ?" in (scene.mirror.site / "index.html").read_text()
+    assert status_of(scene)["sync"]["error"] == "half: \ud800"

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer.base.volumes import Volumes
-from indexer.site import catalog, index, publication
-from indexer.site.catalog import Build
-from indexer.site.search import Search
+from indexer.site import publication
+from indexer.site.search import Search, catalog, index
+from indexer.site.search.catalog import Build
 from tests.support.mirror.committed import CommittedMirror, row
 from tests.support.mirror.indexed import volumes
 from tests.support.mirror.published import Records, by_filename, publish, record

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import yaml
 
-from indexer.site import assets, catalog, clients, index, page, setup_script, status
-from indexer.site.catalog import Build
+from indexer.site import assets, clients, page, setup_script, status
 from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
-from indexer.site.search import Search
+from indexer.site.search import Search, catalog, index
+from indexer.site.search.catalog import Build
 from volume.generations import Generation, LeftOut, Published
 from volume.run_document import of
 
@@ -26,7 +28,7 @@ EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "status.schema.json").read_text())
 
 
-def channel(name: str, **fields: object) -> Channel:
+def channel(name: str, **changes: object) -> Channel:
     values: dict[str, object] = {
         "name": name,
         "path": clients.url_path(name),
@@ -41,7 +43,7 @@ def channel(name: str, **fields: object) -> Channel:
         ),
         "example": "jq",
         "names": 2,
-        **fields,
+        **changes,
     }
     return Channel(**values)  # type: ignore[arg-type]
 
@@ -97,17 +99,88 @@ PARTIAL = {
 
 
 class Tags(HTMLParser):
-    """Which elements and attributes a browser would make of a page."""
+    """Which elements and attributes a browser would make of a page; ``shape`` is all but texts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.names: list[str] = []
         self.attributes: set[str] = set()
+        self.shape: list[object] = []
+        self.texts: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.append(tag)
         self.attributes.update(name for name, _ in attrs)
+        self.shape.append((tag, [name for name, _ in attrs]))
+        self.texts.extend(value or "" for _, value in attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.shape.append(tag)
+
+    def handle_comment(self, data: str) -> None:
+        self.shape.append(("comment", data))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><script>alert(1)</script><img src=x onerror=alert(2)>',
+    "' autofocus onfocus='alert(1)",
+    "--><svg onload=alert(1)>",
+    "</textarea></title></style></code></pre><a href=javascript:alert(1)>",
+    "{{ 7 * 7 }}{% raw %}{# x #}",
+    "&lt;b&gt;\x00\u2028\ud800",
+]
+
+
+def texts_in(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Where a text stands in plain facts; the keys of mappings, too."""
+    if isinstance(value, str):
+        yield path
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from texts_in(getattr(value, one.name), (*path, one.name))
+    elif isinstance(value, tuple):
+        for at, one in enumerate(value):
+            yield from texts_in(one, (*path, at))
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield (*path, (key,))
+            yield from texts_in(one, (*path, key))
+
+
+def with_text(value: Any, path: tuple[Any, ...], text: str) -> Any:
+    """The same facts with another text in one place."""
+    if not path:
+        return text
+    step, *others = path
+    rest = tuple(others)
+    if is_dataclass(value):
+        return replace(value, **{step: with_text(getattr(value, step), rest, text)})  # type: ignore[type-var]
+    if isinstance(value, tuple):
+        return (*value[:step], with_text(value[step], rest, text), *value[step + 1 :])
+    if isinstance(step, tuple):
+        return {text if key == step[0] else key: one for key, one in value.items()}
+    return {key: with_text(one, rest, text) if key == step else one for key, one in value.items()}
+
+
+def everything() -> Site:
+    """A site in which every field that holds a text has one."""
+    left_out = (LeftOut("noarch", "x-1-0.conda", 1, 1, "why"),)
+    found = channel("ours", status="failed", error="why", upstream={"noarch": NOW})
+    generation = replace(found.generation, left_out=left_out)
+    sync = sync_of(of({**PARTIAL, "error": "why"}), NOW)
+    run = replace(sync.runs[0], failures=sync.runs[0].failures[:1])
+    return site(
+        replace(found, generation=generation), channel("conda-forge"),
+        sync=replace(sync, runs=(run, *sync.runs[1:])), installers=(Installers("miniforge", 1, 2),),
+    )  # fmt: skip
+
+
+PLACES = list(texts_in(everything()))
 
 
 class TestClients:
@@ -186,7 +259,7 @@ class TestPage:
         assert "/cloud/conda-forge" in text
         assert "/pkgs/main" in text
         assert "1,234,567" in text
-        assert "5.3&nbsp;GB" in text
+        assert "5.3\u00a0GB" in text
         assert "Last good sync <time" in text
         assert "2026-11-22 10:30 UTC" in text
         assert "2026-11-22 08:30 UTC" in text
@@ -210,9 +283,9 @@ class TestPage:
         assert "setup.sh" not in text
         assert "25%" in text
         assert 'value="0.2500"' in text
-        words = "3 of 10 packages, 250&nbsp;MB of 1.0&nbsp;GB, 5.0&nbsp;MB/s, about 2 min left"
+        words = "3 of 10 packages, 250\u00a0MB of 1.0\u00a0GB, 5.0\u00a0MB/s, about 2 min left"
         assert words in text
-        assert "1 new package (5&nbsp;B)" in text
+        assert "1 new package (5\u00a0B)" in text
         assert "Nothing was synced yet" in page.page(site())
 
     def test_it_says_what_is_wrong(self) -> None:
@@ -239,6 +312,25 @@ class TestPage:
         assert tags.names.count("script") == 1
         assert "img" not in tags.names
         assert not [name for name in tags.attributes if name.startswith("on")]
+
+    @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+    def test_no_value_changes_what_a_page_is_made_of(self, place: tuple[object, ...]) -> None:
+        tame = Tags(page.page(with_text(everything(), place, "tame")))
+        for evil in HOSTILE:
+            assert Tags(page.page(with_text(everything(), place, evil))).shape == tame.shape, evil
+
+    def test_every_kind_of_value_is_tried(self) -> None:
+        names = {str(place[-1]) for place in PLACES}
+        assert {"name", "error", "why", "reason", "filename", "subdir", "kind", "example"} <= names
+        assert {"status", "path", "('noarch',)", "('linux-64',)"} <= names
+
+    @pytest.mark.parametrize("name", ["$(reboot)", "x;reboot", "`reboot`", "-c", "", "a b"])
+    def test_only_a_plain_name_gets_into_a_command(self, name: str) -> None:
+        found = site(channel("conda-forge", example=name))
+        for tool in clients.TOOLS:
+            assert page.example_command(tool, found).endswith(" PACKAGE")
+            assert clients.single_command(tool, "/cloud/x", name).count("PACKAGE") == 1
+        assert "reboot" not in page.page(found)
 
     def test_it_needs_nothing_from_outside_and_nothing_inline(self) -> None:
         text = page.page(site(channel("conda-forge"), sync=sync_of(of(PARTIAL), NOW)))

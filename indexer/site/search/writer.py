@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.generations import shards
-from indexer.site import catalog
-from indexer.site.catalog import Build, Entry
+from indexer.site.search import catalog
+from indexer.site.search.catalog import Build, Entry
 from volume.disk import files
 from volume.generations import Generation
 from volume.layout import Mirror, State
