@@ -125,6 +125,13 @@ def says_absent(error: BaseException) -> bool:
     return isinstance(error, MissingError)
 
 
+def is_answer(error: BaseException) -> bool:
+    """Whether this is about one document only: its host answers, and may well have another."""
+    if isinstance(error, ManyUpstreamsError):
+        return all(map(is_answer, error.errors))
+    return isinstance(error, HttpStatusError | MissingError | IndexRejectedError)
+
+
 def is_upstreams_own(error: BaseException) -> bool:
     """Whether trying again is no use: upstream does not deliver what it lists, or it is denied."""
     if isinstance(error, ManyUpstreamsError):

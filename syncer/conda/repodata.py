@@ -73,6 +73,11 @@ class Index:
     base_url: str | None
     run_exports: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is ``{}``, or as good as that."""
+        return not (self.entries or self.refused or self.carried or self.base_url)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -117,7 +122,7 @@ def empty(subdir: str) -> Index:
 
 
 def parse(data: bytes | bytearray, subdir: str) -> Index:
-    """Take repodata.json apart.
+    """Take repodata.json apart. ``{}`` is an index without records: conda has told people so.
 
     Raises:
         IndexRejectedError: it is not repodata.
@@ -133,10 +138,6 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         raise IndexRejectedError(
             f"the index of {subdir} is not repodata ({error}); the published index stays as it is"
         ) from error
-    if not document and not info and not any(sections.values()):
-        raise IndexRejectedError(
-            f"the index of {subdir} is an empty object; the published index stays as it is"
-        )
     if (count := sum(map(len, sections.values()))) > limits.RECORDS:
         raise IndexRejectedError(
             f"the index of {subdir} has {count:,} records, and {limits.RECORDS:,} are the most; the"

@@ -111,6 +111,7 @@ class ChannelSync:
             self._offer.listen(self._warn)
             if self._is_settled(ledger):
                 self.result.unchanged = True
+                self._upstream.remember_comparisons()
             else:
                 self._change(ledger, committer, retirement)
             with self._locked():

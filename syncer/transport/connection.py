@@ -145,7 +145,11 @@ class Connection:
         self._reach(host, conditions.headers)
         curl, arrival, address = self._curl, self._arrival, host.address(target)
         gathers = self._can_gather and not receiver.is_large and not receiver.position
+        if conditions.is_head:
+            curl.setopt(pycurl.NOBODY, 1)
         failure = self._perform(address, receiver, gathers=gathers)
+        if conditions.is_head:
+            curl.setopt(pycurl.HTTPGET, 1)
         if failure is not None and failure.args[0] == pycurl.E_FILESIZE_EXCEEDED:
             gathers = False
             failure = self._perform(address, receiver, gathers=gathers)

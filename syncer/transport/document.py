@@ -30,12 +30,15 @@ class Conditions:
     """On which conditions a body is asked for.
 
     ``headers`` are the lines of a conditional request (RFC 9110 section 13.1);
-    ``may_be_unchanged`` says that 304 is an answer, ``takes_pages`` that a web page is one.
+    ``may_be_unchanged`` says that 304 is an answer, ``takes_pages`` that a web page is one;
+    ``is_head`` asks for the headers alone.
     """
 
     headers: tuple[str, ...] = ()
     may_be_unchanged: bool = False
     takes_pages: bool = False
+    is_head: bool = False
 
 
 UNCONDITIONAL = Conditions()
+HEAD = Conditions(takes_pages=True, is_head=True)

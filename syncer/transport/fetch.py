@@ -30,7 +30,7 @@ from syncer.errors import (
 )
 from syncer.transport import answers, folder
 from syncer.transport.client import Client
-from syncer.transport.document import UNCONDITIONAL, Conditions, Document, Validators
+from syncer.transport.document import HEAD, UNCONDITIONAL, Conditions, Document, Validators
 from syncer.transport.hosts import Hosts, Reachability
 from syncer.transport.network import Network
 from syncer.transport.retry import Limits, Retries, Retryable
@@ -192,6 +192,20 @@ class Fetch:
             raise
         self.reachability.answered(url)
         return found
+
+    def head(self, url: str) -> Validators:
+        """What a document's server says of it, by a HEAD request; asked once.
+
+        Raises:
+            UpstreamError: it does not say.
+            InterruptedRunError: the run was stopped.
+        """
+        if folder.is_folder(url):
+            return folder.validators(url)
+        try:
+            return self.client.ask(url, _Pages(redact(url), 0), HEAD).validators
+        except Retryable as failure:
+            raise failure.error from failure
 
     def _document(self, url: str, validators: Validators, limit: int) -> Document | None:
         headers = []

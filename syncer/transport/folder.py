@@ -56,6 +56,17 @@ def document(url: str, validators: Validators, *, limit: int) -> Document | None
         return Document(url, body, found)
 
 
+def validators(url: str) -> Validators:
+    """Those of a file.
+
+    Raises:
+        MissingError: there is no such file.
+        TransferError: it can't be read.
+    """
+    with _opened(path_of(url)) as descriptor:
+        return _validators(os.fstat(descriptor))
+
+
 def receive(url: str, receiver: Receiver, stop: Stop) -> None:
     """Copy a file into ``receiver``, from its position on.
 

@@ -13,19 +13,24 @@ exchanged for another is taken as it is, with a warning if it is older.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from syncer.conda import repodata, shards
 from syncer.conda.body import decompress
 from syncer.conda.repodata import Index
-from syncer.errors import IndexRejectedError, ManyUpstreamsError, UpstreamError, says_absent
+from syncer.errors import (
+    IndexRejectedError,
+    ManyUpstreamsError,
+    UpstreamError,
+    is_answer,
+    says_absent,
+)
 from syncer.upstream import age, location
 from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.memory import Memory, Remembered
-from syncer.upstream.monolithic import Monolithic
+from syncer.upstream.monolithic import PUBLICATION_SECONDS, Monolithic, seconds_of
 from syncer.upstream.reader import Reader
-from syncer.upstream.sharded import Sharded
+from syncer.upstream.sharded import Offer, Sharded
 from volume.errors import MirrorError
 
 Names = Callable[[str], bool]
@@ -45,7 +50,7 @@ class ChannelUpstream:
         self._bases = tuple(base.rstrip("/") for base in bases)
         self._memory = Memory(memory)
         self._warn = warn
-        self._monolithic = Monolithic(reader, self._memory)
+        self._monolithic = Monolithic(reader, self._memory, warn)
         self._sharded = Sharded(reader, self._memory, self._bases)
 
     @property
@@ -73,6 +78,7 @@ class ChannelUpstream:
         """
         errors: list[MirrorError] = []
         problems: list[str] = []
+        blank = None
         for base in self._order():
             try:
                 found = self._ask(base, subdir, names)
@@ -80,29 +86,59 @@ class ChannelUpstream:
                 errors.append(error)
                 problems.append(str(error))
                 continue
-            if found is not None:
+            if found is None:
+                said = self._monolithic.said.get(origin_of(base), "has no index")
+            elif found.says_nothing:
+                blank = blank or found
+                said = "has an empty index"
+            else:
                 for problem in problems:
                     self._warn(f"{subdir}: going on with {origin_of(base)}, because {problem}")
                 return found
-            said = self._monolithic.said.get(origin_of(base), "has no index")
             problems.append(f"{origin_of(base)} {said}")
-        if errors:
+        if errors and blank is None:
             raise errors[0] if len(errors) == 1 else ManyUpstreamsError(errors)
-        return None
+        return blank
 
     def _order(self) -> Sequence[str]:
         return self._reader.order(self._bases)
 
     def _ask(self, base: str, subdir: str, names: Names | None) -> Fetched | None:
-        offer = self._sharded.offer(base, subdir) if names is not None else None
-        if offer is not None and len(offer.index.selected(names)) < FEW_SHARDS:
-            return self._judged(self._sharded.fetch(offer, names), subdir, names)
-        found = self._monolithic.fetch(base, subdir)
+        refusals: list[UpstreamError] = []
+        offer = None
+        if names is not None:
+            offer = self._offer(base, subdir, refusals)
+            if offer is not None and len(offer.index.selected(names)) < FEW_SHARDS:
+                return self._judged(self._sharded.fetch(offer, names), subdir, names)
+        try:
+            found = self._monolithic.fetch(base, subdir)
+        except UpstreamError as error:
+            if not is_answer(error):
+                raise
+            found = None
+            refusals.append(error)
         if found is None:
-            offer = offer or self._sharded.offer(base, subdir)
+            if names is None:
+                offer = self._offer(base, subdir, refusals)
             if offer is not None:
                 found = self._sharded.fetch(offer, names)
-        return self._judged(found, subdir, names) if found is not None else None
+        if found is None:
+            if refusals:
+                raise refusals[0] if len(refusals) == 1 else ManyUpstreamsError(refusals)
+            return None
+        for refusal in refusals:
+            self._warn(f"{subdir}: {found.name} is read, because {refusal}")
+        return self._judged(found, subdir, names)
+
+    def _offer(self, base: str, subdir: str, refusals: list[UpstreamError]) -> Offer | None:
+        """The shard index; None if there is none or it is refused."""
+        try:
+            return self._sharded.offer(base, subdir)
+        except UpstreamError as error:
+            if not is_answer(error):
+                raise
+            refusals.append(error)
+            return None
 
     def _judged(self, found: Fetched, subdir: str, names: Names | None) -> Fetched:
         """The same, if it may take the place of what is remembered.
@@ -125,9 +161,9 @@ class ChannelUpstream:
         is_same = known.origin == found.origin
         is_dated_before = _is_before(found, known)
         where = f"{found.origin}/{subdir}/{found.name}"
-        if is_same and is_dated_before is not None:
-            if not is_dated_before:
-                return None
+        if is_same and is_dated_before is False:
+            return None
+        if is_same and is_dated_before and known.variant == found.name:
             return (
                 f"{where} is of {found.last_modified}, older than the"
                 f" {known.validators.last_modified} that we have: a stale proxy or mirror. The"
@@ -138,7 +174,7 @@ class ChannelUpstream:
             return None
         both = self._sharded.covered(known, subdir, names)
         is_older = age.is_older(index, ours, from_other=not is_same, names=both) or (
-            not is_same and bool(is_dated_before) and not age.lists_more(index, ours)
+            bool(is_dated_before) and not age.lists_more(index, ours)
         )
         if not is_older:
             return None
@@ -225,13 +261,21 @@ class ChannelUpstream:
             self._memory.keep(name, fetched.remembered, fetched.document.body)
         if name.endswith(".index"):
             self._sharded.remember(fetched, name.removesuffix(".index"))
+        self.remember_comparisons()
+
+    def remember_comparisons(self) -> None:
+        """Note when variants of the indexes were compared; once a day is enough.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        self._monolithic.remember_comparisons()
 
 
 def _is_before(found: Fetched, known: Remembered) -> bool | None:
     """Whether a document is dated before the remembered one; None if that can't be said."""
-    try:
-        return parsedate_to_datetime(found.last_modified or "") < parsedate_to_datetime(
-            known.validators.last_modified or ""
-        )
-    except (ValueError, TypeError):
+    ours, theirs = seconds_of(known.validators.last_modified), seconds_of(found.last_modified)
+    if ours is None or theirs is None:
         return None
+    # Two variants of one publication are written one after the other.
+    return ours - theirs > (0 if found.name == known.variant else PUBLICATION_SECONDS)

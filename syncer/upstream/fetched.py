@@ -39,6 +39,11 @@ class Fetched:
         return origin_of(self.base)
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether it is new, and an index of nothing: believed if nobody says more."""
+        return self.index is not None and self.index.says_nothing
+
+    @property
     def last_modified(self) -> str | None:
         """The date that its server gave it, if it was sent."""
         return self.document.validators.last_modified if self.document else None

@@ -98,6 +98,28 @@ class Memory:
             is_durable=False,
         )
 
+    def compared(self, subdir: str, origin: str) -> float:
+        """When the variants of an index were last compared, in seconds since the epoch; 0: never.
+
+        Args:
+            origin: the upstream that they are of, without credentials.
+        """
+        try:
+            found = documents.read(self._folder / f"{subdir}.compared.json") or {}
+            return float(found["at"]) if found["origin"] == origin else 0.0
+        except (StateError, KeyError, TypeError, ValueError):
+            return 0.0
+
+    def keep_compared(self, subdir: str, origin: str, at: float) -> None:
+        """Remember that variants were compared.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        make_directory(self._folder)
+        path = self._folder / f"{subdir}.compared.json"
+        documents.write(path, {"origin": origin, "at": at}, is_durable=False)
+
     def forget(self, name: str) -> None:
         """Drop what is remembered under ``name``."""
         unlink(self._folder / f"{name}.json")

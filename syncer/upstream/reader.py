@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from syncer.errors import UpstreamError
 from syncer.transport.document import Document, Validators
 from syncer.transport.fetch import Expected, Fetch, Memory
 from volume import limits
@@ -28,6 +29,13 @@ class Reader:
             UpstreamError: it can't be had; ``says_absent`` tells whether there is none.
         """
         return self.fetch.document(url, validators, limit=limits.INDEX.sent)
+
+    def modified(self, url: str) -> str | None:
+        """A document's Last-Modified; None if its server does not say."""
+        try:
+            return self.fetch.head(url).last_modified
+        except UpstreamError:
+            return None
 
     def shards(self, wanted: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, bytes]]:
         """Shards, each with its hash, as they come.

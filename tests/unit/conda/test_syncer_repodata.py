@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncer.conda.repodata import Index, Refused, Wanted, _check_values, parse, wanted
+from syncer.conda.repodata import Index, Refused, Wanted, _check_values, empty, parse, wanted
 from syncer.errors import IndexRejectedError
 from syncer.planning.plan import plan_subdir
 from volume.names import parse_artifact
@@ -71,7 +71,6 @@ def test_a_record_is_kept_as_the_text_that_was_sent() -> None:
     [
         b"",
         b"{",
-        b"{}",
         b"[]",
         b"null",
         b"<html>maintenance</html>",
@@ -81,7 +80,6 @@ def test_a_record_is_kept_as_the_text_that_was_sent() -> None:
         b'{"packages": null}',
         b'{"packages.conda": 5}',
         b'{"info": []}',
-        b'{"packages": {}, "packages.conda": {}}',
         b'{"packages": {}} trailing',
         b'{"packages": {"\xff-1-0.conda": {}}}',
         b'{"\xff": 1, "packages": {}}',
@@ -206,6 +204,15 @@ RECORDS = JSON | st.fixed_dictionaries(
     {}, optional={key: JSON | st.just(value) for key, value in GOOD.items()}
 )
 SECTIONS = st.dictionaries(NAMES, RECORDS, max_size=4) | JSON
+
+
+@pytest.mark.parametrize("data", [b"{}", b'{"packages": {}, "packages.conda": {}}'])
+def test_an_empty_object_is_an_index_that_says_nothing(data: bytes) -> None:
+    """conda's own message tells people to write it into an empty noarch."""
+    assert parse(data, "noarch") == empty("noarch")
+    assert parse(data, "noarch").says_nothing
+
+
 DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={"packages": SECTIONS, "packages.conda": SECTIONS, "info": JSON, "removed": JSON},

@@ -48,7 +48,7 @@ def test_an_index_is_uncompressed_once_and_one_that_is_known_not_at_all(
     tmp_path: Path, uncompressed: list[str]
 ) -> None:
     upstream, memory = Upstream("a-1-0.conda"), Memory(tmp_path)
-    channel = Monolithic(cast(Reader, upstream), memory)
+    channel = Monolithic(cast(Reader, upstream), memory, pytest.fail)
     found = channel.fetch(BASE, "noarch")
     assert found is not None and found.document is not None and found.index is not None
     assert [entry.filename for entry in found.index.entries] == ["a-1-0.conda"]
@@ -66,7 +66,7 @@ def test_an_index_is_uncompressed_once_and_one_that_is_known_not_at_all(
 
 def test_the_same_content_in_other_bytes_is_the_same_index(tmp_path: Path) -> None:
     upstream, memory = Upstream("a-1-0.conda"), Memory(tmp_path)
-    channel = Monolithic(cast(Reader, upstream), memory)
+    channel = Monolithic(cast(Reader, upstream), memory, pytest.fail)
     found = channel.fetch(BASE, "noarch")
     assert found is not None and found.document is not None
     memory.keep("noarch.index", found.remembered, found.document.body)
