@@ -35,7 +35,7 @@ def test_a_file_at_an_address_is_asked_for_on_conditions(remote: Syncer) -> None
     assert committed(remote) == {"b-1.0-0.conda"}
 
 
-@pytest.mark.parametrize("fault", [faults.status(503), faults.status(404)])
+@pytest.mark.parametrize("fault", [faults.status(403), faults.status(404)])
 def test_what_it_said_last_holds_while_its_host_is_away(
     remote: Syncer, fault: faults.Fault
 ) -> None:
