@@ -1,18 +1,24 @@
-"""Where a channel comes from: a word of CHANNELS becomes a name and, perhaps, a URL. Pure.
+"""Where a channel comes from: a word of CHANNELS becomes a name and, perhaps, a URL.
 
 ``conda-forge`` is a name, ``team=https://host/path`` a name with its URL, and a bare URL is named
 by what follows a known base, else by its last segment.
+
+Guaranteed: a secret in an address (``/t/<token>/``, a password) is no part of any name, and is
+masked in every message from its first reading on.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from volume.names import check_channel
+from volume.program.log import register
 
 SCHEMES = ("http", "https", "file")
+_TOKEN = re.compile(r"(?:^|(?<=/))t/([^/]+)(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ def check_url(value: str) -> str:
     Raises:
         ValueError: it is not.
     """
+    keep_secrets(value)
     parts = urlsplit(value)
     if parts.scheme == "file":
         if parts.netloc or not parts.path.startswith("/"):
@@ -41,6 +48,43 @@ def check_url(value: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("write a URL without '?' and '#'")
     return value.rstrip("/")
+
+
+def keep_secrets(address: str) -> None:
+    """Mask what is secret in an address from now on, whether it is a good one or not."""
+    for token in _TOKEN.findall(address):
+        register(token, unquote(token))
+    credentials, at, _ = address.partition("://")[2].rpartition("@")
+    if at:
+        password = credentials.partition(":")[2]
+        register(password, unquote(password))
+
+
+def bare(address: str) -> str:
+    """An address without its token."""
+    return _TOKEN.sub("", address).rstrip("/")
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if a channel may be called so here.
+
+    Raises:
+        ValueError: it has a token in it, or is conda's word for several channels.
+        NameRefusedError: it can't be a channel's name.
+    """
+    keep_secrets(name)
+    if _TOKEN.search(name):
+        raise ValueError(
+            "that has a token in it, and a channel's name is told to everybody; write NAME=URL with"
+            " the token in the URL, or put it into a file: docs/upstreams.md"
+        )
+    if name == "defaults":
+        raise ValueError(
+            "defaults is conda's word for pkgs/main and pkgs/r, and pkgs/msys2 for Windows: write"
+            " these, with ANACONDA_TERMS_ACCEPTED=yes if you have the licence that Anaconda asks"
+            " for; conda-forge has most of the same packages and needs none"
+        )
+    return check_channel(name)
 
 
 def check_alias(word: str) -> str:
@@ -66,15 +110,16 @@ def parse(word: str, bases: Sequence[str]) -> Address:
     """
     name, separator, url = word.partition("=")
     if separator and "/" not in name.partition("://")[2] and "://" not in name:
-        return Address(check_channel(name), check_url(url))
+        return Address(check_name(name), check_url(url))
     if "://" not in word:
-        return Address(check_channel(word))
+        return Address(check_name(word))
     url = check_url(word)
+    plain = bare(url)
     for base in bases:
-        if url.startswith(f"{base}/"):
-            rest = url.removeprefix(f"{base}/")
-            return Address(check_channel(rest))
-    segments = [part for part in urlsplit(url).path.split("/") if part]
+        if plain.startswith(f"{bare(base)}/"):
+            rest = plain.removeprefix(f"{bare(base)}/")
+            return Address(check_name(rest), None if url == f"{base}/{rest}" else url)
+    segments = [part for part in urlsplit(plain).path.split("/") if part]
     if not segments:
-        raise ValueError(f"{url} has no path to name the channel by: write NAME={url}")
-    return Address(check_channel(segments[-1]), url)
+        raise ValueError(f"{plain} has no path to name the channel by: write NAME={plain}")
+    return Address(check_name(segments[-1]), url)

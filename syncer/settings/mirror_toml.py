@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from syncer.settings.address import check_name
 from syncer.settings.permission import refused
 from syncer.settings.policy import ChannelPolicy, Environment, Policy, check_environment_name
 from volume.errors import NameRefusedError
-from volume.names import check_channel
 from volume.program import settings as define
 
 FILENAME = "mirror.toml"
@@ -74,8 +74,8 @@ def understand(document: Mapping[str, Any], common: Policy) -> MirrorToml:
     for name, table in _tables(document, "channels", problems):
         where = f"{FILENAME} [channels.{name}]"
         try:
-            check_channel(name)
-        except NameRefusedError as error:
+            check_name(name)
+        except (ValueError, NameRefusedError) as error:
             problems.append(f"{where}: {error}")
             continue
         own, found = define.read_table(ChannelPolicy, table, where)

@@ -64,7 +64,7 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
     anaconda_terms_accepted: bool = setting(
         "ANACONDA_TERMS_ACCEPTED", "no", parsers.yes_or_no,
         "Say yes if you have the licence that Anaconda asks for mirroring its own channels"
-        " (pkgs/*); its host is never contacted without it.",
+        " (pkgs/*, and their copies elsewhere); its host is never contacted without it.",
         section="What to mirror",
     )  # fmt: skip
     secrets_dir: Path = setting(

@@ -8,6 +8,7 @@ from syncer.settings.settings import DEFAULT_INCLUDE, Settings, read
 from volume.errors import ConfigError
 from volume.program import parsers
 from volume.program import settings as define
+from volume.program.log import redact
 
 
 def problems(environment: Mapping[str, str]) -> str:
@@ -117,6 +118,31 @@ def test_anacondas_host_is_not_contacted_without_a_licence() -> None:
     assert "licence" in problems(
         {"CHANNELS": "main", "CONDA_CLOUD_URL": "https://Repo.Anaconda.com:443/pkgs"}
     )
+
+
+@pytest.mark.parametrize(
+    "channel", ["main", "r", "msys2", "anaconda", "free", "pro", "main/label/x"]
+)
+def test_copies_of_anacondas_channels_are_under_the_same_terms(channel: str) -> None:
+    host = "https://conda.anaconda.org"
+    for word in (
+        channel,
+        f"own={host}/{channel}",
+        f"own={host}/t/TOKEN/{channel}",
+        f"own={host}//{channel}",
+    ):
+        assert "licence" in problems({"CHANNELS": word})
+        read({"CHANNELS": word, "ANACONDA_TERMS_ACCEPTED": "yes"})
+    read({"CHANNELS": channel, "CONDA_CLOUD_URL": "https://near.example/conda"})
+    assert "licence" in problems({"CHANNELS": "x=https://repo.continuum.io/pkgs/free"})
+
+
+def test_a_token_in_an_address_is_a_secret_and_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("volume.program.log._registered", ())
+    found = read({"CHANNELS": "https://host/t/TOKEN-123/acme", "CONDA_CLOUD_URL": "https://host"})
+    assert found.channels == ("acme",)
+    assert found.channel_urls("acme") == ("https://host/t/TOKEN-123/acme",)
+    assert "TOKEN" not in redact(found.policy("acme").summary + "TOKEN-123")
 
 
 @pytest.mark.parametrize(
