@@ -36,6 +36,7 @@ On the state volume (small; a local filesystem)::
     installers/<kind>.json          written by the syncer only: the listing as last seen, a cache
     index-heartbeat                 touched by the indexer while it runs
     sync-run.json, index-run.json   the last run of each program, written by it alone
+    sync-left-out.txt               what the last sync left out, all of it, one artifact a line
     sync-metrics.json               written by whoever holds sync.lock, for /metrics
     schedule-metrics.json           written by the process that runs the schedule, for /metrics
     notices.json                    written under notices.lock: what people were told

@@ -183,6 +183,11 @@ class State:
         return self.root / "locks" / "site.lock"
 
     @property
+    def sync_left_out(self) -> Path:
+        """What the last sync left out, one artifact a line; the run document has the first."""
+        return self.root / "sync-left-out.txt"
+
+    @property
     def sync_run(self) -> Path:
         return self.root / "sync-run.json"
 

@@ -66,6 +66,16 @@ class FailedArtifact:
     filename: str = _UNKNOWN
     reason: str = _UNKNOWN
 
+    @property
+    def path(self) -> str:
+        """Its place below the channel."""
+        return f"{self.subdir}/{self.filename}"
+
+    @property
+    def said(self) -> str:
+        """Where it is and why it is left out; many reasons begin with its name already."""
+        return f"{self.path}: {unnamed(self.filename, unnamed(self.path, self.reason))}"
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -163,7 +173,8 @@ class RunDocument:
     ``failing_since`` is the start of the first run after that. ``health_hours`` is how old the last
     sync may be, for those who don't know the settings. A kind of installers has a result like a
     channel's, under its name. ``canaries`` are those that can't be installed, ``approved`` is what
-    a person let in before its cooldown ended.
+    a person let in before its cooldown ended. The file's own time of change says when the run last
+    got on: a run that has the lock and does not get on, hangs.
     """
 
     status: str = "unknown"
@@ -195,6 +206,16 @@ class RunDocument:
     def plain(self) -> dict[str, Any]:
         """The document as plain data."""
         return asdict(self)
+
+
+def named(name: str, text: str) -> str:
+    """What is said of a channel, with its name before it; many messages begin with it already."""
+    return text if text.startswith((f"{name}: ", f"{name}/")) else f"{name}: {text}"
+
+
+def unnamed(name: str, text: str) -> str:
+    """What is said of a channel or an artifact, without its name before it."""
+    return text.removeprefix(f"{name}: ")
 
 
 def of(plain: Mapping[str, Any]) -> RunDocument:

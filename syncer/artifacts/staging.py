@@ -87,7 +87,8 @@ class Staging:
                     elif isinstance(outcome, Failed):
                         failures.append(outcome)
                         if not isinstance(outcome.error, HostStoppedError):  # it was said once
-                            _LOG.warning("%s: %s", self._channel, outcome.error)
+                            # The outcome names it again, where a person reads it.
+                            _LOG.debug("%s: %s", self._channel, outcome.error)
                     if outcome is not None:
                         progress.finished()
                     progress.show()

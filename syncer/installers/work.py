@@ -72,6 +72,7 @@ class InstallersSync:
         found = self._upstream.listing(memory.seen)
         planned = self._planned(found, present)
         self.result.plan = [totals(self._kind, planned, present, memory.dropped)]
+        self._report(planned, {})
         self._check(planned, found.rows, memory.rows)
         return self.result.plan
 
@@ -246,7 +247,7 @@ class InstallersSync:
     def _warn(self, warning: str) -> None:
         if warning not in self.result.warnings:
             self.result.warnings.append(warning)
-            _LOG.warning("%s: %s", self._kind, warning)
+            _LOG.debug("%s: %s", self._kind, warning)  # the outcome says it
 
 
 def _named(installer: Installer, row: Listed) -> Installer:

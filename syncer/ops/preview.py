@@ -9,21 +9,21 @@ from typing import Any
 
 from syncer.artifacts import growth
 from syncer.errors import NoSpaceError
-from syncer.installers.work import InstallersSync
-from syncer.ops import volumes
+from syncer.ops import once, volumes
 from syncer.planning.guard import check_space
 from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
-from syncer.sync import report
 from syncer.sync.channel import ChannelSync
+from syncer.sync.report import left_out_lines, plan_table
 from syncer.sync.session import Options, tools
+from syncer.sync.work import Work
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import moment
 from volume.program.stop import Stop
-from volume.run_document import Totals
+from volume.run_document import FailedArtifact, Totals, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Preview:
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
     explanations: tuple[Explanation, ...]
+    left_out: tuple[FailedArtifact, ...]
     free: int | None
     full_on: float | None
 
@@ -43,6 +44,7 @@ class Preview:
             "plan": [asdict(plan) for plan in self.plans],
             "warnings": list(self.warnings),
             "problems": list(self.problems),
+            "left_out": [asdict(one) for one in self.left_out],
             "explained": [asdict(one) for found in self.explanations for one in found.artifacts],
             "free": self.free,
             "full_on": self.full_on,
@@ -51,8 +53,9 @@ class Preview:
     def text(self) -> str:
         """The same for people; problems are for the error output."""
         full_on = moment(self.full_on).partition(" ")[0] if self.full_on is not None else None
-        parts = [report.plan_table(self.plans, self.free, full_on=full_on)] if self.plans else []
+        parts = [plan_table(self.plans, self.free, full_on=full_on)] if self.plans else []
         parts += [f"warning: {warning}" for warning in self.warnings]
+        parts += left_out_lines(self.left_out, "the answer with --json")
         if self.explanations:
             parts.append("")
             parts += [line for found in self.explanations for line in lines(found)]
@@ -71,15 +74,18 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
     warnings: list[str] = []
     problems: list[str] = []
     explanations: list[Explanation] = []
+    left_out: list[FailedArtifact] = []
     for channel in settings.channels:
         work = ChannelSync(shared, channel, allow_wipe=channel in options.allow_wipe)
         _look(work, plans, problems)
-        warnings += [f"{channel}: {warning}" for warning in work.result.warnings]
+        warnings += [named(channel, warning) for warning in work.result.warnings]
         if options.explain:
             explanations += work.explain(options.explain)
-    for kind in settings.installers:
-        installers = InstallersSync(shared, kind, allow_wipe=kind in options.allow_wipe)
+        left_out += work.result.failures
+    for kind, make in once.installers(settings.installers).items():
+        installers = make(shared, kind, allow_wipe=kind in options.allow_wipe)
         _look(installers, plans, problems)
+        left_out += installers.result.failures
     free = _free(settings)
     if why := volumes.unwritable(settings):
         problems.append(why)
@@ -92,20 +98,20 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
         warnings=tuple(warnings),
         problems=tuple(problems),
         explanations=tuple(explanations),
+        left_out=tuple(left_out),
         free=free,
         full_on=growth.full_on(rate, room - settings.min_free, time.time()) if free else None,
     )
 
 
-def _look(work: ChannelSync | InstallersSync, plans: list[Totals], problems: list[str]) -> None:
+def _look(work: Work, plans: list[Totals], problems: list[str]) -> None:
     try:
         plans.extend(work.preview())
     except MirrorError as error:
         if isinstance(error, InterruptedRunError):
             raise
         plans.extend(work.result.plan)
-        channel = work.result.channel
-        problems.append(f"{error}" if str(error).startswith(channel) else f"{channel}: {error}")
+        problems.append(named(work.result.channel, str(error)))
 
 
 def too_much(plans: Sequence[Totals], free: int | None, reserve: int) -> list[str]:

@@ -102,8 +102,8 @@ def _supervise(settings: Settings, supercronic: str, crontab: Path) -> int:
     children = [subprocess.Popen([supercronic, *options, str(crontab)])]
     Watch(settings, port).start()
     _LOG.info("syncing on the schedule %r", settings.schedule)
-    if settings.sync_at_start and _needs_sync(settings):
-        _LOG.info("syncing now: the last sync is not a success")
+    if settings.sync_at_start and (why := _why_now(settings)):
+        _LOG.info("syncing now: %s", why)
         command = [sys.executable, "-m", "syncer", *_once(settings).split()]
         children.append(subprocess.Popen(command))
     while not stopping:
@@ -116,12 +116,15 @@ def _supervise(settings: Settings, supercronic: str, crontab: Path) -> int:
     return _stop(children)
 
 
-def _needs_sync(settings: Settings) -> bool:
+def _why_now(settings: Settings) -> str | None:
+    """Why not to wait for the schedule, if there is a reason."""
     try:
         last = run_document.read(State(settings.state_dir))
-    except StateError:
-        return True  # the run itself will say what is wrong
-    return last is None or last.status != "success"
+    except StateError as error:
+        return f"how the last sync ended can't be read ({error})"
+    if last is None:
+        return "there was none yet"
+    return None if last.status == "success" else f"the last one ended: {last.status}"
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> int:

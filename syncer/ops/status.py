@@ -14,12 +14,16 @@ from syncer.artifacts import kept
 from syncer.ops import volumes
 from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document
+from volume.disk import documents
 from volume.errors import StateError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
 from volume.program.sizes import amount
-from volume.run_document import HostTotals, Keeping, RunDocument
+from volume.run_document import HostTotals, Keeping, RunDocument, named
+
+HUNG_SECONDS = 1800.0
+"""So long nothing may be heard of a run: to solve, or to sync a slow disk, takes less."""
 
 _MOST_KEPT = 10  # shown by name; the run document and --json have more
 
@@ -36,6 +40,7 @@ class ChannelStatus:
     retired: int = 0
     retired_size: int = 0
     kept: Keeping = field(default_factory=Keeping)
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Status:
     installers: tuple[InstallersStatus, ...]
     free: int | None
     trouble: str | None = None
+    left_out: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -78,6 +84,7 @@ def status(settings: Settings) -> Status:
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
         trouble=volumes.unwritable(settings),
+        left_out=str(state.sync_left_out) if state.sync_left_out.exists() else None,
     )
 
 
@@ -88,6 +95,7 @@ def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
 
 def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
     published = generations.published(mirror, channel)
+    is_held = documents.read(mirror.hold(channel)) is not None
     ledger = Ledger.read(state.ledger(channel))
     serial = published.serial if published else None
     created = published.created if published else None
@@ -104,6 +112,7 @@ def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
             retired=len(retired),
             retired_size=sum(row.size for row in retired),
             kept=kept.read(ledger),
+            is_held=is_held,
         )
 
 
@@ -114,6 +123,11 @@ def describe(found: Status) -> str:
     for channel in found.channels:
         if channel.published is None:
             state = "not published yet"
+        elif channel.is_held:
+            state = (
+                f"published {moment(channel.published)}, by a rollback that holds until"
+                f" 'indexer rollback {channel.channel} --release' or the next commit"
+            )
         elif channel.committed_serial == channel.published_serial:
             state = f"published {moment(channel.published)}"
         else:
@@ -162,9 +176,10 @@ def _describe_run(found: Status) -> str:
         text += f"\n  {found.run.error}"
     for result in found.run.results:
         if result.error:
-            text += f"\n  {result.channel}: {result.error}"
+            text += f"\n  {named(result.channel, result.error)}"
         elif result.failed:
             text += f"\n  {result.channel}: {result.failed:,} artifacts left out"
+            text += f", named in {found.left_out}" if found.left_out else ""
     for spec in found.run.approved:
         text += f"\n  let in before its cooldown ended, by --approve: {spec}"
     for one in found.run.canaries:
@@ -215,8 +230,10 @@ def stale(settings: Settings, now: float) -> str | None:
         run = run_document.read(state)
     except StateError as error:
         return str(error)
-    if run is None or locks.is_held(state.sync_lock):
+    if run is None:
         return None
+    if locks.is_held(state.sync_lock):
+        return _hung(state, now)
     limit = settings.health_hours * 3600
     last, failing_since = run.last_sync, run.failing_since
     if last is not None and now - last > limit:
@@ -224,3 +241,17 @@ def stale(settings: Settings, now: float) -> str | None:
     if last is None and failing_since is not None and now - failing_since > limit:
         return f"no sync has succeeded since {moment(failing_since)}: see 'syncer status'"
     return None
+
+
+def _hung(state: State, now: float) -> str | None:
+    """Why whoever has the lock does not get on; each of them beats (``sync.pulse``)."""
+    try:
+        silent = now - state.sync_run.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    if silent <= HUNG_SECONDS:
+        return None
+    return (
+        f"for {duration(silent)} nothing was heard of {locks.describe_holder(state.sync_lock)}: it"
+        " hangs. See 'docker compose logs syncer', then 'docker compose restart syncer'"
+    )

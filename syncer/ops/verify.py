@@ -11,9 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from syncer.errors import GuardError
 from syncer.installers import scrub as installers_scrub
+from syncer.ops import once
 from syncer.settings.settings import Settings
 from syncer.sync import scrub
 from syncer.sync import session as sync
@@ -96,7 +98,7 @@ def verify(
             installers_scrub.quarantine(shared, kind, looked[kind].damaged)
         report = _report(found, looked)
         if damaged or kinds:
-            report.repair = sync.sync_channels(shared, damaged, options, kinds)
+            report.repair = sync.sync_channels(shared, damaged, options, once.installers(kinds))
         _record(shared, report)
     return report
 
@@ -147,11 +149,11 @@ def describe_damage(damage: Damage) -> str:
     return f"{damage.channel}/{damage.subdir}/{damage.filename} {damage.problem}"
 
 
-def describe(found: Report) -> str:
-    """What was found, for people."""
+def describe(found: Report, left_out: Path) -> str:
+    """What was found, for people; ``left_out`` names what the repair could not have."""
     lines = [describe_damage(damage) for damage in found.damaged]
     if found.repair is not None:
-        lines.append(outcome(found.repair))
+        lines.append(outcome(found.repair, left_out))
     lines.append(
         f"Looked at {found.looked_at:,} artifacts, {amount(found.size)}:"
         f" {len(found.damaged) or 'none'} damaged."

@@ -81,6 +81,7 @@ class ChannelSync:
             self._offer.listen(self._warn)
             survey = self._seen = self._survey(ledger)
         self.result.plan = survey.totals
+        self._report(survey, ())
         self._check(survey)
         return self.result.plan
 
@@ -189,7 +190,7 @@ class ChannelSync:
         if warning not in self.result.warnings:
             self.result.warnings.append(warning)
             if self._tools.writes:  # a dry run shows them itself
-                _LOG.warning("%s: %s", self._channel, warning)
+                _LOG.debug("%s: %s", self._channel, warning)  # the outcome says it
 
     def _check(self, survey: Survey) -> None:
         if self._tools.adoption is None:  # else nothing retires, and a link takes no space

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from syncer.sync.run import ChannelResult, Run
 from volume.program.durations import duration
 from volume.program.sizes import amount
-from volume.run_document import Totals
+from volume.run_document import FailedArtifact, Totals, named, unnamed
 
 _HEAD = (
     "channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired",
     "locked", "kept anyway", "held back", "denied", "left out",
 )  # fmt: skip
+_SHOWN_FAILURES = 20
 _ALWAYS = 7  # columns; the others are there when they say something
 
 
@@ -70,10 +72,14 @@ def _cell(count: int, size: int) -> str:
     return f"{count:,} ({amount(size)})" if count else "0"
 
 
-def outcome(run: Run) -> str:
-    """What a run did, in a few lines."""
-    lines = [line for result in run.channels for line in _channel(result)]
-    lines += [line for result in run.installers for line in _channel(result, "installers fetched")]
+def outcome(run: Run, left_out: Path) -> str:
+    """What a run did, in a few lines; ``left_out`` is the file that names all that it left out."""
+    lines = [line for result in run.channels for line in _channel(result, left_out)]
+    lines += [
+        line
+        for result in run.installers
+        for line in _channel(result, left_out, "installers fetched")
+    ]
     lines.extend(
         f"canary: {one.name} can't be installed on {one.subdir} from this mirror"
         for one in run.canaries
@@ -86,9 +92,9 @@ def outcome(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _channel(result: ChannelResult, word: str = "artifacts committed") -> list[str]:
+def _channel(result: ChannelResult, left_out: Path, word: str = "artifacts committed") -> list[str]:
     if result.error:
-        return [f"{result.channel}: {result.status}: {result.error}"]
+        return [named(result.channel, f"{result.status}: {unnamed(result.channel, result.error)}")]
     if result.unchanged:
         lines = [f"{result.channel}: nothing changed upstream."]
     else:
@@ -98,10 +104,12 @@ def _channel(result: ChannelResult, word: str = "artifacts committed") -> list[s
             f" {result.failed:,} left out."
         ]
     lines.extend(f"  warning: {warning}" for warning in result.warnings)
-    lines.extend(
-        f"  left out: {failure.subdir}/{failure.filename}: {failure.reason}"
-        for failure in result.failures[:20]
-    )
-    if result.failed > 20:
-        lines.append(f"  ... and {result.failed - 20:,} more; see 'syncer status --json'")
+    return [*lines, *left_out_lines(result.failures, left_out)]
+
+
+def left_out_lines(failures: Sequence[FailedArtifact], where: Path | str) -> list[str]:
+    """The first artifacts that are left out; ``where`` says what names the others."""
+    lines = [f"  left out: {one.said}" for one in failures[:_SHOWN_FAILURES]]
+    if len(failures) > _SHOWN_FAILURES:
+        lines.append(f"  ... and {len(failures) - _SHOWN_FAILURES:,} more: all are in {where}")
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncer.sync.failure import REFUSED
+from volume.program.printable import printable, printable_lines
 from volume.run_document import (
     CanaryFailure,
     ChannelRun,
@@ -18,12 +19,15 @@ from volume.run_document import (
 
 # The exit code that each status stands for.
 EXIT_CODES = {"success": 0, "partial": 3, "failed": 1, "stopped": 130}
-_MOST_FAILURES = 100  # listed by name; the count is always complete
+_MOST_FAILURES = 100  # in the run document, which is written often; a file beside it has all
 
 
 @dataclass(slots=True)
 class ChannelResult:
-    """A channel's part, or that of one kind of installers; fields as in ``ChannelRun``."""
+    """A channel's part, or that of one kind of installers; fields as in ``ChannelRun``.
+
+    ``failures`` are all, not only the first.
+    """
 
     channel: str
     status: str = "success"
@@ -47,8 +51,12 @@ class ChannelResult:
         self.failed += 1
         self.count(kind)
         self.status = "partial" if self.status == "success" else self.status
-        if len(self.failures) < _MOST_FAILURES:
-            self.failures.append(FailedArtifact(subdir, filename, reason))
+        said = map(printable, (subdir, filename, reason))
+        self.failures.append(FailedArtifact(*said))
+
+    def left_out(self) -> list[str]:
+        """Every artifact that is left out, and why."""
+        return [f"{self.channel}/{one.said}" for one in self.failures]
 
     def count(self, kind: str) -> None:
         """Count a failure of a kind."""
@@ -65,11 +73,11 @@ class ChannelResult:
             committed_serial=self.committed_serial,
             retired=self.retired,
             expired=self.expired,
-            failures=tuple(self.failures),
+            failures=tuple(self.failures[:_MOST_FAILURES]),
             failed=self.failed,
             failure_kinds=dict(self.failure_kinds),
-            warnings=tuple(self.warnings),
-            error=self.error,
+            warnings=tuple(map(printable_lines, self.warnings)),
+            error=printable_lines(self.error) if self.error else None,
             unchanged=self.unchanged,
             kept=self.kept,
             progress=self.progress,
@@ -115,6 +123,11 @@ class Run:
     def _did_its_work(self, now: float) -> None:
         self.last_sync = now
         self.failing_since = None
+
+    def left_out_lines(self) -> str:
+        """Every artifact that is left out, and why, one a line."""
+        results = (*self.channels, *self.installers)
+        return "".join(f"{line}\n" for result in results for line in result.left_out())
 
     def document(self) -> RunDocument:
         """The run as far as it is."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from syncer.artifacts.adopt import Adoption
 from syncer.planning.canaries import Canaries
@@ -21,22 +20,22 @@ from syncer.planning.offer import Offers
 from syncer.settings.settings import Settings
 from syncer.sync.channel import ChannelSync
 from syncer.sync.failure import kind_of
+from syncer.sync.pulse import Pulse
 from syncer.sync.recorder import Recorder
-from syncer.sync.run import Run
+from syncer.sync.run import ChannelResult, Run
 from syncer.sync.tools import Tools
+from syncer.sync.work import Maker, Work
 from syncer.transport import network
 from syncer.transport.fetch import Fetch
 from syncer.transport.retry import Limits
 from syncer.transport.throttle import throttle
 from syncer.upstream.reader import Reader
 from volume import identity, locks, run_document
+from volume.disk.files import replace as replace_file
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
 from volume.run_document import CanaryFailure, Facts, RunDocument, Totals
-
-if TYPE_CHECKING:
-    from syncer.installers.work import InstallersSync
 
 _LOG = logging.getLogger(__name__)
 
@@ -124,40 +123,28 @@ def session(
     identity.claim(shared.mirror, shared.state, options.word)
     if role != "verify":  # which finds out what is left, and fetches it again
         identity.check_present(shared.mirror, shared.state, settings.channels)
-    with locks.Held(
-        shared.state.sync_lock,
-        role=role,
-        wait_seconds=options.wait_seconds,
-        on_wait=lambda holder: _LOG.info("waiting for %s", holder),
-        sleep=stop.sleep,
+    with (
+        locks.Held(
+            shared.state.sync_lock,
+            role=role,
+            wait_seconds=options.wait_seconds,
+            on_wait=lambda holder: _LOG.info("waiting for %s", holder),
+            sleep=stop.sleep,
+        ),
+        stop.beating(Pulse(shared.state.sync_run).beat),
     ):
         yield shared
 
 
-def sync(
-    settings: Settings,
-    options: Options,
-    stop: Stop,
-    *,
-    show_plan: Callable[[Sequence[Totals]], None],
-    now: Callable[[], float] = time.time,
-) -> Run:
-    """Sync every channel once.
-
-    Raises:
-        MirrorError: as ``session`` does; what goes wrong later is in the run.
-    """
-    with session(settings, options, stop, role="sync", show_plan=show_plan, now=now) as shared:
-        kinds = () if options.adoption else settings.installers
-        return sync_channels(shared, settings.channels, options, kinds)
-
-
 def sync_channels(
-    shared: Tools, channels: Iterable[str], options: Options, installers: Iterable[str] = ()
+    shared: Tools, channels: Iterable[str], options: Options, installers: Mapping[str, Maker]
 ) -> Run:
     """Sync these channels, then these kinds of installers, and write the run document.
 
     To be called inside a session.
+
+    Args:
+        installers: what makes the work of each kind.
     """
     state = shared.state
     before = run_document.read(state) or RunDocument()
@@ -183,28 +170,24 @@ def sync_channels(
         if progress is not None:
             save()
 
-    shared = replace(shared, checkpoint=save, report=report)
+    shared = replace(shared, checkpoint=save, report=report, bars=options.bars)
+    for_channels = replace(shared, adoption=options.adoption)
     save()
     try:
         for channel in channels:
-            _sync_channel(run, shared, channel, options)
-        for kind in installers:
-            _sync_installers(run, shared, kind, options)
+            allow_wipe = channel in options.allow_wipe
+            _carry_out(ChannelSync(for_channels, channel, allow_wipe=allow_wipe), run.channels)
+        for kind, make in installers.items():
+            allow_wipe = kind in options.allow_wipe
+            _carry_out(make(shared, kind, allow_wipe=allow_wipe), run.installers)
         _look_at_canaries(run, shared, before)
     except InterruptedRunError as error:
         run.status, run.error = "stopped", str(error)
     except VolumeError as error:
         run.error = str(error)
     run.conclude(shared.now())
-    _save_last(run, save)
+    _save_last(run, state, save)
     return run
-
-
-def _sync_channel(run: Run, shared: Tools, channel: str, options: Options) -> None:
-    with_progress = replace(shared, bars=options.bars, adoption=options.adoption)
-    work = ChannelSync(with_progress, channel, allow_wipe=channel in options.allow_wipe)
-    run.channels.append(work.result)
-    _carry_out(work)
 
 
 def _look_at_canaries(run: Run, shared: Tools, before: RunDocument) -> None:
@@ -223,17 +206,9 @@ def _look_at_canaries(run: Run, shared: Tools, before: RunDocument) -> None:
         _LOG.warning("%s", failure)
 
 
-def _sync_installers(run: Run, shared: Tools, kind: str, options: Options) -> None:
-    from syncer.installers.work import InstallersSync
-
-    with_progress = replace(shared, bars=options.bars)
-    work = InstallersSync(with_progress, kind, allow_wipe=kind in options.allow_wipe)
-    run.installers.append(work.result)
-    _carry_out(work)
-
-
-def _carry_out(work: ChannelSync | InstallersSync) -> None:
+def _carry_out(work: Work, results: list[ChannelResult]) -> None:
     result = work.result
+    results.append(result)
     try:
         work.run()
     except (InterruptedRunError, VolumeError) as error:
@@ -246,12 +221,12 @@ def _carry_out(work: ChannelSync | InstallersSync) -> None:
         result.status = "failed"
         result.error = str(error)
         result.count(kind_of(error))
-        _LOG.error("%s: %s", result.channel, error)
 
 
-def _save_last(run: Run, save: Callable[[], None]) -> None:
-    """Write the final document; a full disk must not hide why the run failed."""
+def _save_last(run: Run, state: State, save: Callable[[], None]) -> None:
+    """Write the final documents; a full disk must not hide why the run failed."""
     try:
+        replace_file(state.sync_left_out, run.left_out_lines().encode(errors="replace"))
         save()
     except VolumeError as error:
         if run.error is None:

@@ -1,6 +1,7 @@
 """Log lines on standard error: for people, or as JSON objects for machines.
 
-Guaranteed: one line per event, and no credential: what looks like ``user:password@`` or a conda
+Guaranteed: one line per event, or lines that are indented; nothing that a terminal would obey; and
+no credential: what looks like ``user:password@`` or a conda
 token in a URL is masked, and so is every secret that was registered, wherever it stands and also
 percent-encoded, whoever wrote the message.
 Not guaranteed: a secret of less than four characters that stands outside of a URL.
@@ -15,6 +16,8 @@ import sys
 from datetime import UTC, datetime
 from types import TracebackType
 from urllib.parse import quote, quote_plus
+
+from volume.program.printable import printable, printable_lines
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@|(?<=/t/)[^/\s]+")
 
@@ -52,7 +55,9 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        return f"{moment} {level}{redact(super().format(record))}"
+        # Whatever stands in a name, it can't look like a line of its own.
+        text = printable_lines(redact(super().format(record))).replace("\n", "\n    ")
+        return f"{moment} {level}{text}"
 
 
 class _Json(logging.Formatter):
@@ -68,6 +73,11 @@ class _Json(logging.Formatter):
         )
 
 
+def text_of(record: logging.LogRecord) -> str:
+    """A record as a person reads it."""
+    return _Text().format(record)
+
+
 def complain(program: str, message: str, style: str) -> None:
     """Say on standard error why a program ends, also before its log is configured."""
     if style.strip().lower() == "json":
@@ -75,7 +85,7 @@ def complain(program: str, message: str, style: str) -> None:
         print(_Json().format(record), file=sys.stderr)
         return
     for line in message.splitlines():
-        print(f"{program}: {redact(line)}", file=sys.stderr)
+        print(f"{program}: {printable(redact(line))}", file=sys.stderr)
 
 
 def _log_crash(

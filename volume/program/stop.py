@@ -10,9 +10,10 @@ interrupts, and then both wait for ever.)
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from volume.errors import InterruptedRunError
@@ -35,6 +36,15 @@ class Stop:
         """Let SIGTERM and SIGINT ask."""
         signal.signal(signal.SIGTERM, self.request)
         signal.signal(signal.SIGINT, self.request)
+
+    @contextlib.contextmanager
+    def beating(self, beat: Callable[[], None]) -> Iterator[None]:
+        """Give this sign of life instead, inside a ``with`` block."""
+        before, self._beat = self._beat, beat
+        try:
+            yield
+        finally:
+            self._beat = before
 
     @property
     def requested(self) -> bool:

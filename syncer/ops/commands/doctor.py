@@ -7,6 +7,7 @@ import json
 
 from syncer.ops.doctor import examination
 from syncer.settings.settings import Settings
+from volume.program.printable import printable_lines
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -15,5 +16,5 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(examination.document(findings)))
     else:
-        print(examination.describe(findings))
+        print(printable_lines(examination.describe(findings)))
     return examination.exit_code(findings)

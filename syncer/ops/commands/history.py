@@ -9,6 +9,7 @@ from dataclasses import asdict
 from syncer.artifacts import history
 from syncer.ops import volumes
 from syncer.settings.settings import Settings
+from volume.program.printable import printable
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -18,5 +19,5 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps({"channel": channel, **asdict(event)}))
         else:
-            print(history.describe(channel, event))
+            print(printable(history.describe(channel, event)))
     return 0

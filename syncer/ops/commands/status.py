@@ -7,11 +7,13 @@ import json
 
 from syncer.ops import status, volumes
 from syncer.settings.settings import Settings
+from volume.program.printable import printable_lines
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print the status."""
     volumes.check(settings)
     found = status.status(settings)
-    print(json.dumps(found.document()) if options.json else status.describe(found))
+    shown = json.dumps(found.document()) if options.json else status.describe(found)
+    print(printable_lines(shown))
     return 0

@@ -7,16 +7,18 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from syncer.ops import jitter, volumes
+from syncer.ops import jitter, once, volumes
 from syncer.ops import status as state_of
 from syncer.ops.commands.wishes import chosen, plan_printer, stop_on_signals
 from syncer.ops.notify import notices
 from syncer.settings.settings import Settings
 from syncer.sync import report
-from syncer.sync import session as sync
 from syncer.sync.run import EXIT_CODES, Run
+from syncer.sync.session import Options
 from volume.errors import InterruptedRunError, LockBusyError, MirrorError
+from volume.layout import State
 from volume.program import log
+from volume.program.printable import printable_lines
 from volume.program.stop import Stop
 from volume.run_document import Totals
 
@@ -30,8 +32,26 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return _preview(settings, options, stop)
     show_plan = plan_printer(settings, quiet=options.json)
     done = _sync_and_tell(settings, chosen(settings, options), stop, show_plan)
-    print(json.dumps(done.document().plain()) if options.json else report.outcome(done), flush=True)
+    shown = (
+        json.dumps(done.document().plain())
+        if options.json
+        else report.outcome(done, State(settings.state_dir).sync_left_out)
+    )
+    print(printable_lines(shown), flush=True)
+    if options.folder is not None and not _is_adopted(done):
+        raise MirrorError(
+            f"nothing in {options.folder} is what {' '.join(settings.channels)} needs: name the"
+            " folder that holds the channels' folders (linux-64, noarch, ...), or one channel's"
+        )
     return EXIT_CODES[done.status]
+
+
+def _is_adopted(done: Run) -> bool:
+    """Whether something was taken over, or there was nothing left to take over."""
+    plans = [plan for result in done.channels for plan in result.plan]
+    is_missing = any(plan.new or plan.replaced for plan in plans)
+    is_over = done.status in {"failed", "stopped"}  # which says itself why
+    return is_over or not is_missing or any(result.downloaded for result in done.channels)
 
 
 def _preview(settings: Settings, options: argparse.Namespace, stop: Stop) -> int:
@@ -39,7 +59,8 @@ def _preview(settings: Settings, options: argparse.Namespace, stop: Stop) -> int
 
     volumes.check(settings)
     found = preview(settings, chosen(settings, options), stop)
-    print(json.dumps(found.document()) if options.json else found.text(), flush=True)
+    shown = json.dumps(found.document()) if options.json else found.text()
+    print(printable_lines(shown), flush=True)
     for problem in found.problems:
         log.complain("syncer", problem, settings.log_format)
     return 1 if found.problems else 0
@@ -47,15 +68,15 @@ def _preview(settings: Settings, options: argparse.Namespace, stop: Stop) -> int
 
 def _sync_and_tell(
     settings: Settings,
-    wishes: sync.Options,
+    wishes: Options,
     stop: Stop,
     show_plan: Callable[[Sequence[Totals]], None],
 ) -> Run:
     if wishes.adoption is not None:
-        return sync.sync(settings, wishes, stop, show_plan=show_plan)
+        return once.sync(settings, wishes, stop, show_plan=show_plan)
     is_first = state_of.last_sync(settings) is None
     try:
-        done = sync.sync(settings, wishes, stop, show_plan=show_plan)
+        done = once.sync(settings, wishes, stop, show_plan=show_plan)
     except (LockBusyError, InterruptedRunError):
         raise
     except MirrorError as error:

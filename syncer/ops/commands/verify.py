@@ -13,6 +13,8 @@ from syncer.ops.commands.wishes import chosen, plan_printer, stop_on_signals
 from syncer.ops.notify import notices
 from syncer.settings.settings import Settings
 from syncer.sync.scrub import Scope
+from volume.layout import State
+from volume.program.printable import printable_lines
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -32,5 +34,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         is_repaired = found.repair is not None and found.repair.status == "success"
         problems = [verify.describe_damage(damage) for damage in found.damaged]
         notices.damaged(settings, problems, time.time(), is_repaired=is_repaired)
-    print(json.dumps(asdict(found)) if options.json else verify.describe(found))
+    left_out = State(settings.state_dir).sync_left_out
+    shown = json.dumps(asdict(found)) if options.json else verify.describe(found, left_out)
+    print(printable_lines(shown))
     return found.exit_code

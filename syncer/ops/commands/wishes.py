@@ -18,6 +18,7 @@ from volume.errors import ConfigError, NameRefusedError, VolumeError
 from volume.identity import Word
 from volume.layout import Mirror
 from volume.names import parse_artifact
+from volume.program.printable import printable_lines
 from volume.program.stop import Stop
 from volume.run_document import Totals
 
@@ -53,7 +54,7 @@ def plan_printer(settings: Settings, *, quiet: bool) -> Callable[[Sequence[Total
 
     def show_plan(found: Sequence[Totals]) -> None:
         if not quiet:
-            print(report.plan_table(found, _free(settings)), flush=True)
+            print(printable_lines(report.plan_table(found, _free(settings))), flush=True)
 
     return show_plan
 

@@ -9,6 +9,7 @@ from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale
 from syncer.settings.settings import Settings
 from volume import generations, locks, run_document
+from volume.disk import documents
 from volume.errors import MirrorError, StateError, WrongVolumeError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
@@ -113,7 +114,10 @@ def _published(mirror: Mirror, state: State, channel: str) -> Finding:
         step = "wait a minute; then see 'docker compose logs indexer'"
         return warning(channel, "committed, not published yet", step)
     fact = f"generation {published.number} of {moment(published.created)}"
+    if documents.read(mirror.hold(channel)) is not None:
+        step = f"nothing if it is meant; else 'indexer rollback {channel} --release'"
+        return warning(channel, f"{fact}, by a rollback that holds", step)
     if published.serial != serial:
-        step = "wait a minute; then see 'indexer status': a rollback may be in force"
+        step = "wait a minute; then see 'indexer status'"
         return warning(channel, f"{fact}; a newer commit is not published yet", step)
     return ok(channel, fact)

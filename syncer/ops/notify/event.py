@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from volume.program.sizes import amount
-from volume.run_document import RunDocument
+from volume.run_document import RunDocument, named
 
 Told = Mapping[str, float]
 
@@ -123,10 +123,10 @@ def _all_reasons(run: RunDocument) -> Iterator[str]:
         yield run.error
     for result in run.results:
         if result.error:
-            yield f"{result.channel}: {result.error}"
+            yield named(result.channel, result.error)
         elif result.failed:
             first = result.failures[0] if result.failures else None
-            example = f", such as {first.filename}: {first.reason}" if first else ""
+            example = f", such as {first.said}" if first else ""
             yield f"{result.channel}: {result.failed:,} left out{example}"
 
 

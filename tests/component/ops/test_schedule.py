@@ -68,7 +68,7 @@ def test_it_syncs_at_start_unless_told_not_to(syncer: Syncer, crontab: Path) -> 
 
     with syncer.started(SYNC_AT_START="yes") as process:
         wait_until(is_synced, "the first sync ends")
-        assert "syncing now: the last sync is not a success" in stop(process)
+        assert "syncing now: there was none yet" in stop(process)
     asked = len(syncer.upstream.log)
     crontab.unlink()
     with syncer.started(SYNC_AT_START="yes") as process:  # and not again after a success

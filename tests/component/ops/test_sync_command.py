@@ -1,9 +1,12 @@
 """The command line: exit codes, messages, locks, signals."""
 
 import json
+import os
 import shutil
 import signal
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from tests.support.mirror.tree import broken_promises, publish, snapshot
 from tests.support.upstream import faults
 from tests.support.upstream.packages import package
 from volume import locks
+from volume.disk import documents
 
 MANY = [package(f"p{number}", padding_bytes=2000) for number in range(12)]
 SLOW = package("slow", padding_bytes=3_000_000)
@@ -263,3 +267,72 @@ def test_health_fails_when_no_sync_ever_succeeded_for_long(syncer: Syncer) -> No
     assert (answer.code, "no sync has succeeded since" in answer.out) == (1, True)
     shutil.rmtree(syncer.volumes.state_dir)
     assert syncer.command("health").code == 1
+
+
+def test_a_sync_that_hangs_is_not_healthy(slow: Syncer) -> None:
+    with slow.started("--once") as process:
+        wait_until(lambda: is_downloading(slow), "it downloads")
+        assert slow.command("health").code == 0
+        process.send_signal(signal.SIGSTOP)
+        long_ago = time.time() - 2 * 3600
+        os.utime(slow.volumes.state.sync_run, (long_ago, long_ago))
+        answer = slow.command("health")
+        assert (answer.code, "it hangs" in answer.out) == (1, True)
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: slow.command("health").code == 0, "it gets on")
+
+
+def test_all_that_is_left_out_is_named_in_a_file(syncer: Syncer) -> None:
+    many = [package(f"p{number}") for number in range(120)]
+    syncer.upstream.channel("conda-forge").publish(*many)
+    syncer.upstream.script("*.conda", faults.status(404, times=None))
+    answer = syncer.command("--once", SYNC_TRIES="1")
+    left_out = syncer.volumes.state.sync_left_out
+    assert answer.code == 3
+    assert f"100 more: all are in {left_out}" in answer.out
+    named = sorted(line.partition(": ")[0] for line in left_out.read_text().splitlines())
+    assert named == sorted(f"conda-forge/linux-64/{one.filename}" for one in many)
+    said = [one for one in (answer.out + answer.err).splitlines() if "/p7-1.0-0.conda" in one]
+    assert len(said) <= 1
+    assert f"120 artifacts left out, named in {left_out}" in syncer.command("status").out
+    syncer.upstream.heal()
+    assert syncer.command("--once").code == 0
+    assert left_out.read_text() == ""
+    assert "left out" not in syncer.command("status").out
+
+
+def test_a_name_that_a_terminal_would_obey_is_shown_and_not_obeyed(syncer: Syncer) -> None:
+    evil = "p\x1b]0;owned\x07\n2026-01-01 00:00:00Z success-1.0-0.conda"
+    channel = syncer.upstream.channel("conda-forge")
+    channel.publish(*MANY, replace(package("evil"), filename=evil))
+    for command in ("--once --dry-run", "--once", "status", "history"):
+        answer = syncer.command(*command.split())
+        assert "\x1b" not in (answer.out + answer.err)
+        assert "\n2026-01-01" not in (answer.out + answer.err)
+        if command.startswith("--once"):
+            assert "\\x1b]0;owned" in (answer.out + answer.err)
+    assert "\x1b" not in syncer.volumes.state.sync_left_out.read_text()
+
+
+def test_a_rollback_that_holds_is_no_commit_that_is_being_indexed(syncer: Syncer) -> None:
+    channel = syncer.upstream.channel("conda-forge")
+    channel.publish(*MANY)
+    assert syncer.run().status == "success"
+    publish(syncer.volumes)
+    channel.publish(package("new"))
+    assert syncer.run().status == "success"
+    assert "a newer commit is being indexed" in syncer.command("status").out
+    documents.write(syncer.volumes.mirror.hold("conda-forge"), {"serial": 2, "generation": 1})
+    answer = syncer.command("status")
+    assert "a rollback that holds" in answer.out
+    assert "being indexed" not in answer.out
+
+
+def test_adopting_from_the_wrong_folder_is_no_success(syncer: Syncer, tmp_path: Path) -> None:
+    syncer.upstream.channel("conda-forge").publish(*MANY)
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    answer = syncer.command("adopt", str(wrong))
+    assert (answer.code, f"nothing in {wrong} is what conda-forge needs" in answer.err) == (1, True)
+    assert syncer.command("--once").code == 0
+    assert syncer.command("adopt", str(wrong)).code == 0  # all of it is here

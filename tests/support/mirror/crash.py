@@ -100,7 +100,7 @@ class Crash(Exception):
 def _work(order: dict[str, object], environment: dict[str, str], now: float) -> Run:
     """What was asked for; of a look at what is stored, the repair."""
     from syncer.artifacts.adopt import Adoption
-    from syncer.ops import verify
+    from syncer.ops import once, verify
     from syncer.settings import settings
     from syncer.sync import session as sync
     from syncer.sync.run import Run
@@ -121,7 +121,7 @@ def _work(order: dict[str, object], environment: dict[str, str], now: float) -> 
         return found.repair or Run(now, status="success")
     folder = order["adopt"]
     adoption = Adoption(Path(str(folder)), bool(order["moves"])) if folder else None
-    return sync.sync(
+    return once.sync(
         chosen,
         # Some stories lose their state; elsewhere this word changes nothing.
         sync.Options(adoption=adoption, word=Word(take_over=True)),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from syncer.ops import verify
+from syncer.ops import once, verify
 from syncer.settings import settings as configuration
 from syncer.sync import session as sync
 from syncer.sync.run import ChannelResult, Run
@@ -73,7 +73,7 @@ class Syncer:
         """Sync once, in this process."""
         settings = configuration.read({**self.environment, **environment})
         plans: list[Sequence[Totals]] = []
-        return sync.sync(
+        return once.sync(
             settings, options or sync.Options(), stop or Stop(), show_plan=plans.append, now=now
         )
 

@@ -2,9 +2,10 @@
 
 from syncer.artifacts.growth import Growth, bytes_per_day, full_on
 from syncer.ops.preview import Preview, too_much
-from volume.run_document import Totals
+from volume.run_document import FailedArtifact, Totals
 
 ONE = Totals("a", "noarch", 1, 0, 0, 1, 600, 0, 0, 0, 0, 0, 0)
+LEFT_OUT = tuple(FailedArtifact("noarch", f"p{number}-1-0.conda", "odd") for number in range(150))
 TWO = Totals("b", "noarch", 1, 0, 0, 0, 0, 1, 500, 0, 0, 0, 0)
 
 
@@ -31,7 +32,16 @@ def test_the_volume_is_full_when_the_room_is_used_up() -> None:
 
 
 def test_a_preview_for_people_has_the_date_and_the_warnings() -> None:
-    found = Preview((ONE,), ("mind the gap",), (), (), 10**12, 86400.0)
+    found = Preview((ONE,), ("mind the gap",), (), (), LEFT_OUT, 10**12, 86400.0)
     assert "full on 1970-01-02." in found.text()
     assert "warning: mind the gap" in found.text()
     assert found.document()["full_on"] == 86400.0
+
+
+def test_a_preview_names_what_is_left_out_and_says_where_all_of_it_is_named() -> None:
+    found = Preview((ONE,), (), (), (), LEFT_OUT, None, None)
+    assert "left out: noarch/p0-1-0.conda: odd" in found.text()
+    assert "130 more: all are in the answer with --json" in found.text()
+    assert [one["filename"] for one in found.document()["left_out"]] == [
+        f"p{number}-1-0.conda" for number in range(150)
+    ]

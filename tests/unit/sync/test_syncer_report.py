@@ -1,13 +1,14 @@
 """What people read: amounts, durations, tables and outcomes."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from syncer.sync.report import outcome, plan_table
 from syncer.sync.run import ChannelResult, Run
 from volume.program.durations import duration
-from volume.run_document import Totals
+from volume.run_document import Totals, named
 
 
 @pytest.mark.parametrize(
@@ -60,10 +61,31 @@ def test_an_outcome_lists_failures_up_to_a_limit_and_counts_all() -> None:
         result.fail(f"p{number}-1-0.conda", "noarch", "because")
     run = Run(started=1, channels=[result])
     run.conclude(3)
-    text = outcome(run)
+    text = outcome(run, Path("/state/left-out.txt"))
     assert "left out: noarch/p0-1-0.conda: because" in text
-    assert "130 more" in text
+    assert "130 more: all are in /state/left-out.txt" in text
+    lines = run.left_out_lines().splitlines()
+    assert lines == [f"c/noarch/p{number}-1-0.conda: because" for number in range(150)]
     assert "Sync ended: partial, after 2.0 s." in text
     document = json.loads(json.dumps(run.document().plain()))
     assert document["channels"][0]["failed"] == 150
     assert len(document["channels"][0]["failures"]) == 100
+
+
+def test_a_channel_is_named_once() -> None:
+    result = ChannelResult("conda-forge", "failed", error="conda-forge: 40 % less than before")
+    text = outcome(Run(started=1, channels=[result], status="failed"), Path("x"))
+    assert text.splitlines()[0] == "conda-forge: failed: 40 % less than before"
+    assert named("a", "a/b: gone") == "a/b: gone"
+    assert named("a", "ab: gone") == "a: ab: gone"
+
+
+def test_what_a_terminal_would_obey_reaches_no_document_and_no_line() -> None:
+    result = ChannelResult("c", warnings=["odd \x1b[31m"], error="two\nlines \x9b")
+    result.fail("p\x1b]0;x\x07-1-0.conda\nc: success", "noarch\u202e", "bad \r name")
+    run = Run(started=1, channels=[result])
+    (line,) = run.left_out_lines().splitlines()
+    assert line == r"c/noarch\u202e/p\x1b]0;x\x07-1-0.conda\nc: success: bad \r name"
+    (found,) = run.document().channels
+    assert found.warnings == (r"odd \x1b[31m",)
+    assert found.error == "two\nlines \\x9b"
