@@ -11,15 +11,12 @@ has a document already is not touched.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from volume import generations
 from volume.disk import documents, files
 from volume.layout import Mirror, State
-from volume.names import check_channel
 
 _NOTE = "generation.json"
 
@@ -31,7 +28,7 @@ def take_over(mirror: Mirror, state: State) -> None:
         VolumeError: a volume refuses.
         StateError: a document can't be understood.
     """
-    for channel in _published_channels(mirror):
+    for channel in generations.channels(mirror):
         finished = _finished(mirror, channel)
         for number in generations.numbers(mirror, channel):
             note = mirror.generation(channel, number) / _NOTE
@@ -70,15 +67,3 @@ def _finished(mirror: Mirror, channel: str) -> set[int | None]:
     links = [path for path in folder.iterdir() if path.is_symlink()] if folder.is_dir() else []
     named = {generations.number_of(path.readlink().name) for path in links}
     return {generations.current_number(mirror, channel), *named}
-
-
-def _published_channels(mirror: Mirror) -> Iterator[str]:
-    root = mirror.root / "index"
-    for folder, subfolders, _ in os.walk(root):
-        if any(generations.number_of(name) is not None for name in subfolders):
-            yield check_channel(Path(folder).relative_to(root).as_posix())
-        subfolders[:] = [
-            name
-            for name in subfolders
-            if generations.number_of(name) is None and name != "snapshots"
-        ]

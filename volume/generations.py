@@ -9,8 +9,9 @@ what may expire.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,16 @@ def understood(document: Mapping[str, Any], path: Path) -> Generation:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise StateError(f"{path} can't be understood ({error!r}); remove it") from error
+
+
+def channels(mirror: Mirror) -> Iterator[str]:
+    """Every channel that has a generation, finished or not."""
+    root = mirror.root / "index"
+    for folder, subfolders, _ in os.walk(root):
+        below = [name for name in subfolders if number_of(name) is None and name != "snapshots"]
+        if any(number_of(name) is not None for name in subfolders):
+            yield Path(folder).relative_to(root).as_posix()
+        subfolders[:] = below
 
 
 def numbers(mirror: Mirror, channel: str) -> list[int]:

@@ -52,6 +52,23 @@ SPEC_FILE = 32 << 20
 ENVIRONMENT_FILE = 1 << 20
 """Bytes of an environment.yml, which is read by a parser that takes its time."""
 
+PACKAGE_MEMBERS = 1_000_000
+"""Files of one package, opened here; the largest have 100,000."""
+PACKAGE_PATH = 4096
+"""Bytes of a path in a package; no file system takes longer ones."""
+PACKAGE_DEPTH = 64
+"""Folders in a path in a package; real ones have twenty."""
+PACKAGE_SIZE = 100 << 30
+"""Bytes that a package may unpack to; the largest have a few GiB."""
+INFO_SIZE = 512 << 20
+"""Bytes of all of ``info/`` of a package; with a test's data in it, real ones have 100 MiB."""
+INFO_MEMBERS = 100_000
+"""Files in ``info/``; those of large recipes are some thousands."""
+INFO_DOCUMENT = 16 << 20
+"""Bytes of one document of ``info/`` that is read whole; a few kB is usual."""
+INFO_PATHS = 128 << 20
+"""Bytes of ``info/paths.json``, ``info/files`` and the like: a line for each file."""
+
 SPEC_LENGTH = 1_000
 """Characters of a MatchSpec, its condition included; 128 is the longest known."""
 SPEC_DEPTH = 16

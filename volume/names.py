@@ -6,6 +6,7 @@ so an upstream can't write outside its folder. Nothing is normalised: a name is 
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from dataclasses import dataclass
@@ -134,6 +135,31 @@ def check_channel(channel: str) -> str:
     if segments[-1] in {"current", "snapshots"}:
         raise NameRefusedError(f"channel name {channel!r} ends in a name that is reserved here")
     return channel
+
+
+def likely_subdir(name: str) -> str | None:
+    """The subdir that was meant by a name that is none: ``linux-64`` for ``linux64``."""
+    close = difflib.get_close_matches(name.lower(), sorted(SUBDIRS), n=1, cutoff=0.75)
+    return close[0] if close else None
+
+
+def printable(name: str) -> str:
+    """A file's name as people and documents get it; another one for each name.
+
+    What can't be printed, is no UTF-8, or is a backslash, is escaped. A name that nothing is wrong
+    with stays as it is.
+    """
+    return "".join(
+        letter if letter.isprintable() and letter != "\\" else _escaped(letter) for letter in name
+    )
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # how Python shows a byte that is no UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    if letter <= "\x1f" or letter == "\x7f":
+        return f"\\x{ord(letter):02x}"
+    return "\\\\" if letter == "\\" else f"\\u{{{ord(letter):x}}}"
 
 
 def check_subdir(subdir: str) -> str:

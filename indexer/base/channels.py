@@ -1,7 +1,8 @@
-"""Which channels there are: every folder that holds a subdir, and every ledger.
+"""Which channels there are: what people added, what is committed, and what is published.
 
-A channel needs no configuration here: a folder below ``channels/`` that has a subfolder named like
-a conda subdir is one. Nothing below a subdir is looked at, so the cost does not grow with it.
+A channel needs no configuration here: a folder below ``local/`` that has a subfolder named like a
+conda subdir is one; so is every ledger, and everything that was published. Nothing below a subdir
+is looked at, so the cost does not grow with it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from volume import generations
 from volume.disk.files import volume_error
-from volume.errors import NameRefusedError
+from volume.errors import NameRefusedError, VolumeError
 from volume.layout import Mirror, State, channel_of
-from volume.names import SUBDIRS, check_channel
+from volume.names import EXTENSIONS, SUBDIRS, check_channel, likely_subdir
 
 log = logging.getLogger("indexer.base.channels")
 
@@ -24,36 +26,35 @@ _DEEPEST = 8  # segments of a channel name
 def discover(mirror: Mirror, state: State) -> list[str]:
     """Every channel on the volumes, in order.
 
+    A folder that can't be read, or can't be a channel, is named once and costs no other.
+
     Raises:
-        VolumeError: the mirror volume can't be read.
+        VolumeError: the state volume can't be read.
     """
-    found = set(_below(mirror.root / "channels"))
+    found = {*generations.channels(mirror)}
+    for tree in ("channels", "local"):
+        found.update(_below(mirror.root / tree))
     for folder in state.channels.iterdir() if state.channels.is_dir() else ():
         if (folder / "ledger.db").exists():
             found.add(channel_of(folder.name))
     return sorted(channel for channel in found if _is_valid(channel))
 
 
-def subdirs(mirror: Mirror, channel: str) -> list[str]:
-    """The subdirs that have a folder.
+def subdirs(root: Path) -> list[str]:
+    """The subdirs that have a folder in one of a channel's trees.
 
     Raises:
         VolumeError: the mirror volume can't be read.
     """
-    return sorted(entry for entry in _folders(mirror.channel_folder(channel)) if entry in SUBDIRS)
+    return sorted(name for name in folders(root) if name in SUBDIRS)
 
 
-def _below(root: Path, prefix: tuple[str, ...] = ()) -> Iterator[str]:
-    names = _folders(root.joinpath(*prefix))
-    if prefix and any(name in SUBDIRS for name in names):
-        yield "/".join(prefix)
-    if len(prefix) < _DEEPEST:
-        for name in names:
-            if name not in SUBDIRS:
-                yield from _below(root, (*prefix, name))
+def folders(path: Path) -> list[str]:
+    """The names of the folders in a folder, but for hidden ones; none if it is not there.
 
-
-def _folders(path: Path) -> list[str]:
+    Raises:
+        VolumeError: the mirror volume can't be read.
+    """
     try:
         with os.scandir(path) as entries:
             return [
@@ -67,15 +68,54 @@ def _folders(path: Path) -> list[str]:
         raise volume_error(error, "list", path) from error
 
 
-_reported: set[str] = set()
+def packages(path: Path) -> list[str]:
+    """The names of all entries in a folder that are named like packages.
+
+    Raises:
+        VolumeError: the mirror volume can't be read.
+    """
+    try:
+        return sorted(
+            name
+            for name in os.listdir(path)  # noqa: PTH208 - names are all we need of a million
+            if name.endswith(EXTENSIONS) and not name.startswith(".")
+        )
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise volume_error(error, "list", path) from error
+
+
+def _below(root: Path, prefix: tuple[str, ...] = ()) -> Iterator[str]:
+    here = root.joinpath(*prefix)
+    try:
+        names = folders(here)
+        if prefix and any(
+            name in SUBDIRS or (likely_subdir(name) and packages(here / name)) for name in names
+        ):
+            yield "/".join(prefix)
+    except VolumeError as error:
+        _say_once(str(error))
+        return
+    if len(prefix) < _DEEPEST:
+        for name in names:
+            if name not in SUBDIRS:
+                yield from _below(root, (*prefix, name))
+
+
+_said: set[str] = set()
+
+
+def _say_once(text: str) -> None:
+    if text not in _said:
+        _said.add(text)
+        log.warning("%s; this folder is not indexed", text)
 
 
 def _is_valid(channel: str) -> bool:
     try:
         check_channel(channel)
     except NameRefusedError as error:
-        if channel not in _reported:
-            _reported.add(channel)
-            log.warning("%s; this folder is not indexed", error)
+        _say_once(str(error))
         return False
     return True

@@ -1,98 +1,153 @@
-"""Local artifacts: the files that people put into a channel's folders themselves.
+"""Local artifacts: the files that people add to a channel themselves, in ``local/``.
 
-A file is local if the ledger does not know its name. Looking is cheap: a folder is listed only if
-its time or the ledger's serial changed; known files are looked at one by one, as they may have been
-changed in place.
-
-Guaranteed: one bad file harms itself only; what is indexed is a hard link in the generation, so the
-published bytes stay when the file is removed or replaced by a rename.
-Not guaranteed: anything about a file that is written to in place while it is published, as a hard
-link shares its bytes. Move files in, or copy them under another name first.
+Guaranteed: whatever lies there, each file is decided on by itself, and what can't be taken is named
+with a reason; nothing is opened here, so no link is followed and no pipe waited for.
+Not guaranteed: that a file is whole; opening it says that (``engines.conda_index.opening``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.base import channels
-from indexer.records.memory import LocalFile, Memory
+from indexer.records.memory import LocalFile, LocalRecord, Memory
 from volume.disk.files import volume_error
+from volume.errors import NameRefusedError
 from volume.layout import Mirror
 from volume.ledger.ledger import Ledger
-from volume.names import EXTENSIONS
+from volume.names import SUBDIRS, likely_subdir, parse_artifact, printable
 
 SETTLED_SECONDS = 5.0
 """A file that was changed less than this ago may still be being written."""
 
-_RACY_SECONDS = 2.0  # a folder may change again within one tick of its clock
+OVERRIDDEN = (
+    "upstream has a package of this name, and that one is served; give yours another build string"
+    " (or version), or remove it"
+)
+_MISNAMED = "its name is not name-version-build (CEP 26); rename it"
+_NO_FILE = "it is not a regular file; copy the package itself here"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What differs from what is remembered, and which files are not settled yet."""
+    """What differs from what is remembered, and which files are not settled yet.
+
+    ``changed`` are to be opened; ``refused`` are decided on already.
+    """
 
     changed: tuple[LocalFile, ...]
+    refused: tuple[LocalRecord, ...]
     gone: tuple[LocalFile, ...]
     pending: tuple[LocalFile, ...]
     subdirs: tuple[str, ...]
 
     @property
     def is_news(self) -> bool:
-        return bool(self.changed or self.gone)
+        return bool(self.changed or self.refused or self.gone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One file as it lies there; ``refused`` is why it is not even opened."""
+
+    file: LocalFile
+    is_settled: bool
+    refused: str | None
 
 
 def look(
     mirror: Mirror, channel: str, memory: Memory, ledger: Ledger | None, *, now: float | None = None
 ) -> Look:
-    """Compare a channel's folders with what is remembered.
+    """Compare what lies in a channel's ``local/`` with what is remembered.
 
     Raises:
         VolumeError: a folder can't be read.
     """
     moment = time.time() if now is None else now
-    serial = ledger.serial if ledger else 0
-    known = {(file.subdir, file.filename): file for file in memory.local_files()}
-    listed = memory.folders()
-    present: dict[tuple[str, str], LocalFile] = {}
+    known = {(record.file.subdir, record.file.filename): record for record in memory.decided()}
+    changed: list[LocalFile] = []
+    refused: list[LocalRecord] = []
     pending: list[LocalFile] = []
-    subdirs = channels.subdirs(mirror, channel)
-    for subdir in subdirs:
-        folder = mirror.artifacts(channel, subdir)
-        mtime_ns = _folder_time(folder)
-        is_quiet = mtime_ns < (moment - _RACY_SECONDS) * 1e9
-        names: Collection[str]
-        if listed.get(subdir) == (mtime_ns, serial):
-            names = [filename for where, filename in known if where == subdir]
+    gone = dict(known)
+    for seen in _all(mirror, channel, ledger, moment):
+        key = seen.file.subdir, seen.file.filename
+        before = known.get(key)
+        if seen.refused is not None:
+            gone.pop(key, None)
+            if before is None or (before.file, before.refused) != (seen.file, seen.refused):
+                refused.append(LocalRecord(seen.file, seen.refused))
+        elif before is not None and before.file == seen.file and before.refused != OVERRIDDEN:
+            gone.pop(key, None)
+        elif seen.is_settled:
+            gone.pop(key, None)
+            changed.append(seen.file)
         else:
-            names = _names(folder) - _committed(ledger, subdir)
-        for name in names:
-            file, is_settled = _look_at(folder / name, subdir, moment)
-            if file is None:
-                continue
-            before = known.get((subdir, name))
-            is_quiet = is_quiet and file == before
-            if is_settled or file == before:
-                present[subdir, name] = file
-            else:
-                pending.append(file)
-                if before is not None:  # its old state is not there any more
-                    present[subdir, name] = before
-        # Only a listing of nothing but known files may be relied on next time.
-        if is_quiet and listed.get(subdir) != (mtime_ns, serial):
-            with memory.transaction():
-                memory.set_folder(subdir, mtime_ns, serial)
+            pending.append(seen.file)
+            gone.pop(key, None)  # the old state stays meanwhile
     return Look(
-        changed=tuple(file for key, file in sorted(present.items()) if known.get(key) != file),
-        gone=tuple(file for key, file in sorted(known.items()) if key not in present),
+        changed=tuple(changed),
+        refused=tuple(refused),
+        gone=tuple(record.file for _, record in sorted(gone.items())),
         pending=tuple(pending),
-        subdirs=tuple(subdirs),
+        subdirs=tuple(channels.subdirs(mirror.local_folder(channel))),
     )
+
+
+def _all(mirror: Mirror, channel: str, ledger: Ledger | None, now: float) -> Iterator[_Seen]:
+    root = mirror.local_folder(channel)
+    for name in channels.packages(root):
+        if seen := _see(root / name, ".", now, "it lies beside the subdirs; move it into one"):
+            yield seen
+    for folder in sorted(channels.folders(root)):
+        if folder in SUBDIRS:
+            yield from _in_subdir(root / folder, folder, ledger, now)
+        elif not channels.subdirs(root / folder):
+            for name in channels.packages(root / folder):
+                if seen := _see(root / folder / name, printable(folder), now, _misspelt(folder)):
+                    yield seen
+
+
+def _in_subdir(folder: Path, subdir: str, ledger: Ledger | None, now: float) -> Iterator[_Seen]:
+    names = channels.packages(folder)
+    committed = ledger.committed_among(subdir, names) if ledger is not None and names else set()
+    for name in names:
+        refused = OVERRIDDEN if name in committed else _refusal(name)
+        if seen := _see(folder / name, subdir, now, refused):
+            yield seen
+
+
+def _refusal(filename: str) -> str | None:
+    try:
+        parse_artifact(filename)
+    except NameRefusedError:
+        return _MISNAMED
+    return None
+
+
+def _misspelt(folder: str) -> str:
+    meant = likely_subdir(folder)
+    hint = f"did you mean {meant}?" if meant else "linux-64, noarch or another one is wanted"
+    return f"its folder is no subdir that conda knows; {hint}"
+
+
+def _see(path: Path, subdir: str, now: float, refused: str | None) -> _Seen | None:
+    try:
+        status = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise volume_error(error, "look at", path) from error
+    if refused is None and not stat.S_ISREG(status.st_mode):
+        refused = _NO_FILE
+    file = LocalFile(subdir, printable(path.name), status.st_size, status.st_mtime_ns)
+    # ctime can't be set by rsync or cp -p; an mtime in the future says nothing.
+    changed = max(status.st_ctime, status.st_mtime if status.st_mtime <= now else 0.0)
+    return _Seen(file, now - changed >= SETTLED_SECONDS, refused)
 
 
 def fingerprint(files: Iterable[LocalFile]) -> str:
@@ -112,40 +167,3 @@ def is_unchanged(path: Path, file: LocalFile) -> bool:
     except FileNotFoundError:
         return False
     return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
-
-
-def _folder_time(folder: Path) -> int:
-    try:
-        return folder.stat().st_mtime_ns
-    except OSError as error:
-        raise volume_error(error, "look at", folder) from error
-
-
-def _names(folder: Path) -> set[str]:
-    try:
-        return {
-            name
-            for name in os.listdir(folder)  # noqa: PTH208 - names are all we need of a million
-            if name.endswith(EXTENSIONS) and not name.startswith(".")
-        }
-    except OSError as error:
-        raise volume_error(error, "list", folder) from error
-
-
-def _committed(ledger: Ledger | None, subdir: str) -> set[str]:
-    return ledger.filenames(subdir) if ledger else set()
-
-
-def _look_at(path: Path, subdir: str, now: float) -> tuple[LocalFile | None, bool]:
-    try:
-        status = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None, False
-    except OSError as error:
-        raise volume_error(error, "look at", path) from error
-    if stat.S_ISDIR(status.st_mode):
-        return None, False
-    file = LocalFile(subdir, path.name, status.st_size, status.st_mtime_ns)
-    # ctime can't be set by rsync or cp -p; an mtime in the future says nothing.
-    changed = max(status.st_ctime, status.st_mtime if status.st_mtime <= now else 0.0)
-    return file, now - changed >= SETTLED_SECONDS

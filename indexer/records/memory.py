@@ -5,7 +5,6 @@ opening local artifacts again and of keeping unreferenced shards somewhat longer
 
 Tables:
 
-- ``folder``: when a subdir's folder was last listed, and what its time was;
 - ``local``: people's own artifacts, with the record that ``conda index`` made or why there is none;
 - ``read_run_exports``: run_exports read from packages, by sha256; NULL means that there are none;
 - ``left_shard``: since when a shard is no longer referenced.
@@ -23,8 +22,6 @@ from volume.disk import database
 
 _SCHEMA = 1
 _TABLES = """
-CREATE TABLE folder (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL, serial INTEGER NOT NULL)
-    WITHOUT ROWID;
 CREATE TABLE local (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     refused TEXT, sha256 TEXT, record TEXT, run_exports TEXT, about TEXT, recipe TEXT,
@@ -37,7 +34,10 @@ CREATE TABLE left_shard (subdir TEXT NOT NULL, name TEXT NOT NULL, since REAL NO
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file that people put into a channel; equal size and mtime mean the same bytes."""
+    """A file that people added; equal size and mtime mean the same bytes.
+
+    ``subdir`` and ``filename`` are as they are printed (``volume.names.printable``).
+    """
 
     subdir: str
     filename: str
@@ -74,7 +74,7 @@ class Memory:
             VolumeError: the state volume refuses.
         """
         connection = database.open_cache(
-            path, schema=_SCHEMA, tables=_TABLES, probe="SELECT count(*) FROM folder"
+            path, schema=_SCHEMA, tables=_TABLES, probe="SELECT count(*) FROM local"
         )
         return cls(connection, path)
 
@@ -97,27 +97,18 @@ class Memory:
         with database.transaction(self._connection, "write", self.path):
             yield
 
-    # -- folders ---------------------------------------------------------------------------------
-
-    def folders(self) -> dict[str, tuple[int, int]]:
-        """By subdir: the folder's time and the ledger's serial when it was last listed."""
-        rows = self._connection.execute("SELECT subdir, mtime_ns, serial FROM folder")
-        return {row[0]: (row[1], row[2]) for row in rows}
-
-    def set_folder(self, subdir: str, mtime_ns: int, serial: int) -> None:
-        """Note a listing."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO folder VALUES (?, ?, ?)", (subdir, mtime_ns, serial)
-        )
-
     # -- local files -----------------------------------------------------------------------------
+
+    def decided(self) -> list[LocalRecord]:
+        """Every local file that was decided on, in order, without what is known of it."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, size, mtime_ns, refused FROM local ORDER BY subdir, filename"
+        )
+        return [LocalRecord(LocalFile(*row[:4]), row[4]) for row in rows]
 
     def local_files(self) -> list[LocalFile]:
         """Every local file that was decided on, in order."""
-        rows = self._connection.execute(
-            "SELECT subdir, filename, size, mtime_ns FROM local ORDER BY subdir, filename"
-        )
-        return [LocalFile(*row) for row in rows]
+        return [record.file for record in self.decided()]
 
     def accepted(self, subdir: str) -> Iterator[LocalRecord]:
         """The local artifacts of a subdir that have a record."""
@@ -131,11 +122,7 @@ class Memory:
 
     def refused(self) -> list[LocalRecord]:
         """The local files that are left out."""
-        rows = self._connection.execute(
-            "SELECT subdir, filename, size, mtime_ns, refused FROM local"
-            " WHERE refused IS NOT NULL ORDER BY subdir, filename"
-        )
-        return [LocalRecord(LocalFile(*row[:4]), row[4]) for row in rows]
+        return [record for record in self.decided() if record.refused is not None]
 
     def local_totals(self) -> dict[str, tuple[int, int]]:
         """Accepted local artifacts and their bytes, by subdir."""

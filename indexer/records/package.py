@@ -1,30 +1,36 @@
-"""What is inside an artifact: whole or not, and what its info/ folder says.
+"""What is inside an artifact: whole or not, what its info/ folder says, and whether it fits.
 
 Packages are untrusted: every read is bounded in memory and in what is unpacked, nothing is written,
 and no member's name becomes a path.
 Guaranteed by ``damage``: a file cut short is noticed, whichever format, wherever the cut.
+Guaranteed by ``refusal``: what passes can be opened in bounded memory, and is what its name says.
 Not guaranteed: that a package installs; only that its container is whole.
 """
 
 from __future__ import annotations
 
 import bz2
+import contextlib
 import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import zstandard
 
+from indexer.records.members import Member, Stream, TooLargeError, members
+from volume import limits
+
 _BLOCK = 1 << 20
-_LARGEST_UNPACKED = 100 << 30  # a whole artifact; CUDA's are a few GiB
-_LARGEST_INFO = 256 << 20  # what is unpacked to find one file of info/
-_LARGEST_MEMBER = 4 << 20
 _LARGEST_WINDOW = 1 << 27  # zstd --ultra -22 needs no more
+_PARTS = 16  # members of the zip that a .conda is: metadata.json, info-*, pkg-*, signatures
+_INDEX = "info/index.json"
 _RUN_EXPORTS = "info/run_exports.json"
+# A line for each file; the documents of info/ else are short.
+_LISTS = frozenset({"info/paths.json", "info/files", "info/has_prefix", "info/no_link"})
 _MALFORMED = (
     OSError,
     EOFError,
@@ -38,53 +44,225 @@ _MALFORMED = (
 )
 
 
-class _TooLarge(ValueError):
-    """More is unpacked than any honest package needs."""
+class _DamagedError(ValueError):
+    """The container is not whole."""
+
+
+class _RefusedError(ValueError):
+    """Whole, and yet not what it must be."""
 
 
 def damage(path: Path) -> str | None:
     """Why the artifact at ``path`` is not whole, or None if it is. Reads all of it."""
-    check = _check_conda if path.name.endswith(".conda") else _check_bzip2
+    return _reason(_check_conda if path.name.endswith(".conda") else _check_bzip2, path)
+
+
+def refusal(path: Path) -> str | None:
+    """Why the artifact at ``path`` can't be taken, or None if it can. Reads all of it.
+
+    It is not whole, or breaks a limit, or is not the package that its filename says.
+    """
+    return _reason(_look_into_conda if path.name.endswith(".conda") else _look_into_bzip2, path)
+
+
+def _reason(check: Callable[[Path], None], path: Path) -> str | None:
     try:
-        return check(path)
+        check(path)
     except FileNotFoundError:
         return "it is gone"
+    except (_DamagedError, _RefusedError, TooLargeError) as error:
+        return str(error)
     except _MALFORMED as error:
         return f"it is damaged: {error or type(error).__name__}"
+    return None
 
 
-def _check_bzip2(path: Path) -> str | None:
-    # conda index stops reading once it has seen info/, so it takes a truncated file for a whole one
-    unpacked = 0
-    with path.open("rb") as stream:
-        decompressor = bz2.BZ2Decompressor()
-        while True:
-            block = stream.read(_BLOCK) if decompressor.needs_input else b""
-            if decompressor.needs_input and not block:
-                return "it is cut short: the bzip2 stream has no end"
-            unpacked += len(decompressor.decompress(block, max_length=_BLOCK))
-            if unpacked > _LARGEST_UNPACKED:
-                return f"it unpacks to more than {_LARGEST_UNPACKED >> 30} GiB"
-            if decompressor.eof:
-                rest = decompressor.unused_data or stream.read(_BLOCK)
-                if not rest:
-                    return None
-                if not rest.startswith(b"BZh"):
-                    return "there is something behind the end of its bzip2 stream"
-                stream.seek(-len(rest), io.SEEK_CUR)  # several streams, as pbzip2 writes them
-                decompressor = bz2.BZ2Decompressor()
+# -- .tar.bz2 --------------------------------------------------------------------------------------
 
 
-def _check_conda(path: Path) -> str | None:
+def _check_bzip2(path: Path) -> None:
+    with _unpacking(path) as stream:
+        while stream.take(_BLOCK):
+            pass
+
+
+def _look_into_bzip2(path: Path) -> None:
+    with _unpacking(path) as stream:
+        _look_into(stream, path.name.removesuffix(".tar.bz2"))
+        while stream.take(_BLOCK):
+            pass
+
+
+@contextlib.contextmanager
+def _unpacking(path: Path) -> Iterator[Stream]:
+    with path.open("rb") as file:
+        yield Stream(_Bzip2(file).read, _package_size)
+
+
+def _package_size(passed: int) -> None:
+    if passed > limits.PACKAGE_SIZE:
+        raise TooLargeError(f"it unpacks to more than {_amount(limits.PACKAGE_SIZE)}")
+
+
+class _Bzip2:
+    """Unpacks, and notices what ``bz2`` and ``conda index`` do not: a stream without an end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._decompressor = bz2.BZ2Decompressor()
+        self._has_ended = False
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; none at the end."""
+        while not self._has_ended:
+            needs = self._decompressor.needs_input
+            block = self._file.read(_BLOCK) if needs else b""
+            if needs and not block:
+                raise _DamagedError("it is cut short: the bzip2 stream has no end")
+            data = self._decompressor.decompress(block, max_length=size)
+            if self._decompressor.eof:
+                self._go_on()
+            if data:
+                return data
+        return b""
+
+    def _go_on(self) -> None:
+        rest = self._decompressor.unused_data or self._file.read(_BLOCK)
+        if not rest:
+            self._has_ended = True
+        elif not rest.startswith(b"BZh"):
+            raise _DamagedError("there is something behind the end of its bzip2 stream")
+        else:
+            self._file.seek(-len(rest), io.SEEK_CUR)  # several streams, as pbzip2 writes them
+            self._decompressor = bz2.BZ2Decompressor()
+
+
+# -- .conda ----------------------------------------------------------------------------------------
+
+
+def _check_conda(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+        parts = archive.infolist()
         for part in ("info-", "pkg-"):
-            if not any(name.startswith(part) and name.endswith(".tar.zst") for name in names):
-                return f"it has no {part}*.tar.zst"
-        if sum(member.file_size for member in archive.infolist()) > _LARGEST_UNPACKED:
-            return f"it unpacks to more than {_LARGEST_UNPACKED >> 30} GiB"
-        broken = archive.testzip()
-        return f"its {broken} is damaged" if broken else None
+            found = [one.filename for one in parts if _is_part(one.filename, part)]
+            if len(found) != 1:
+                raise _RefusedError(
+                    f"it has no {part}*.tar.zst" if not found else f"it has several {part}*.tar.zst"
+                )
+        if len(parts) > _PARTS:
+            raise TooLargeError(f"it has {len(parts):,} parts, and {_PARTS} are the most")
+        if any(one.compress_type != zipfile.ZIP_STORED for one in parts):
+            raise _RefusedError("its parts are compressed once more; a .conda stores them as is")
+        _package_size(sum(one.file_size for one in parts))
+        if broken := archive.testzip():
+            raise _RefusedError(f"its {broken} is damaged")
+
+
+def _look_into_conda(path: Path) -> None:
+    _check_conda(path)
+    stem = path.name.removesuffix(".conda")
+    with zipfile.ZipFile(path) as archive:
+        for part in ("info-", "pkg-"):
+            (name,) = (one for one in archive.namelist() if _is_part(one, part))
+            if name != f"{part}{stem}.tar.zst":
+                raise _misnamed(name.removeprefix(part).removesuffix(".tar.zst"))
+    with _reading_info(path) as stream:
+        if stream is not None:
+            _look_into(stream, stem)
+
+
+def _is_part(name: str, part: str) -> bool:
+    return name.startswith(part) and name.endswith(".tar.zst")
+
+
+@contextlib.contextmanager
+def _reading_info(path: Path) -> Iterator[Stream | None]:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if _is_part(name, "info-"):
+                decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+                with archive.open(name) as part, decompressor.stream_reader(part) as reader:
+                    yield Stream(reader.read, _info_size)
+                return
+        yield None
+
+
+def _info_size(passed: int) -> None:
+    if passed > limits.INFO_SIZE:
+        raise TooLargeError(f"its info/ unpacks to more than {_amount(limits.INFO_SIZE)}")
+
+
+# -- info/ -----------------------------------------------------------------------------------------
+
+
+def _look_into(stream: Stream, stem: str) -> None:
+    count = size = 0
+    has_index = False
+    for member in members(stream):
+        if not member.name.startswith("info/"):
+            continue
+        count += 1
+        size += member.size
+        _info_size(size)
+        if count > limits.INFO_MEMBERS:
+            raise TooLargeError(f"its info/ has more than {limits.INFO_MEMBERS:,} files")
+        most = limits.INFO_PATHS if member.name in _LISTS else limits.INFO_DOCUMENT
+        is_document = member.name in _LISTS or member.name.endswith((".json", ".yaml", ".rendered"))
+        if is_document and member.size > most:
+            raise TooLargeError(
+                f"its {member.name} has {_amount(member.size)}, and {_amount(most)} are the most"
+            )
+        if member.name == _INDEX:
+            has_index = True
+            _check_index(_small(member), stem)
+    if not has_index:
+        raise _RefusedError(f"it has no {_INDEX}")
+
+
+def _check_index(data: bytes, stem: str) -> None:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _RefusedError(f"its {_INDEX} is malformed: {error}") from error
+    if not isinstance(found, dict):
+        raise _RefusedError(f"its {_INDEX} is malformed: it is not an object")
+    identity = [found.get(key) for key in ("name", "version", "build")]
+    if not all(isinstance(value, str) for value in identity):
+        raise _RefusedError(f"its {_INDEX} is malformed: it lacks a name, a version or a build")
+    inner = "-".join(str(value) for value in identity)
+    if inner != stem:
+        raise _misnamed(inner)
+    for key in ("depends", "constrains"):
+        _check_specs(key, found.get(key, []))
+    if problem := limits.version_problem(str(found["version"])):
+        raise TooLargeError(f"its version {problem}")
+
+
+def _check_specs(key: str, specs: Any) -> None:
+    if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
+        raise _RefusedError(f"its {_INDEX} is malformed: {key} is not a list of texts")
+    if len(specs) > limits.DEPENDENCIES:
+        raise TooLargeError(f"its {key} has {len(specs):,} entries")
+    for spec in specs:
+        if problem := limits.spec_problem(spec):
+            raise TooLargeError(f"its {key}: {problem}")
+
+
+def _misnamed(inner: str) -> _RefusedError:
+    return _RefusedError(f"its name does not match what is inside: {inner[:220]!a}; rename it")
+
+
+def _small(member: Member) -> bytes:
+    if not member.is_file or member.size > limits.INFO_DOCUMENT:
+        raise _RefusedError(f"{member.name} is not a small regular file")
+    return member.read()
+
+
+def _amount(size: int) -> str:
+    return f"{size >> 30:,} GiB" if size >= 1 << 30 else f"{size >> 20:,} MiB"
+
+
+# -- run_exports -----------------------------------------------------------------------------------
 
 
 def run_exports(path: Path) -> str | None:
@@ -113,47 +291,27 @@ def _checked(document: Any) -> str:
 
 
 def _read_conda(path: Path) -> bytes | None:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.startswith("info-") and name.endswith(".tar.zst"):
-                with archive.open(name) as member:
-                    decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
-                    with decompressor.stream_reader(member) as reader:
-                        return _find(reader.read, is_info_only=True)
-    return None
+    with _reading_info(path) as stream:
+        return None if stream is None else _find(stream, is_info_only=True)
 
 
 def _read_bzip2(path: Path) -> bytes | None:
     with bz2.open(path) as reader:
-        return _find(reader.read, is_info_only=False)
+        return _find(Stream(reader.read, _begin_size), is_info_only=False)
 
 
-def _find(read: Callable[[int], bytes], *, is_info_only: bool) -> bytes | None:
-    with tarfile.open(fileobj=cast(IO[bytes], _Capped(read)), mode="r|") as archive:
-        has_seen_info = False
-        for member in archive:
-            if member.name == _RUN_EXPORTS:
-                stream = archive.extractfile(member)
-                if stream is None or member.size > _LARGEST_MEMBER:
-                    raise ValueError(f"{_RUN_EXPORTS} is not a small regular file")
-                return stream.read(_LARGEST_MEMBER)
-            if member.name.startswith("info/"):
-                has_seen_info = True
-            elif has_seen_info and not is_info_only:
-                return None  # info/ comes in one piece, and first: the payload need not be unpacked
+def _begin_size(passed: int) -> None:
+    if passed > limits.INFO_SIZE:
+        raise TooLargeError(f"info/ is not within the first {_amount(limits.INFO_SIZE)}")
+
+
+def _find(stream: Stream, *, is_info_only: bool) -> bytes | None:
+    has_seen_info = False
+    for member in members(stream):
+        if member.name == _RUN_EXPORTS:
+            return _small(member)
+        if member.name.startswith("info/"):
+            has_seen_info = True
+        elif has_seen_info and not is_info_only:
+            return None  # info/ comes in one piece, and first: the payload need not be unpacked
     return None
-
-
-class _Capped:
-    """A reader that ends in an error where an honest package would have ended long before."""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
-        self._left = _LARGEST_INFO
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._read(_BLOCK if size < 0 else size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise _TooLarge(f"info/ is not within the first {_LARGEST_INFO >> 20} MiB")
-        return data

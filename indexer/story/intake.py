@@ -1,13 +1,13 @@
-"""The intake: which artifacts a generation holds itself, as hard links.
+"""The intake: which artifacts a generation holds itself.
 
-Local files, so that removing or replacing one does not break what is published, and mirrored bytes
-that are not in ``channels/`` under their name. The web server looks here first.
+Its own copies of local files, so that nothing that is done to one changes what is published, linked
+from one generation to the next; and links to mirrored bytes that are not in ``channels/`` under
+their name. The web server looks here first, and nowhere else for what people added.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,11 @@ from indexer.generations.generation import Draft
 from indexer.records import local
 from indexer.records.memory import LocalFile, LocalRecord, Memory
 from indexer.story.work import Work
+from volume.disk import files
 from volume.layout import Mirror
 from volume.ledger.ledger import Ledger
 
-_ORPHAN = (
-    "it was mirrored before the ledger was lost, and upstream no longer lists it; remove it, or"
-    " move it to a channel of your own"
-)
+log = logging.getLogger("indexer.story.intake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,53 +38,45 @@ class Intake:
             EngineError: ``conda index`` can't be used at all.
             VolumeError: a volume refuses.
         """
-        opened, decided = self._set_orphans_aside(found)
+        decided: list[LocalRecord] = []
         undecided: list[LocalFile] = []
-        if opened:
-            more, undecided = opener.open(opened)
-            decided += more
+        if found.look.changed:
+            decided, undecided = opener.open(found.look.changed)
+        for record in found.look.refused:
+            log.warning(
+                "%s/%s/%s is left out: %s",
+                self.draft.channel, record.file.subdir, record.file.filename, record.refused,
+            )  # fmt: skip
         with self.memory.transaction():
             self.memory.forget(found.look.gone)
             self.memory.forget(undecided)
             self.memory.remember(decided)
+            self.memory.remember(found.look.refused)
         lost = [
             record.file
             for subdir in found.look.subdirs
             for record in self.memory.accepted(subdir)
-            if not self._link(record.file)
+            if not self._link(record)
         ]
         with self.memory.transaction():
             self.memory.forget(lost)
         return undecided + lost
 
-    def _set_orphans_aside(self, found: Work) -> tuple[Sequence[LocalFile], list[LocalRecord]]:
-        """Files that were mirrored before the ledger was lost are not people's own."""
-        changed = found.look.changed
-        if not (found.is_rebuilt and changed and self.draft.base is not None):
-            return changed, []
-        former = {
-            (path.parent.name, filename)
-            for path in self.draft.base.glob("*/repodata.json")
-            for section in ("packages", "packages.conda")
-            for filename in json.loads(path.read_bytes())[section]
-            if not (path.parent / filename).exists()  # a link there means that it was local
-        }
-        orphans = [file for file in changed if (file.subdir, file.filename) in former]
-        opened = [file for file in changed if (file.subdir, file.filename) not in former]
-        return opened, [LocalRecord(file, refused=_ORPHAN) for file in orphans]
-
-    def _link(self, file: LocalFile) -> bool:
+    def _link(self, record: LocalRecord) -> bool:
+        file = record.file
         relative = f"{file.subdir}/{file.filename}"
         target = self.draft.folder / relative
         if local.is_unchanged(target, file):
             return True
-        sources = [self.mirror.channel_folder(self.draft.channel) / relative]
-        if self.draft.base is not None:
-            sources.insert(0, self.draft.base / relative)
-        for source in sources:
-            if local.is_unchanged(source, file):
-                link_local(source, target)
-                return True
+        if self.draft.base is not None and local.is_unchanged(self.draft.base / relative, file):
+            link_local(self.draft.base / relative, target)
+            return True
+        source = self.mirror.local(self.draft.channel, file.subdir) / file.filename
+        if not (local.is_unchanged(source, file) and files.copy(source, target)):
+            return False
+        if files.hash_file(target) == record.sha256:
+            return True
+        files.unlink(target)
         return False
 
     def link_replaced(self, ledger: Ledger) -> None:
@@ -108,5 +98,6 @@ class Intake:
             folder = self.mirror.replaced(self.draft.channel, subdir, sha256)
             wanted[subdir, filename] = folder / filename
         for (subdir, filename), source in wanted.items():
-            if (self.draft.folder / subdir).is_dir():
-                link_local(source, self.draft.folder / subdir / filename)
+            target = self.draft.folder / subdir / filename
+            if target.parent.is_dir() and not target.exists():  # a local one has the name now
+                link_local(source, target)

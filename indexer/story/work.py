@@ -87,5 +87,6 @@ def _reason(serial: int, newest: Generation | None, look: Look, memory: Memory) 
     if serial != newest.serial:
         return f"commit {serial} follows {newest.serial}"
     if look.is_news or local.fingerprint(memory.local_files()) != newest.local:
-        return f"local files changed ({len(look.changed)} new or changed, {len(look.gone)} gone)"
+        news = len(look.changed) + len(look.refused)
+        return f"local files changed ({news} new or changed, {len(look.gone)} gone)"
     return None

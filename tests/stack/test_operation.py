@@ -157,7 +157,7 @@ def test_bind_mount_with_own_user_and_hand_filled_channel(images: None, tmp_path
         assert {(path.stat().st_uid, path.stat().st_gid) for path in artifacts} == {(4321, 4322)}
 
         mine = package("in-house", "1.0", subdir="noarch")
-        folder = data / "channels" / "house" / "noarch"
+        folder = data / "local" / "house" / "noarch"
         folder.mkdir(parents=True)
         (folder / mine.filename).write_bytes(mine.data)
         listed = "/house/noarch/repodata.json"

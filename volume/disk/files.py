@@ -15,8 +15,10 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from volume.disk import faults
 from volume.errors import VolumeError
@@ -31,6 +33,10 @@ _NEXT_STEP = {
     errno.EXDEV: "the mirror must be one filesystem: its folders can't be separate mounts",
     errno.EMLINK: "too many hard links to one file: keep fewer generations",
 }
+
+
+_AT_ONCE = 1 << 30  # bytes that the kernel is asked to copy
+_BUFFER = 1 << 20
 
 
 def volume_error(error: OSError, operation: str, path: Path | str) -> VolumeError:
@@ -193,6 +199,50 @@ def link(source: Path, target: Path) -> None:
             temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
             os.link(source, temporary)
             temporary.rename(target)
+
+
+def copy(source: Path, target: Path) -> bool:
+    """Give ``target`` the bytes, and the time, of ``source``, whole under its name or not at all.
+
+    The bytes are its own: what is written to ``source`` later does not change them. Where the
+    filesystem can share them until then, it does. The caller makes the copy durable. Returns
+    whether ``source`` was there.
+
+    Raises:
+        VolumeError: it is no regular file, or a volume refused.
+    """
+    try:
+        # Never through a link, and a pipe is not waited for.
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise volume_error(error, "read", source) from error
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    with os.fdopen(descriptor, "rb") as reader, operation("copy", target):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        try:
+            with temporary.open("xb") as writer:
+                _transfer(reader, writer)
+                os.fchmod(writer.fileno(), 0o644)  # nginx must be able to read it
+            os.utime(temporary, ns=(status.st_mtime_ns, status.st_mtime_ns))
+            temporary.rename(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    return True
+
+
+def _transfer(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Copy what is left, within the filesystem where it can."""
+    with contextlib.suppress(OSError):  # not on this kernel, or not between these filesystems
+        while os.copy_file_range(reader.fileno(), writer.fileno(), _AT_ONCE):
+            pass
+    # Both offsets moved with what was copied; a full disk is met, and reported, here.
+    shutil.copyfileobj(reader, writer, _BUFFER)
 
 
 def unlink(path: Path) -> None:

@@ -12,8 +12,9 @@ Not guaranteed: that the files are there; that is the order of ``volume``'s docs
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -268,6 +269,16 @@ class Ledger:
             " UNION SELECT filename FROM incoming WHERE subdir = ?1"
             " UNION SELECT filename FROM retired WHERE subdir = ?1",
             (subdir,),
+        )
+        return {row[0] for row in rows}
+
+    def committed_among(self, subdir: str, filenames: Iterable[str]) -> set[str]:
+        """Which of these names, whatever is in them, are those of committed artifacts."""
+        names = json.dumps([name for name in filenames if name.isascii()])
+        rows = self._connection.execute(
+            "SELECT filename FROM artifact WHERE subdir = ?"
+            " AND filename IN (SELECT value FROM json_each(?))",
+            (subdir, names),
         )
         return {row[0] for row in rows}
 

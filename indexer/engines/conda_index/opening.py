@@ -1,8 +1,9 @@
 """Opening: how a local file becomes a record, or gets a reason why it is left out.
 
-Each file is first linked into the draft, so that what is read is what will be served. It is read to
-its end (``package.damage``), as ``conda index`` takes a truncated ``.tar.bz2`` for a whole one;
-then ``conda index`` opens it in a scratch channel. One malformed package can end such a run, so a
+Each file is first copied into the draft, so that what is read is what will be served, whatever is
+written to the file later. It is read to its end and looked into (``package.refusal``), as ``conda
+index`` takes a truncated ``.tar.bz2`` for a whole one, and unpacks whatever it is given; then
+``conda index`` opens it in a scratch channel. A package that passes can still end such a run, so a
 run that fails is repeated on halves until only the culprit is left out.
 """
 
@@ -25,9 +26,8 @@ from indexer.engines.conda_index.engine import Engine
 from indexer.generations.generation import Draft
 from indexer.records import local
 from indexer.records.memory import LocalFile, LocalRecord
-from indexer.records.package import damage
-from volume.disk.files import volume_error
-from volume.errors import NameRefusedError
+from indexer.records.package import refusal
+from volume.disk.files import copy, volume_error
 from volume.layout import Mirror
 from volume.names import parse_artifact
 from volume.program.stop import Stop
@@ -90,18 +90,24 @@ class Opener:
         return [self._check(record) for record in results]
 
     def _refuse_early(self, file: LocalFile) -> str | None:
-        try:
-            parse_artifact(file.filename)
-        except NameRefusedError:
-            return "its name is not name-version-build (CEP 26); rename it"
-        source = self.mirror.artifacts(self.draft.channel, file.subdir) / file.filename
-        if source.is_symlink() or not source.is_file():
-            return "it is not a regular file; copy the package itself here"
-        if not os.access(source, os.R_OK):
+        source = self.mirror.local(self.draft.channel, file.subdir) / file.filename
+        if not os.access(source, os.R_OK) and source.exists():
             return "the mirror's user (PUID) may not read it; chmod a+r"
         target = self._linked(file)
-        link_local(source, target)
-        return damage(target) if local.is_unchanged(target, file) else _CHANGED
+        if not self._take(source, target, file):
+            return _CHANGED
+        return refusal(target)
+
+    def _take(self, source: Path, target: Path, file: LocalFile) -> bool:
+        """Put the file's bytes into the draft; False if they are not those that were seen."""
+        base = self.draft.base
+        if base is not None:
+            published = base / file.subdir / file.filename
+            if local.is_unchanged(published, file):  # its own copy, and the memory of it was lost
+                link_local(published, target)
+                return True
+        copy(source, target)
+        return local.is_unchanged(target, file) and local.is_unchanged(source, file)
 
     def _linked(self, file: LocalFile) -> Path:
         return self.draft.folder / file.subdir / file.filename
@@ -152,10 +158,11 @@ class Opener:
 
 
 def link_local(source: Path, target: Path) -> None:
-    """Give an artifact its name in an unpublished generation.
+    """Give an artifact of ours its name in an unpublished generation.
 
-    A link where that is possible. Linux lets nobody link the files of another user
-    (``fs.protected_hardlinks``), and nginx must be able to read what is served: then a copy.
+    A link where that is possible: never of a person's file, whose bytes would change with it. Linux
+    lets nobody link the files of another user (``fs.protected_hardlinks``), and nginx must be able
+    to read what is served: then a copy.
 
     Raises:
         VolumeError: the mirror volume refuses.
@@ -169,21 +176,11 @@ def link_local(source: Path, target: Path) -> None:
             except OSError as error:
                 if error.errno not in _UNLINKABLE:
                     raise
-        _copy(source, target)
     except FileNotFoundError:
         return  # it is gone; who looks at the link will see
     except OSError as error:
         raise volume_error(error, "link", target) from error
-
-
-def _copy(source: Path, target: Path) -> None:
-    """A copy with the same time, by which it is recognised; whole under its name or absent."""
-    status = source.stat()
-    partial = target.with_name(f"{target.name}.part")
-    shutil.copyfile(source, partial)
-    partial.chmod(0o644)
-    os.utime(partial, ns=(status.st_mtime_ns, status.st_mtime_ns))
-    partial.rename(target)
+    copy(source, target)
 
 
 def _mismatch(record: LocalRecord) -> str | None:

@@ -2,17 +2,20 @@
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from indexer.base.errors import EngineStoppedError
+from indexer.base.errors import EngineError, EngineStoppedError
 from indexer.engines.conda_index.engine import Engine
+from indexer.records.local import OVERRIDDEN
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import LATER, IndexedMirror, check_artifacts, volumes
-from tests.support.upstream.packages import conda_archive, package, tar
+from tests.support.upstream.packages import conda_archive, package
 from volume import generations
+from volume.disk import files
 
 SUBDIR = "linux-64"
 
@@ -69,7 +72,7 @@ def test_bad_files_are_left_out_with_a_reason_and_harm_nobody(indexed: IndexedMi
     indexed.committed.add_local(good)
     for filename, data in bad.items():
         indexed.committed.add_local_bytes(SUBDIR, filename, data)
-    (indexed.committed.artifacts(SUBDIR) / "link-1.0-0.conda").symlink_to(good.filename)
+    (indexed.committed.local(SUBDIR) / "link-1.0-0.conda").symlink_to(good.filename)
     indexed.committed.add_local_bytes(SUBDIR, "README.txt", b"not a package")
     indexed.committed.add_local_bytes(SUBDIR, ".hidden-1.0-0.conda", b"in flight")
     outcome = indexed.index(later=LATER)
@@ -156,25 +159,182 @@ def test_local_files_live_beside_mirrored_ones(indexed: IndexedMirror) -> None:
     assert indexed.check_artifacts() == 2
 
 
-def test_many_files_with_one_culprit_cost_few_runs(
-    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs: list[int] = []
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What each start of the engine was given to open; it fails over ``bad``."""
+    found: list[list[str]] = []
     extract = Engine.extract
 
     def counted(self: Engine, root: Path, subdirs: list[str]) -> None:
-        runs.append(1)
+        opened = sorted(path.name for path in (root / subdirs[0]).iterdir())
+        found.append(opened)
+        if "bad-1.0-0.conda" in opened:
+            raise EngineError("conda index ended with status 1: KeyError: 'what'")
         extract(self, root, subdirs)
 
     monkeypatch.setattr(Engine, "extract", counted)
-    files = {"info/index.json": (b"[]", 0o644)}
-    data = conda_archive("bad-1.0-0", files, {"x": (tar({}), 0o644)})
-    indexed.committed.add_local_bytes(SUBDIR, "bad-1.0-0.conda", data)
+    return found
+
+
+def test_many_files_with_one_culprit_cost_few_runs(
+    indexed: IndexedMirror, runs: list[list[str]]
+) -> None:
+    indexed.committed.add_local(package("bad"))
     for count in range(15):
         indexed.committed.add_local(package(f"p{count:02}"))
     assert indexed.index(later=LATER).exit_code == 3
     assert len(indexed.records(SUBDIR)) == 15
     assert len(runs) == 9  # 16, 8 8, 4 4, 2 2, 1 1
+
+
+def test_renamed_and_malformed_files_get_their_reason_without_the_engine(
+    indexed: IndexedMirror, runs: list[list[str]]
+) -> None:
+    indexed.committed.add_local(package("good"))
+    for count in range(10):
+        for extension in (".conda", ".tar.bz2"):
+            data = package("inner", extension=extension).data
+            indexed.committed.add_local_bytes(SUBDIR, f"renamed{count}-1.0-0{extension}", data)
+    for content in (b"[]", b"{", b'{"name": "list"}'):
+        info = {"info/index.json": (content, 0o644)}
+        name = f"list-1.0-{len(content)}"
+        data = conda_archive(name, info, {"x": (b"", 0o644)})
+        indexed.committed.add_local_bytes(SUBDIR, f"{name}.conda", data)
+    assert indexed.index(later=LATER).exit_code == 3
+    assert runs == [["good-1.0-0.conda"]]
+    reasons = left_out(indexed)
+    assert len(reasons) == 23
+    for filename, reason in reasons.items():
+        if filename.startswith("renamed"):
+            assert reason == "its name does not match what is inside: 'inner-1.0-0'; rename it"
+        else:
+            assert "info/index.json is malformed" in reason
+
+
+def test_a_bomb_in_info_is_refused_before_anything_unpacks_it(
+    indexed: IndexedMirror, runs: list[list[str]]
+) -> None:
+    index = package("bomb").record
+    info = {
+        "info/index.json": (json.dumps(index).encode(), 0o644),
+        "info/about.json": (b" " * (64 << 20), 0o644),
+    }
+    data = conda_archive("bomb-1.0-0", info, {"x": (b"", 0o644)})
+    assert len(data) < 40_000
+    indexed.committed.add_local_bytes(SUBDIR, "bomb-1.0-0.conda", data)
+    assert indexed.index(later=LATER).exit_code == 3
+    assert runs == []
+    assert "info/about.json has 64 MiB" in left_out(indexed)["bomb-1.0-0.conda"]
+
+
+def test_what_is_written_in_place_changes_nothing_that_is_served(indexed: IndexedMirror) -> None:
+    old, new = package("a"), package("a", padding_bytes=500)
+    path = indexed.committed.add_local(old)
+    indexed.index(later=LATER)
+    with path.open("r+b") as stream:  # the same inode, as an editor or dd writes
+        stream.write(os.urandom(100))
+    assert indexed.artifact(SUBDIR, old.filename) == old.data
+    assert indexed.check_artifacts() == 1
+    path.write_bytes(new.data)
+    assert indexed.artifact(SUBDIR, old.filename) == old.data
+    indexed.index(later=LATER)
+    assert indexed.artifact(SUBDIR, old.filename) == new.data
+    assert indexed.check_artifacts() == 1
+    assert check_artifacts(indexed.committed, indexed.committed.mirror.generation("our/tools", 1))
+
+
+def test_every_local_file_is_durable_before_the_swap(
+    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    at_swap: list[set[int]] = []
+    sync_file, swap_link = files.sync_file, files.swap_link
+
+    def noted(path: Path) -> None:
+        sync_file(path)
+        synced.add(path.stat().st_ino)
+
+    def swapped(path: Path, target: str) -> None:
+        if path.name == "current":
+            at_swap.append(set(synced))
+        swap_link(path, target)
+
+    monkeypatch.setattr(files, "sync_file", noted)
+    monkeypatch.setattr(files, "swap_link", swapped)
+    indexed.committed.add_local(package("a"))
+    indexed.index(later=LATER)
+    served = indexed.current / SUBDIR / "a-1.0-0.conda"
+    assert served.stat().st_ino in at_swap[0]
+    # The next generation links what is durable already.
+    indexed.committed.add_local(package("b"))
+    indexed.index(later=LATER)
+    assert (indexed.current / SUBDIR / "a-1.0-0.conda").samefile(served)
+    assert (indexed.current / SUBDIR / "b-1.0-0.conda").stat().st_ino in at_swap[1]
+
+
+def test_a_lost_state_opens_local_files_again_and_changes_nothing(indexed: IndexedMirror) -> None:
+    indexed.committed.add_local(package("a"))
+    indexed.index(later=LATER)
+    shutil.rmtree(indexed.committed.state.channels)
+    outcome = indexed.index(later=LATER)
+    assert outcome.exit_code == 0
+    assert not outcome.is_new
+    assert indexed.check_artifacts() == 1
+
+
+def test_names_that_no_terminal_may_see_are_escaped_and_harm_nobody(
+    indexed: IndexedMirror,
+) -> None:
+    indexed.committed.add_local(package("good"))
+    folder = indexed.committed.local(SUBDIR)
+    for name in (b"\xff-1.0-0.conda", b"esc\x1b[31m-1.0-0.conda", b"new\nline-1.0-0.conda"):
+        (folder / os.fsdecode(name)).write_bytes(b"x")
+    assert indexed.index(later=LATER).exit_code == 3
+    assert set(indexed.records(SUBDIR)) == {"good-1.0-0.conda"}
+    assert set(left_out(indexed)) == {
+        "\\xff-1.0-0.conda", "esc\\x1b[31m-1.0-0.conda", "new\\x0aline-1.0-0.conda",
+    }  # fmt: skip
+
+
+def test_a_name_that_upstream_publishes_later_stops_nothing(indexed: IndexedMirror) -> None:
+    ours, theirs = package("n1", padding_bytes=9), package("n1")
+    indexed.committed.commit(package("first"))
+    indexed.committed.add_local(ours)
+    assert indexed.index(later=LATER).exit_code == 0
+    assert indexed.artifact(SUBDIR, ours.filename) == ours.data
+    indexed.committed.commit(theirs, package("other"))
+    assert indexed.index(later=LATER).exit_code == 3
+    assert indexed.records(SUBDIR)[theirs.filename] == theirs.record
+    assert indexed.artifact(SUBDIR, theirs.filename) == theirs.data
+    assert left_out(indexed) == {ours.filename: OVERRIDDEN}
+    assert indexed.check_artifacts() == 3
+    # Upstream removes it again: ours is there still, and is served.
+    indexed.committed.retire(SUBDIR, theirs.filename)
+    assert indexed.index(later=LATER).exit_code == 0
+    assert indexed.artifact(SUBDIR, ours.filename) == ours.data
+    assert indexed.check_artifacts() == 3
+
+
+def test_an_older_state_that_is_restored_stops_nothing(
+    indexed: IndexedMirror, tmp_path: Path
+) -> None:
+    committed = indexed.committed
+    committed.commit(package("first"))
+    committed.add_local(package("n1", padding_bytes=9))
+    indexed.index(later=LATER)
+    shutil.copytree(committed.state.root, tmp_path / "backup")
+    committed.commit(package("n1"), package("other"))
+    indexed.index(later=LATER)
+    shutil.rmtree(committed.state.root)
+    shutil.copytree(tmp_path / "backup", committed.state.root)
+    # The index does not go back in time on its own (I6) ...
+    assert not indexed.index(later=LATER).is_new
+    assert len(indexed.records(SUBDIR)) == 3
+    # ... and goes on with the next sync.
+    committed.commit(package("n1"), package("other"), package("newest"))
+    assert indexed.index(later=LATER).exit_code == 3
+    assert len(indexed.records(SUBDIR)) == 4
+    assert indexed.check_artifacts() == 4
 
 
 def test_an_engine_that_is_killed_once_does_not_leave_a_good_file_out(

@@ -143,15 +143,19 @@ class CommittedMirror:
         )
 
     def add_local(self, package: Package, filename: str | None = None) -> Path:
-        """Put a file into a channel's folder as a person does."""
+        """Add a file to the channel as a person does."""
         return self.add_local_bytes(package.subdir, filename or package.filename, package.data)
 
     def add_local_bytes(self, subdir: str, filename: str, data: bytes) -> Path:
         """Put any bytes there."""
-        path = self.artifacts(subdir) / filename
+        path = self.local(subdir) / filename
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return path
+
+    def local(self, subdir: str) -> Path:
+        """Where what people add to a subdir lies."""
+        return self.mirror.local(self.channel, subdir)
 
     def artifacts(self, subdir: str) -> Path:
         """Where the artifacts of a subdir are."""

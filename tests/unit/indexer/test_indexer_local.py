@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from indexer.records import local
-from indexer.records.local import look
+from indexer.records.local import OVERRIDDEN, look
 from indexer.records.memory import LocalFile, LocalRecord, Memory
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.upstream.packages import package
@@ -40,6 +42,7 @@ def see(
         with memory.transaction():
             memory.forget(found.gone)
             memory.remember(LocalRecord(file, record="{}") for file in found.changed)
+            memory.remember(found.refused)
     return found
 
 
@@ -62,25 +65,16 @@ def test_committed_files_are_not_ours(committed: CommittedMirror, memory: Memory
     assert names(see(committed, memory).changed) == ["c-1.0-0.conda"]
 
 
-def test_a_folder_is_listed_again_only_if_it_changed(
-    committed: CommittedMirror, memory: Memory, monkeypatch: pytest.MonkeyPatch
+def test_a_folder_whose_time_says_nothing_hides_no_file(
+    committed: CommittedMirror, memory: Memory
 ) -> None:
     committed.add_local(package("a"))
     see(committed, memory, remember=True)
-    see(committed, memory)  # nothing but known files: this listing can be relied on
-    listed: list[Path] = []
-    listdir = os.listdir
-
-    def counted(path: Path) -> list[str]:
-        listed.append(path)
-        return listdir(path)
-
-    monkeypatch.setattr(os, "listdir", counted)
-    assert not see(committed, memory).is_news
-    assert not listed
+    see(committed, memory)
+    status = committed.local(SUBDIR).stat()
     committed.add_local(package("b"))
+    os.utime(committed.local(SUBDIR), ns=(status.st_atime_ns, status.st_mtime_ns))
     assert names(see(committed, memory).changed) == ["b-1.0-0.conda"]
-    assert listed
 
 
 def test_a_new_file_is_seen_until_it_is_decided_on(
@@ -140,20 +134,100 @@ def test_a_known_file_that_is_overwritten_keeps_its_old_state_meanwhile(
     assert not found.is_news
 
 
-def test_a_name_that_the_ledger_takes_over_is_gone(
+def test_upstreams_wins_where_both_have_a_name(committed: CommittedMirror, memory: Memory) -> None:
+    committed.add_local(package("a"))
+    see(committed, memory, remember=True)
+    committed.commit(package("a", padding_bytes=10))
+    found = see(committed, memory, remember=True)
+    assert [(one.file.filename, one.refused) for one in found.refused] == [
+        ("a-1.0-0.conda", OVERRIDDEN)
+    ]
+    assert not found.changed
+    assert not found.gone
+    assert not see(committed, memory).is_news
+    # Upstream lets go of the name: now it is opened.
+    committed.retire(SUBDIR, "a-1.0-0.conda")
+    found = see(committed, memory, remember=True)
+    assert names(found.changed) == ["a-1.0-0.conda"]
+    assert not see(committed, memory).is_news
+
+
+def test_what_lies_in_the_tree_of_mirrored_ones_is_not_ours(
+    committed: CommittedMirror, memory: Memory
+) -> None:
+    committed.commit(package("a"))
+    (committed.artifacts(SUBDIR) / "denied-1.0-0.conda").write_bytes(package("denied").data)
+    assert not see(committed, memory).is_news
+
+
+BYTES = st.binary(min_size=1, max_size=40).filter(lambda name: not {0, ord("/")} & set(name))
+
+
+@given(name=BYTES, other=BYTES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_name_of_any_bytes_is_named_and_ends_nothing(
+    committed: CommittedMirror, memory: Memory, name: bytes, other: bytes
+) -> None:
+    folder = committed.local(SUBDIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {os.fsdecode(one) + ".conda" for one in (name, other)}
+    for file in files:
+        (folder / file).touch()
+    found = see(committed, memory)
+    told = [one.file.filename for one in found.refused] + names(found.changed)
+    expected = [file for file in files if not file.startswith(".")]
+    assert len(set(told)) == len(expected)  # two names never look the same
+    assert all(one.isprintable() and one.encode() for one in told)
+    see(committed, memory, remember=True)
+    assert not see(committed, memory).is_news
+    for file in files:
+        (folder / file).unlink()
+    see(committed, memory, remember=True)
+    assert memory.local_files() == []
+
+
+def test_what_is_no_file_is_named_and_not_opened(
     committed: CommittedMirror, memory: Memory
 ) -> None:
     committed.add_local(package("a"))
-    see(committed, memory, remember=True)
-    see(committed, memory)
-    committed.commit(package("a"))
-    assert names(see(committed, memory).gone) == ["a-1.0-0.conda"]
+    folder = committed.local(SUBDIR)
+    (folder / "link-1.0-0.conda").symlink_to("a-1.0-0.conda")
+    (folder / "nowhere-1.0-0.conda").symlink_to("/nowhere")
+    (folder / "folder-1.0-0.conda").mkdir()
+    os.mkfifo(folder / "pipe-1.0-0.conda")
+    found = see(committed, memory, remember=True)
+    assert names(found.changed) == ["a-1.0-0.conda"]
+    assert {one.file.filename for one in found.refused} == {
+        f"{name}-1.0-0.conda" for name in ("link", "nowhere", "folder", "pipe")
+    }
+    assert all("regular file" in (one.refused or "") for one in found.refused)
+    assert not see(committed, memory).is_news
+
+
+def test_a_misspelt_subdir_is_said_with_a_suggestion(
+    committed: CommittedMirror, memory: Memory
+) -> None:
+    for folder in ("linux64", "mine", "win_64"):
+        committed.add_local_bytes(folder, "a-1.0-0.conda", b"x")
+    committed.add_local_bytes(".", "b-1.0-0.conda", b"x")
+    committed.add_local(package("good"))
+    found = see(committed, memory)
+    assert names(found.changed) == ["good-1.0-0.conda"]
+    said = {(one.file.subdir, one.file.filename): one.refused or "" for one in found.refused}
+    assert set(said) == {
+        ("linux64", "a-1.0-0.conda"), ("mine", "a-1.0-0.conda"), ("win_64", "a-1.0-0.conda"),
+        (".", "b-1.0-0.conda"),
+    }  # fmt: skip
+    assert "did you mean linux-64?" in said["linux64", "a-1.0-0.conda"]
+    assert "did you mean win-64?" in said["win_64", "a-1.0-0.conda"]
+    assert "no subdir" in said["mine", "a-1.0-0.conda"]
+    assert "move it" in said[".", "b-1.0-0.conda"]
 
 
 def test_what_is_no_package_is_not_looked_at(committed: CommittedMirror, memory: Memory) -> None:
     for name in ("README", "a-1-0.conda.part", ".a-1-0.conda", "repodata.json"):
         committed.add_local_bytes(SUBDIR, name, b"x")
-    (committed.artifacts(SUBDIR) / "folder-1-0.conda").mkdir()
+    (committed.local(SUBDIR) / ".folder-1-0.conda").mkdir()
     found = see(committed, memory)
     assert not found.is_news
     assert not found.pending
@@ -169,7 +243,7 @@ def test_fingerprints_tell_sets_apart() -> None:
 def test_a_large_quiet_folder_costs_milliseconds(
     committed: CommittedMirror, memory: Memory
 ) -> None:
-    folder = committed.artifacts(SUBDIR)
+    folder = committed.local(SUBDIR)
     folder.mkdir(parents=True)
     for number in range(2000):
         (folder / f"p{number}-1-0.txt").touch()

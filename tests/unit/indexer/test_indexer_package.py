@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from indexer.records import package as package_module
 from indexer.records.package import damage, run_exports
 from tests.support.upstream.packages import conda_archive, package, tar
+from volume import limits
 
 EXTENSIONS = (".conda", ".tar.bz2")
 
@@ -58,7 +58,7 @@ def test_a_file_that_is_gone_is_damaged(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_not_unpacked_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package_module, "_LARGEST_UNPACKED", 10_000_000)
+    monkeypatch.setattr(limits, "PACKAGE_SIZE", 10_000_000)
     bomb = bz2.compress(bytes(50_000_000))
     assert "unpacks to more than" in (damage(write(tmp_path, "a-1-0.tar.bz2", bomb)) or "")
 
@@ -102,14 +102,14 @@ def test_what_is_no_package_is_an_error(tmp_path: Path, extension: str, data: by
 def test_the_payload_is_not_unpacked_for_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package_module, "_LARGEST_INFO", 2_000_000)
+    monkeypatch.setattr(limits, "INFO_SIZE", 2_000_000)
     files = {"info/index.json": (b"{}", 0o644), "payload": (bytes(9_000_000), 0o644)}
     path = write(tmp_path, "a-1-0.tar.bz2", bz2.compress(tar(files)))
     assert run_exports(path) is None
 
 
 def test_unpacking_ends_at_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package_module, "_LARGEST_INFO", 2_000_000)
+    monkeypatch.setattr(limits, "INFO_SIZE", 2_000_000)
     files = {"payload": (bytes(9_000_000), 0o644), "info/run_exports.json": (b"{}", 0o644)}
     path = write(tmp_path, "a-1-0.tar.bz2", bz2.compress(tar(files)))
     with pytest.raises(ValueError, match="not within the first"):

@@ -1,5 +1,6 @@
 """What the indexer keeps: settings, memory, hold, reports, channels, generations."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -72,6 +73,35 @@ class TestChannels:
         assert discover(committed.mirror, committed.state) == [
             "bioconda", "deep", "our", "our/label/dev", "pkgs/main",
         ]  # fmt: skip
+
+    def test_what_people_add_and_what_is_published_are_channels(
+        self, committed: CommittedMirror
+    ) -> None:
+        mirror = committed.mirror
+        for folder in ("tools/noarch", "bad name/noarch", "deep/er/linux-64", "empty/none"):
+            (mirror.root / "local" / folder).mkdir(parents=True)
+        (mirror.root / "local" / os.fsdecode(b"\xff\x1b") / "noarch").mkdir(parents=True)
+        misspelt = mirror.root / "local" / "typo" / "linux64"
+        misspelt.mkdir(parents=True)
+        (misspelt / "a-1.0-0.conda").touch()
+        mirror.generation("was/published", 7).mkdir(parents=True)
+        found = discover(mirror, committed.state)
+        assert found == ["deep/er", "tools", "typo", "was/published"]
+
+    def test_a_folder_that_cannot_be_read_costs_no_other(
+        self, committed: CommittedMirror, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for folder in ("closed/noarch", "open/noarch"):
+            (committed.mirror.root / "local" / folder).mkdir(parents=True)
+        scandir = os.scandir
+
+        def refusing(path: Path) -> object:
+            if Path(path).name == "closed":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+        assert discover(committed.mirror, committed.state) == ["open"]
 
 
 class TestMemory:
