@@ -275,7 +275,7 @@ class Ledger:
     def committed_among(self, subdir: str, filenames: Iterable[str]) -> set[str]:
         """Which of these names, whatever is in them, are those of committed artifacts."""
         names = json.dumps([name for name in filenames if name.isascii()])
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT filename FROM artifact WHERE subdir = ?"
             " AND filename IN (SELECT value FROM json_each(?))",
             (subdir, names),
