@@ -80,7 +80,9 @@ def snapshot(*folders: Path) -> dict[str, tuple[int, int, str]]:
     for folder in folders:
         for path in [folder, *sorted(folder.rglob("*"))]:
             status = path.lstat()
-            content = sha256(path) if path.is_file() and not path.is_symlink() else ""
+            # A lock file says who had it last, and since which second.
+            is_content = path.is_file() and not path.is_symlink() and path.suffix != ".lock"
+            content = sha256(path) if is_content else ""
             found[str(path)] = (status.st_ino, status.st_mode, content)
     return found
 
