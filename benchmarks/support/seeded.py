@@ -19,8 +19,8 @@ from typing import Any
 
 import zstandard
 
+from syncer.artifacts.document_tables import RunExports
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.supplement_table import RunExports
 from tests.support.mirror.committed import ENTERED, CommittedMirror, row
 from volume.ledger.artifact import Artifact
 

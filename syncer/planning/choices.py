@@ -24,7 +24,7 @@ from syncer.planning.offer import Offer, Offers
 from syncer.planning.selection.choice import Selected
 from syncer.settings.policy import Environment
 from syncer.settings.settings import Settings
-from syncer.upstream.memory import Memory
+from syncer.upstream.cache import Cache
 from volume.layout import State
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
@@ -69,7 +69,7 @@ class Choices:
         self._approved = tuple(approved)
         self._now = now
         self._writes = writes
-        remote = RemoteFiles(offers.reader.fetch, Memory(state.spec_files), writes=writes)
+        remote = RemoteFiles(offers.fetch, Cache(state.spec_files), writes=writes)
         self.demands = read_demands(settings, remote.read)
         self._placed: dict[Environment, tuple[str, tuple[Request, ...]]] = {}
         self._needs: dict[Environment, tuple[str, Needs]] = {}

@@ -14,9 +14,9 @@ from syncer.conda.repodata import Index, empty
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.settings.reach import Reach, reach_of
 from syncer.settings.settings import Settings
-from syncer.upstream.channel import ChannelUpstream
+from syncer.transport.fetch import Fetch
+from syncer.upstream.channel_upstream import ChannelUpstream
 from syncer.upstream.fetched import Fetched
-from syncer.upstream.reader import Reader
 from volume.layout import State
 
 Fetches = dict[str, Fetched | None]
@@ -26,11 +26,15 @@ class Offer:
     """One channel's offer."""
 
     def __init__(
-        self, channel: str, settings: Settings, state: State, reader: Reader, *, reads_all: bool
+        self, channel: str, settings: Settings, state: State, fetch: Fetch, *, reads_all: bool
     ) -> None:
         self.channel = channel
         self.upstream = ChannelUpstream(
-            reader, settings.channel_urls(channel), state.upstream(channel), self._warn
+            fetch,
+            settings.channel_urls(channel),
+            state.upstream(channel),
+            self._warn,
+            workers=settings.connections,
         )
         self._policy = settings.policy(channel)
         is_shared = any(channel in one.channels for one in settings.environments)
@@ -141,10 +145,10 @@ class Offers:
     """
 
     def __init__(
-        self, settings: Settings, state: State, reader: Reader, *, reads_all: bool = False
+        self, settings: Settings, state: State, fetch: Fetch, *, reads_all: bool = False
     ) -> None:
         self._reads_all = reads_all
-        self.reader = reader
+        self.fetch = fetch
         self._settings = settings
         self._state = state
         self._offers: dict[str, Offer] = {}
@@ -153,6 +157,6 @@ class Offers:
         """A channel's offer; nothing is asked before it is used."""
         if channel not in self._offers:
             self._offers[channel] = Offer(
-                channel, self._settings, self._state, self.reader, reads_all=self._reads_all
+                channel, self._settings, self._state, self.fetch, reads_all=self._reads_all
             )
         return self._offers[channel]

@@ -29,9 +29,9 @@ from syncer.planning.locked import stays
 from syncer.planning.selection.choice import Selected
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor
+from syncer.sync.beside_index import BesideIndex
 from syncer.sync.failure import kind_of
 from syncer.sync.run import ChannelResult
-from syncer.sync.supplement import Supplement
 from syncer.sync.tools import Tools
 from volume import generations
 from volume.ledger.artifact import Settled
@@ -214,11 +214,11 @@ class ChannelSync:
         locked, missed = self._stage_locked(survey)
         failures += missed
         self._report(survey, failures)
-        # A large channel's records and its supplements need not be in memory together.
+        # A large channel's records and what is beside them need not be in memory together.
         self._tools.choices.release(self._channel)
         survey.release()
-        supplement = Supplement(self._upstream, ledger, self._warn)
-        supplement.fetch(survey)
+        beside = BesideIndex(self._upstream, ledger, self._warn)
+        beside.fetch(survey)
         # One hold of the lock for all of it: the indexer makes one generation of one sync.
         with self._locked():
             self._commit_locked(committer, batch)
@@ -229,7 +229,7 @@ class ChannelSync:
                     now=self._tools.now(),
                     reason="removed",
                 )
-            supplement.commit()  # of what is committed now
+            beside.commit()  # of what is committed now
             if not failures:
                 committer.clear_staging(survey.fetched)
             with ledger.transaction("settle run"):

@@ -29,7 +29,6 @@ from syncer.transport import network
 from syncer.transport.fetch import Fetch
 from syncer.transport.retry import Limits
 from syncer.transport.throttle import throttle
-from syncer.upstream.reader import Reader
 from volume import identity, locks, run_document
 from volume.disk.files import replace as replace_file
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
@@ -81,8 +80,7 @@ def tools(
         network.read(settings.secrets_dir),
         throttle=throttle(settings.rate_limit, stop),
     )
-    reader = Reader(fetch, workers=settings.connections)
-    offers = Offers(settings, state, reader, reads_all=bool(options.explain))
+    offers = Offers(settings, state, fetch, reads_all=bool(options.explain))
     choices = Choices(settings, state, offers, approved=options.approved, now=now, writes=writes)
     return Tools(
         settings=settings,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from syncer.conda.body import digest as digest_of
 from syncer.conda.repodata import Index
 from syncer.transport.document import Document, Validators
-from syncer.upstream.memory import Remembered
+from syncer.upstream.cache import Cached
 from volume.program.log import redact
 
 
@@ -49,8 +49,8 @@ class Fetched:
         return self.document.validators.last_modified if self.document else None
 
     @property
-    def remembered(self) -> Remembered:
+    def cached(self) -> Cached:
         """What is to be remembered of it."""
         body = self.document.body if self.document else b""
         validators = self.document.validators if self.document else Validators()
-        return Remembered(self.name, self.origin, self.digest, digest_of(body), validators)
+        return Cached(self.name, self.origin, self.digest, digest_of(body), validators)

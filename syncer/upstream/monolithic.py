@@ -27,10 +27,11 @@ from syncer.errors import (
     says_absent,
 )
 from syncer.transport.document import Validators
+from syncer.transport.fetch import Fetch
 from syncer.upstream import age
+from syncer.upstream.cache import Cache, Cached
 from syncer.upstream.fetched import Fetched, origin_of
-from syncer.upstream.memory import Memory, Remembered
-from syncer.upstream.reader import Reader
+from volume import limits
 
 # The cheapest first, of those that are equally fresh.
 VARIANTS = ("repodata.json.zst", "repodata.json", "repodata.json.bz2")
@@ -46,14 +47,14 @@ class Monolithic:
 
     def __init__(
         self,
-        reader: Reader,
-        memory: Memory,
+        fetch: Fetch,
+        cache: Cache,
         warn: Callable[[str], None],
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._reader = reader
-        self._memory = memory
+        self._fetch = fetch
+        self._cache = cache
         self._warn = warn
         self._now = now
         self._compared: set[tuple[str, str]] = set()
@@ -99,29 +100,29 @@ class Monolithic:
             return self._freshest(found, known, subdir)
         return found
 
-    def _known(self, base: str, subdir: str) -> Remembered | None:
+    def _known(self, base: str, subdir: str) -> Cached | None:
         """What is remembered of this upstream."""
-        known = self._memory.find(f"{subdir}.index")
+        known = self._cache.find(f"{subdir}.index")
         return known if known is not None and known.origin == origin_of(base) else None
 
     def _variant(self, base: str, subdir: str, variant: str) -> Fetched:
         name = f"{subdir}.index"
         found, content = self._ask(base, f"{subdir}/{variant}", name)
-        known = self._memory.find(name)
+        known = self._cache.find(name)
         if content is not None and (known is None or known.digest != found.digest):
             return replace(found, index=repodata.parse(content, subdir))
         return found
 
     # -- which variant is the freshest -----------------------------------------------------------
 
-    def _is_due(self, found: Fetched, known: Remembered | None, subdir: str) -> bool:
+    def _is_due(self, found: Fetched, known: Cached | None, subdir: str) -> bool:
         """Whether the others are to be looked at: it is new, or unchanged for long."""
         if known is None or known.digest != found.digest:
             return True
-        compared = self._memory.compared(subdir, found.origin)
+        compared = self._cache.compared(subdir, found.origin)
         return abs(self._now() - compared) >= _COMPARED_SECONDS
 
-    def _freshest(self, found: Fetched, known: Remembered | None, subdir: str) -> Fetched:
+    def _freshest(self, found: Fetched, known: Cached | None, subdir: str) -> Fetched:
         """The same, or another variant if that one is fresher, or as fresh and cheaper.
 
         A date only says which to look at. What is dated later is believed if it is not older by
@@ -134,7 +135,7 @@ class Monolithic:
         dates = {found.name: ours}
         for variant in VARIANTS:
             if variant not in dates:
-                date = seconds_of(self._reader.modified(f"{found.base}/{subdir}/{variant}"))
+                date = self._date(f"{found.base}/{subdir}/{variant}")
                 dates |= {} if date is None else {variant: date}
         newest = max(dates.values())
         for variant in VARIANTS:
@@ -154,6 +155,13 @@ class Monolithic:
             except UpstreamError as error:
                 self._warn(f"{subdir}: {found.name} is read, because {variant} can't be: {error}")
         return found
+
+    def _date(self, url: str) -> float | None:
+        """What a document's server says of its age; None if it does not."""
+        try:
+            return seconds_of(self._fetch.head(url).last_modified)
+        except UpstreamError:
+            return None
 
     def _is_better(self, other: Fetched, found: Fetched, subdir: str) -> bool:
         if other.digest == found.digest:
@@ -175,7 +183,7 @@ class Monolithic:
             VolumeError: the state volume refused.
         """
         for subdir, origin in sorted(self._compared):
-            self._memory.keep_compared(subdir, origin, self._now())
+            self._cache.keep_compared(subdir, origin, self._now())
         self._compared.clear()
 
     # -- any document ----------------------------------------------------------------------------
@@ -192,10 +200,10 @@ class Monolithic:
         """A document, and its content unless it is known to be what is remembered."""
         url = f"{base}/{path}"
         variant = path.rpartition("/")[2]
-        known = self._memory.find(name)
+        known = self._cache.find(name)
         is_same = known is not None and (known.variant, known.origin) == (variant, origin_of(base))
-        document = self._reader.document(
-            url, known.validators if known and is_same else Validators()
+        document = self._fetch.document(
+            url, known.validators if known and is_same else Validators(), limit=limits.INDEX.sent
         )
         if document is None:
             if not (known and is_same):
@@ -218,10 +226,10 @@ class Monolithic:
         if fetched.document is not None:
             body = fetched.document.body
         else:
-            known = self._memory.find(name)
+            known = self._cache.find(name)
             if known is None:
                 raise IndexRejectedError(f"{name} of {fetched.origin} was remembered and is gone")
-            body = self._memory.body(name, known)
+            body = self._cache.body(name, known)
         return _content(body, fetched.name, fetched.base, name)
 
 

@@ -18,10 +18,10 @@ from syncer.conda.repodata import Index
 from syncer.conda.shards import ShardIndex
 from syncer.errors import UpstreamError, says_absent
 from syncer.transport.document import Document, Validators
+from syncer.transport.fetch import Expected, Fetch, Memory
 from syncer.upstream import location
+from syncer.upstream.cache import Cache, Cached
 from syncer.upstream.fetched import Fetched, origin_of
-from syncer.upstream.memory import Memory, Remembered
-from syncer.upstream.reader import Reader
 from volume import limits
 
 _LOG = logging.getLogger(__name__)
@@ -43,9 +43,10 @@ class Offer:
 class Sharded:
     """Reads sharded indexes of a channel."""
 
-    def __init__(self, reader: Reader, memory: Memory, bases: Sequence[str]) -> None:
-        self._reader = reader
-        self._memory = memory
+    def __init__(self, fetch: Fetch, cache: Cache, bases: Sequence[str], *, workers: int) -> None:
+        self._fetch = fetch
+        self._workers = workers
+        self._cache = cache
         self._bases = bases
 
     def offer(self, base: str, subdir: str) -> Offer | None:
@@ -54,19 +55,21 @@ class Sharded:
         Raises:
             UpstreamError: it can't be had or understood.
         """
-        known = self._memory.find(f"{subdir}.index")
+        known = self._cache.find(f"{subdir}.index")
         if known and (known.variant, known.origin) != (shards.INDEX, origin_of(base)):
             known = None
         url = f"{base}/{subdir}/{shards.INDEX}"
         try:
-            document = self._reader.document(url, known.validators if known else Validators())
+            document = self._fetch.document(
+                url, known.validators if known else Validators(), limit=limits.INDEX.sent
+            )
         except UpstreamError as error:
             if says_absent(error):
                 return None
             raise
         if document is not None:
             return Offer(base, subdir, _understand(document.body, origin_of(url)), document)
-        body = self._memory.body(f"{subdir}.index", known) if known else b""
+        body = self._cache.body(f"{subdir}.index", known) if known else b""
         return Offer(base, subdir, _understand(body, origin_of(url)), None)
 
     def fetch(self, offer: Offer, names: Names | None) -> Fetched:
@@ -83,7 +86,7 @@ class Sharded:
             offer.document,
             selected=tuple(selected.items()),
         )
-        known = self._memory.find(f"{offer.subdir}.index")
+        known = self._cache.find(f"{offer.subdir}.index")
         if known is not None and known.digest == found.digest:
             return found
         index, fresh = self._read(offer, selected)
@@ -99,8 +102,8 @@ class Sharded:
         if fetched.document is not None:
             body = fetched.document.body
         else:
-            known = self._memory.find(f"{subdir}.index")
-            body = self._memory.body(f"{subdir}.index", known) if known else b""
+            known = self._cache.find(f"{subdir}.index")
+            body = self._cache.body(f"{subdir}.index", known) if known else b""
         offer = Offer(fetched.base, subdir, _understand(body, origin_of(url)), fetched.document)
         return self._read(offer, dict(fetched.selected), dict(fetched.fresh))[0]
 
@@ -111,17 +114,36 @@ class Sharded:
         subdir = offer.subdir
         here = here or {}
         have = {
-            sha256: here.get(sha256) or self._memory.shard(subdir, sha256)
+            sha256: here.get(sha256) or self._cache.shard(subdir, sha256)
             for sha256 in selected.values()
         }
         missing = {
             sha256: self._urls(offer, sha256) for sha256, data in have.items() if data is None
         }
         where = f"{origin_of(offer.base)}/{subdir}"
-        fresh = tuple(_told(self._reader.shards(missing), len(missing), where)) if missing else ()
+        fresh = tuple(_told(self._fetched(missing), len(missing), where)) if missing else ()
         have.update(fresh)
         bodies = (have[sha256] or b"" for sha256 in selected.values())
         return _assembled(offer.index, bodies, subdir, where), fresh
+
+    def _fetched(self, wanted: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, bytes]]:
+        """Shards with their hashes, as they come; ``wanted`` are the URLs of each, best first."""
+        workers = self._fetch.workers(self._workers)
+        found = workers.run(list(wanted.items()), self._fetch_one)
+        return (shard for shard in found if shard is not None)
+
+    def _fetch_one(self, wanted: tuple[str, Sequence[str]]) -> tuple[str, bytes]:
+        sha256, urls = wanted
+        shard = Memory()
+        expected = Expected(
+            "a shard",
+            sha256=sha256,
+            largest=limits.SHARD.sent,
+            is_small=True,
+            otherwise="it is not what its name and the index promise; the published index stays",
+        )
+        self._fetch.fetch(urls, expected, shard)
+        return sha256, bytes(shard.content)
 
     def _urls(self, offer: Offer, sha256: str) -> tuple[str, ...]:
         """Where a shard may be: where the index says, and at the same place of other upstreams."""
@@ -137,26 +159,26 @@ class Sharded:
 
     # -- what is remembered ----------------------------------------------------------------------
 
-    def remembered(self, known: Remembered, subdir: str, names: Names | None) -> Index:
+    def cached(self, known: Cached, subdir: str, names: Names | None) -> Index:
         """The remembered index, as far as its shards are here.
 
         Raises:
             IndexRejectedError: it was damaged.
         """
-        index = _understand(self._memory.body(f"{subdir}.index", known), known.origin)
-        here = (self._memory.shard(subdir, sha256) for sha256 in index.selected(names).values())
+        index = _understand(self._cache.body(f"{subdir}.index", known), known.origin)
+        here = (self._cache.shard(subdir, sha256) for sha256 in index.selected(names).values())
         bodies = [data for data in here if data is not None]
         return _assembled(index, bodies, subdir, known.origin)
 
-    def covered(self, known: Remembered, subdir: str, names: Names | None) -> Names | None:
+    def covered(self, known: Cached, subdir: str, names: Names | None) -> Names | None:
         """The names that ``remembered`` speaks of, and that are wanted now; None means all."""
         if known.variant != shards.INDEX:
             return names
-        index = _understand(self._memory.body(f"{subdir}.index", known), known.origin)
+        index = _understand(self._cache.body(f"{subdir}.index", known), known.origin)
         found = {
             name
             for name, sha256 in index.selected(names).items()
-            if self._memory.has_shard(subdir, sha256)
+            if self._cache.has_shard(subdir, sha256)
         }
         return found.__contains__
 
@@ -167,8 +189,8 @@ class Sharded:
             VolumeError: the state volume refused.
         """
         for sha256, data in fetched.fresh:
-            self._memory.keep_shard(subdir, sha256, data)
-        self._memory.forget_shards(subdir, {sha256 for _, sha256 in fetched.selected})
+            self._cache.keep_shard(subdir, sha256, data)
+        self._cache.forget_shards(subdir, {sha256 for _, sha256 in fetched.selected})
 
 
 def _told(

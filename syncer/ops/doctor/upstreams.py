@@ -19,8 +19,8 @@ from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.settings.settings import Settings
 from syncer.transport.folder import is_folder, path_of
 from syncer.transport.network import Network
+from syncer.upstream.cache import Cache
 from syncer.upstream.fetched import origin_of
-from syncer.upstream.memory import Memory
 from syncer.upstream.monolithic import VARIANTS
 from volume.layout import State
 from volume.program.durations import duration
@@ -67,7 +67,7 @@ def look(
         if not host.proxy:
             step += "; where only a proxy gets out, set HTTPS_PROXY"
         return failed(one.subject, f"{what} {name} has no address: {problem}", step), None
-    known = Memory(state.upstream(one.channel)).find(f"{subdir}.index")
+    known = Cache(state.upstream(one.channel)).find(f"{subdir}.index")
     names: tuple[str, ...] = (*VARIANTS, shards.INDEX)
     headers = {}
     if known is not None and known.origin == origin_of(one.base):

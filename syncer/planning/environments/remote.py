@@ -12,7 +12,7 @@ from syncer.conda.body import digest
 from syncer.errors import UpstreamError
 from syncer.transport.document import Validators
 from syncer.transport.fetch import Fetch
-from syncer.upstream.memory import Memory, Remembered
+from syncer.upstream.cache import Cache, Cached
 from volume import limits
 from volume.program.log import redact
 
@@ -24,9 +24,9 @@ class RemoteFiles:
         writes: whether they are kept; a dry run changes nothing.
     """
 
-    def __init__(self, fetch: Fetch, memory: Memory, *, writes: bool) -> None:
+    def __init__(self, fetch: Fetch, cache: Cache, *, writes: bool) -> None:
         self._fetch = fetch
-        self._memory = memory
+        self._cache = cache
         self._writes = writes
         self._read: dict[str, tuple[bytes, tuple[str, ...]]] = {}
 
@@ -43,8 +43,8 @@ class RemoteFiles:
 
     def _ask(self, url: str) -> tuple[bytes, tuple[str, ...]]:
         name = hashlib.sha256(url.encode()).hexdigest()
-        known = self._memory.find(name)
-        kept = self._memory.body(name, known) if known is not None else None
+        known = self._cache.find(name)
+        kept = self._cache.body(name, known) if known is not None else None
         try:
             document = self._fetch.document(
                 url, known.validators if known else Validators(), limit=limits.SPEC_FILE
@@ -57,9 +57,9 @@ class RemoteFiles:
             return kept or b"", ()
         if self._writes and document.body != kept:
             found = digest(document.body)
-            self._memory.keep(
+            self._cache.keep(
                 name,
-                Remembered("spec-file", redact(url), found, found, document.validators),
+                Cached("spec-file", redact(url), found, found, document.validators),
                 document.body,
             )
         return document.body, ()

@@ -256,6 +256,6 @@ def test_a_busy_day_has_every_kind_of_mutation(
     kinds = {line.removeprefix("before ").partition(" /")[0] for line in sweep.announced}
     for kind in (
         "stage", "link", "rename", "unlink", "create", "write", "remove", "journal", "commit",
-        "hotfix", "retire", "move retired", "expire", "settle", "settle run", "supplement",
+        "hotfix", "retire", "move retired", "expire", "settle", "settle run", "documents",
     ):  # fmt: skip
         assert kind in kinds

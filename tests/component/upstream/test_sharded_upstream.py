@@ -8,8 +8,7 @@ import pytest
 
 from syncer.settings import settings as configuration
 from syncer.sync import session as sync
-from syncer.upstream.channel import ChannelUpstream
-from syncer.upstream.reader import Reader
+from syncer.upstream.channel_upstream import ChannelUpstream
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.upstream import faults
 from tests.support.upstream.channel import Channel
@@ -96,10 +95,9 @@ def offered(syncer: Syncer, names: Callable[[str], bool]) -> int:
     """Look at upstream for these names only; return how many records came."""
     settings = configuration.read(syncer.environment)
     tools = sync.tools(settings, sync.Options(), Stop(), show_plan=lambda plans: None)
-    reader = Reader(tools.fetch, workers=2)
     bases = settings.channel_urls("conda-forge")
-    memory = tools.state.upstream("conda-forge")
-    channel = ChannelUpstream(reader, bases, memory, lambda warning: None)
+    cache = tools.state.upstream("conda-forge")
+    channel = ChannelUpstream(tools.fetch, bases, cache, lambda warning: None, workers=2)
     fetched = channel.fetch_index("linux-64", names)
     assert fetched is not None
     return len(channel.index(fetched, "linux-64").entries)
@@ -117,7 +115,7 @@ def test_many_names_are_read_whole(
     syncer: Syncer, channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.variants = {"json", "zst"}
-    monkeypatch.setattr("syncer.upstream.channel.FEW_SHARDS", 2)
+    monkeypatch.setattr("syncer.upstream.channel_upstream.FEW_SHARDS", 2)
     with syncer.upstream.recording() as seen:
         assert offered(syncer, lambda name: name in "ab") == 4
     assert not any("/linux-64/shards/" in one.path for one in seen)

@@ -210,7 +210,9 @@ def test_what_upstream_publishes_beside_records_is_carried(syncer: Syncer) -> No
         assert list(ledger.channeldata()) == ["zlib"]
 
 
-def test_supplements_are_optional_and_their_damage_is_a_warning(syncer: Syncer) -> None:
+def test_what_is_beside_the_index_is_optional_and_its_damage_is_a_warning(
+    syncer: Syncer,
+) -> None:
     channel = syncer.upstream.channel("conda-forge")
     channel.publish(ZLIB)
     channel.serves_run_exports = channel.serves_channeldata = False

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from syncer.artifacts.document_tables import RunExports
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.supplement_table import RunExports
 from tests.support.upstream.packages import Package, Record, section_of
 from volume import generations
 from volume.identity import claim

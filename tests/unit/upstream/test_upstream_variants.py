@@ -16,10 +16,10 @@ import zstandard
 
 from syncer.errors import HttpStatusError, UpstreamError
 from syncer.transport.document import Document, Validators
+from syncer.transport.fetch import Fetch
+from syncer.upstream.cache import Cache
 from syncer.upstream.fetched import Fetched
-from syncer.upstream.memory import Memory
 from syncer.upstream.monolithic import VARIANTS, Monolithic
-from syncer.upstream.reader import Reader
 
 BASE = "https://upstream.invalid/c"
 DAY = 86_400.0
@@ -59,7 +59,7 @@ class Upstream:
         default_factory=lambda: {"fresh": TODAY, "stale": TODAY - 30 * DAY}
     )
 
-    def document(self, url: str, validators: Validators) -> Document | None:
+    def document(self, url: str, validators: Validators, *, limit: int) -> Document | None:
         variant = url.rpartition("/")[2]
         self.asked.append(f"GET {variant}")
         kind = self._kind(url)
@@ -70,12 +70,9 @@ class Upstream:
         raw = kind in {"empty", "page"}
         return Document(url, content if raw else COMPRESS[variant](content), found)
 
-    def modified(self, url: str) -> str | None:
+    def head(self, url: str) -> Validators:
         self.asked.append(f"HEAD {url.rpartition('/')[2]}")
-        try:
-            return self._date(self._kind(url))
-        except HttpStatusError:
-            return None
+        return Validators(last_modified=self._date(self._kind(url)))
 
     def _kind(self, url: str) -> str:
         kind = self.answers[url.rpartition("/")[2]]
@@ -88,7 +85,7 @@ class Upstream:
 
 
 def reading(upstream: Upstream, folder: Path, said: list[str], *, now: float = TODAY) -> Monolithic:
-    return Monolithic(cast(Reader, upstream), Memory(folder), said.append, now=lambda: now)
+    return Monolithic(cast(Fetch, upstream), Cache(folder), said.append, now=lambda: now)
 
 
 def names(found: Fetched | None) -> set[str]:
@@ -129,11 +126,11 @@ def test_whatever_the_variants_are_the_freshest_good_one_is_read(
 def test_a_stale_variant_that_is_remembered_is_left_for_a_fresh_one(
     stale: str, tmp_path: Path
 ) -> None:
-    memory, said = Memory(tmp_path), list[str]()
+    memory, said = Cache(tmp_path), list[str]()
     alone = Upstream({variant: "stale" if variant == stale else 404 for variant in VARIANTS})
     found = reading(alone, tmp_path, said).fetch(BASE, "noarch")
     assert found is not None and found.document is not None and said == []
-    memory.keep("noarch.index", found.remembered, found.document.body)
+    memory.keep("noarch.index", found.cached, found.document.body)
     both = Upstream({variant: "stale" if variant == stale else "fresh" for variant in VARIANTS})
     later = reading(both, tmp_path, said).fetch(BASE, "noarch")
     assert names(later) == {"a", "new"}
@@ -146,7 +143,7 @@ def test_nothing_new_costs_one_request_and_once_a_day_a_look_at_the_others(tmp_p
     first = reading(upstream, tmp_path, said)
     found = first.fetch(BASE, "noarch")
     assert found is not None and found.document is not None
-    Memory(tmp_path).keep("noarch.index", found.remembered, found.document.body)
+    Cache(tmp_path).keep("noarch.index", found.cached, found.document.body)
     first.remember_comparisons()
 
     def asked(now: float) -> list[str]:
@@ -185,11 +182,11 @@ def test_variants_of_one_publication_may_differ_by_minutes(tmp_path: Path) -> No
 
 
 def test_a_plain_index_is_left_for_a_small_one_that_is_as_fresh(tmp_path: Path) -> None:
-    memory, said = Memory(tmp_path), list[str]()
+    memory, said = Cache(tmp_path), list[str]()
     plain = Upstream({VARIANTS[0]: 404, VARIANTS[1]: "stale", VARIANTS[2]: 404})
     found = reading(plain, tmp_path, said).fetch(BASE, "noarch")
     assert found is not None and found.document is not None
-    memory.keep("noarch.index", found.remembered, found.document.body)
+    memory.keep("noarch.index", found.cached, found.document.body)
     now = Upstream({VARIANTS[0]: "fresh", VARIANTS[1]: "fresh", VARIANTS[2]: 404})
     later = reading(now, tmp_path, said).fetch(BASE, "noarch")
     assert later is not None and later.name == VARIANTS[0] and names(later) == {"a", "new"}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from syncer.artifacts.document_tables import Channeldata, RunExports
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.supplement_table import Channeldata, RunExports
 from volume.disk import faults
 from volume.errors import StateError
 from volume.ledger.artifact import Artifact, Compared, Known, Retired
@@ -250,7 +250,7 @@ def test_any_flipped_bit_of_what_is_published_is_seen_and_forgotten(
 
 def test_what_stands_beside_the_records_proves_itself_too(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-1-0.conda"))
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         ledger.replace_carried("noarch", {"removed": "[]"})
         RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
         Channeldata(ledger, ()).change({"a": "{}"})

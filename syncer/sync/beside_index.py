@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from syncer.artifacts.document_tables import Channeldata, RunExports, Table
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.supplement_table import Channeldata, RunExports, Table
 from syncer.conda import entries
 from syncer.conda.entries import Difference
 from syncer.errors import UpstreamError
 from syncer.planning.survey import Survey
-from syncer.upstream.channel import ChannelUpstream
+from syncer.upstream.channel_upstream import ChannelUpstream
 from syncer.upstream.fetched import Fetched
 from volume.ledger.artifact import Compared
 from volume.ledger.schema import DOCUMENT, ROOT
@@ -28,8 +28,8 @@ _OF_CHANNEL = ("notices.json",)
 _SHARDS = "shards"
 
 
-class Supplement:
-    """One channel's supplements: first ``fetch``, then ``commit`` under the channel lock."""
+class BesideIndex:
+    """Those of one channel: first ``fetch``, then ``commit`` under the channel lock."""
 
     def __init__(
         self, upstream: ChannelUpstream, ledger: LedgerWriter, warn: Callable[[str], None]
@@ -67,7 +67,7 @@ class Supplement:
         Raises:
             VolumeError: the state volume refused.
         """
-        with self._ledger.transaction("supplement"):
+        with self._ledger.transaction("documents"):
             changed = False
             for subdir, sections in self._carried.items():
                 changed |= self._ledger.replace_carried(subdir, sections)
@@ -111,6 +111,7 @@ class Supplement:
 
     def _compare(self, table: Table) -> bool:
         """Compare a table with its document; return whether upstream has one that can be used."""
+        problem: Exception | None = None
         for path in table.variants:
             name = path.replace("/", ".")
             try:
@@ -121,11 +122,15 @@ class Supplement:
                 if not self._is_settled(table, fetched):
                     difference = table.compare(self._upstream.content(fetched, name))
             except (UpstreamError, ValueError, RecursionError) as error:
-                self._warn(f"{table.variants[-1]} can't be used, going on without it: {error}")
-                return False
+                problem = error
+                continue
+            if problem is not None:
+                self._warn(f"{path} is read, because a smaller variant can't be: {problem}")
             self._compared.append((table, fetched.digest, difference))
             self._fetched.append((fetched, name))
             return True
+        if problem is not None:
+            self._warn(f"{table.variants[-1]} can't be used, going on without it: {problem}")
         return False
 
     def _is_settled(self, table: Table, fetched: Fetched) -> bool:

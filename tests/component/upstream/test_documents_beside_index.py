@@ -7,8 +7,9 @@ import pytest
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.conda import entries
-from syncer.sync.supplement import Supplement
+from syncer.sync.beside_index import BesideIndex
 from tests.support.mirror.sync_harness import Syncer
+from tests.support.upstream import faults
 from tests.support.upstream.channel import Channel, compress_zst
 from tests.support.upstream.packages import package
 from volume.errors import VolumeError
@@ -150,7 +151,7 @@ def test_documents_that_can_say_nothing_new_are_not_read(
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["remembered", "forgotten"])
-def test_a_run_that_was_stopped_before_its_supplements_is_made_whole(
+def test_a_run_that_was_stopped_before_its_documents_is_made_whole(
     syncer: Syncer, channel: Channel, monkeypatch: pytest.MonkeyPatch, is_kept: bool
 ) -> None:
     put_exports(channel, a="a", b="b", c="c")
@@ -159,7 +160,7 @@ def test_a_run_that_was_stopped_before_its_supplements_is_made_whole(
     clean(syncer)
     assert exports(syncer) == weak(a="a", b="b")
 
-    def stopped(_: Supplement) -> None:
+    def stopped(_: BesideIndex) -> None:
         raise VolumeError("stopped")
 
     channel.publish(C)
@@ -167,7 +168,7 @@ def test_a_run_that_was_stopped_before_its_supplements_is_made_whole(
         put_exports(channel, a="a", c="d")
         put_channeldata(channel, a="A", c="D")
     with monkeypatch.context() as patch:
-        patch.setattr(Supplement, "commit", stopped)
+        patch.setattr(BesideIndex, "commit", stopped)
         assert syncer.channel().error is not None
     assert f"linux-64/{C.filename}" in syncer.volumes.committed()
     assert exports(syncer) == weak(a="a", b="b")
@@ -180,6 +181,23 @@ def test_a_run_that_was_stopped_before_its_supplements_is_made_whole(
         assert summaries(syncer) == {"a": "A", "c": "D"}
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [faults.status(401, times=None), faults.status(501, times=None),
+     faults.replaced_body(b"no zstd", times=None)],
+    ids=["401", "501", "damaged"],
+)  # fmt: skip
+def test_a_variant_that_is_no_use_is_named_and_the_plain_document_read(
+    syncer: Syncer, channel: Channel, fault: faults.Fault
+) -> None:
+    syncer.upstream.script(f"*/{EXPORTS}.zst", fault)
+    channel.hotfix("linux-64", A.filename, depends=["b"])
+    result = syncer.channel()
+    assert result.status == "success"
+    assert exports(syncer)["a-1.0-0.conda"] == {"weak": ["a >=1"]}
+    assert f"{EXPORTS} is read, because a smaller variant can't be" in str(result.warnings)
+
+
 def test_a_document_that_vanished_or_is_damaged_leaves_what_there_was(
     syncer: Syncer, channel: Channel
 ) -> None:
@@ -189,6 +207,7 @@ def test_a_document_that_vanished_or_is_damaged_leaves_what_there_was(
     clean(syncer)
     damaged = b'{"packages.conda": {"a-1.0-0.conda": {"run_exports": "\xff"}}}'
     channel.put_file(f"{EXPORTS}.zst", compress_zst(damaged))
+    channel.put_file(EXPORTS, damaged)
     channel.put_file(CHANNELDATA, b'{"packages": {"a": {"summary": "X"}, "b": "\xff"}}')
     channel.publish(C)
     result = syncer.channel()
@@ -198,6 +217,7 @@ def test_a_document_that_vanished_or_is_damaged_leaves_what_there_was(
     assert summaries(syncer) == {"a": "A", "b": "B"}
     channel.serves_run_exports = channel.serves_channeldata = False
     channel.drop_file(f"{EXPORTS}.zst")
+    channel.drop_file(EXPORTS)
     channel.drop_file(CHANNELDATA)
     channel.remove("linux-64", B.filename)
     clean(syncer)

@@ -25,11 +25,11 @@ from syncer.errors import (
     is_answer,
     says_absent,
 )
+from syncer.transport.fetch import Fetch
 from syncer.upstream import age, location
+from syncer.upstream.cache import Cache, Cached
 from syncer.upstream.fetched import Fetched, origin_of
-from syncer.upstream.memory import Memory, Remembered
 from syncer.upstream.monolithic import PUBLICATION_SECONDS, Monolithic, seconds_of
-from syncer.upstream.reader import Reader
 from syncer.upstream.sharded import Offer, Sharded
 from volume.errors import MirrorError
 
@@ -41,17 +41,26 @@ FEW_SHARDS = 200
 
 
 class ChannelUpstream:
-    """One channel at its base URLs, best first, and what we remember of it under ``memory``."""
+    """One channel at its base URLs, best first, and what we remember of it under ``cache``.
+
+    ``workers`` is how many shards are asked for at a time.
+    """
 
     def __init__(
-        self, reader: Reader, bases: Sequence[str], memory: Path, warn: Callable[[str], None]
+        self,
+        fetch: Fetch,
+        bases: Sequence[str],
+        cache: Path,
+        warn: Callable[[str], None],
+        *,
+        workers: int,
     ) -> None:
-        self._reader = reader
+        self._fetch = fetch
         self._bases = tuple(base.rstrip("/") for base in bases)
-        self._memory = Memory(memory)
+        self._cache = Cache(cache)
         self._warn = warn
-        self._monolithic = Monolithic(reader, self._memory, warn)
-        self._sharded = Sharded(reader, self._memory, self._bases)
+        self._monolithic = Monolithic(fetch, self._cache, warn)
+        self._sharded = Sharded(fetch, self._cache, self._bases, workers=workers)
 
     @property
     def shown(self) -> str:
@@ -101,7 +110,7 @@ class ChannelUpstream:
         return blank
 
     def _order(self) -> Sequence[str]:
-        return self._reader.order(self._bases)
+        return self._fetch.reachability.order(self._bases)
 
     def _ask(self, base: str, subdir: str, names: Names | None) -> Fetched | None:
         refusals: list[UpstreamError] = []
@@ -149,13 +158,13 @@ class ChannelUpstream:
         if found.index is None:
             return found
         location.folder_url(found.base, subdir, found.index.base_url)
-        known = self._memory.find(f"{subdir}.index")
+        known = self._cache.find(f"{subdir}.index")
         if known is not None and (problem := self._problem(found, known, subdir, names)):
             raise IndexRejectedError(problem)
         return found
 
     def _problem(
-        self, found: Fetched, known: Remembered, subdir: str, names: Names | None
+        self, found: Fetched, known: Cached, subdir: str, names: Names | None
     ) -> str | None:
         index = found.index
         is_same = known.origin == found.origin
@@ -187,15 +196,13 @@ class ChannelUpstream:
             return None
         return f"{message}. The published index stays; it heals when this upstream catches up"
 
-    def _remembered_index(
-        self, known: Remembered, subdir: str, names: Names | None
-    ) -> Index | None:
+    def _remembered_index(self, known: Cached, subdir: str, names: Names | None) -> Index | None:
         """What is remembered, parsed; None if it was damaged: then there is nothing to compare."""
         try:
             if known.variant == shards.INDEX:
-                return self._sharded.remembered(known, subdir, names)
+                return self._sharded.cached(known, subdir, names)
             content = decompress(
-                self._memory.body(f"{subdir}.index", known), known.variant, "what is remembered"
+                self._cache.body(f"{subdir}.index", known), known.variant, "what is remembered"
             )
             return repodata.parse(content, subdir)
         except IndexRejectedError:
@@ -258,7 +265,7 @@ class ChannelUpstream:
             VolumeError: the state volume refused.
         """
         if fetched.document is not None:
-            self._memory.keep(name, fetched.remembered, fetched.document.body)
+            self._cache.keep(name, fetched.cached, fetched.document.body)
         if name.endswith(".index"):
             self._sharded.remember(fetched, name.removesuffix(".index"))
         self.remember_comparisons()
@@ -272,7 +279,7 @@ class ChannelUpstream:
         self._monolithic.remember_comparisons()
 
 
-def _is_before(found: Fetched, known: Remembered) -> bool | None:
+def _is_before(found: Fetched, known: Cached) -> bool | None:
     """Whether a document is dated before the remembered one; None if that can't be said."""
     ours, theirs = seconds_of(known.validators.last_modified), seconds_of(found.last_modified)
     if ours is None or theirs is None:

@@ -20,7 +20,7 @@ from volume.errors import StateError
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class Cached:
     """One document. ``digest`` is of its content, ``body`` of the bytes that are kept.
 
     ``origin`` is the base URL that it came from, without credentials: the validators mean
@@ -34,13 +34,13 @@ class Remembered:
     validators: Validators
 
 
-class Memory:
+class Cache:
     """What is remembered of one channel."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def find(self, name: str) -> Remembered | None:
+    def find(self, name: str) -> Cached | None:
         """The document that is remembered under ``name``, if its body is there."""
         try:
             found = documents.read(self._folder / f"{name}.json")
@@ -51,13 +51,13 @@ class Memory:
             return None
         try:
             validators = Validators(found["etag"], found["last_modified"])
-            return Remembered(
+            return Cached(
                 found["variant"], found["origin"], found["digest"], found["body"], validators
             )
         except KeyError:
             return None  # of an earlier version of this program
 
-    def body(self, name: str, remembered: Remembered) -> bytes:
+    def body(self, name: str, remembered: Cached) -> bytes:
         """The body that was kept.
 
         Raises:
@@ -76,7 +76,7 @@ class Memory:
             )
         return body
 
-    def keep(self, name: str, remembered: Remembered, body: bytes) -> None:
+    def keep(self, name: str, remembered: Cached, body: bytes) -> None:
         """Remember a document.
 
         Raises:

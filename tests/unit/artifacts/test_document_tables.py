@@ -1,12 +1,12 @@
-"""The ledger's supplements: they follow what is committed, and only a change is a change."""
+"""Tables of upstream's documents follow what is committed, and only a change is a change."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from syncer.artifacts.document_tables import Channeldata, RunExports
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.supplement_table import Channeldata, RunExports
 from tests.support.mirror.committed import row as row_of
 from tests.support.upstream.packages import package
 from volume.ledger.artifact import Artifact, Placed
@@ -39,7 +39,7 @@ def retire(ledger: LedgerWriter, *filenames: str, subdir: str = "noarch") -> Non
 
 def test_only_a_change_is_told_as_one(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-1-0.conda"))
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         assert ledger.replace_carried("noarch", {"removed": "[]"})
         assert not ledger.replace_carried("noarch", {"removed": "[]"})
         assert not RunExports(ledger, "noarch", ()).change({})
@@ -54,7 +54,7 @@ def test_only_a_change_is_told_as_one(ledger: LedgerWriter) -> None:
     assert ledger.run_exports("noarch") == {"a-1-0.conda": "{ }"}
     assert ledger.channeldata() == {"a": "{ }"}
     assert list(ledger.without_run_exports()) == []
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         assert RunExports(ledger, "noarch", ()).change({"a-1-0.conda": None})
         assert Channeldata(ledger, ()).change({"a": None})
     assert ledger.channeldata() == {}
@@ -63,7 +63,7 @@ def test_only_a_change_is_told_as_one(ledger: LedgerWriter) -> None:
 
 def test_what_is_not_committed_is_left_out(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-b-1-0.conda"), row("a-1-0.conda", "linux-64"))
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         assert not RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
         # "b-1" is a version of "a" to whoever cuts names at their first dash.
         assert not Channeldata(ledger, ()).change({"a-b-1": "{}", "b": "{}", "A": "{}", "a-": "{}"})
@@ -74,7 +74,7 @@ def test_what_is_not_committed_is_left_out(ledger: LedgerWriter) -> None:
 
 def test_what_leaves_takes_its_entries_along(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-1-0.conda"), row("a-2-0.conda", "linux-64"), row("a-b-1-0.conda"))
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}", "a-b-1-0.conda": "{}"})
         RunExports(ledger, "linux-64", ()).change({"a-2-0.conda": "{}"})
         Channeldata(ledger, ()).change({"a": "{}", "a-b": "{}"})
@@ -93,7 +93,7 @@ def test_damaged_bytes_take_entries_along_unless_others_are_committed(
     old, new = row("a-1-0.conda"), row("a-1-0.conda", data=9)
     commit(ledger, old)
     commit(ledger, new)
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
         Channeldata(ledger, ()).change({"a": "{}"})
 
@@ -119,7 +119,7 @@ def test_what_was_committed_since_may_lack_entries(ledger: LedgerWriter) -> None
     assert RunExports(ledger, "noarch", ()).lacks(before)
     assert not RunExports(ledger, "linux-64", ()).lacks(before)
     assert Channeldata(ledger, []).lacks(before)
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         RunExports(ledger, "noarch", ()).change({"b-1-0.conda": "{}"})
         Channeldata(ledger, ()).change({"b": "{}"})
     assert not RunExports(ledger, "noarch", ()).lacks(before)
@@ -129,7 +129,7 @@ def test_what_was_committed_since_may_lack_entries(ledger: LedgerWriter) -> None
 def test_to_look_for_what_is_lacking_costs_what_changed(ledger: LedgerWriter) -> None:
     before = commit(ledger, *(row(f"a-{number}-0.conda") for number in range(3000)))
     commit(ledger, row("b-1-0.conda"))
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         RunExports(ledger, "noarch", ()).change({"b-1-0.conda": "{}"})
         Channeldata(ledger, ()).change({"b": "{}"})
     steps: list[int] = []
@@ -145,7 +145,7 @@ def test_what_earlier_versions_left_is_swept(ledger: LedgerWriter) -> None:
     for filename in ("a-1-0.conda", "gone-1-0.conda"):
         write("INSERT INTO run_exports VALUES ('noarch', ?, '{}', NULL)", (filename,))
         write("INSERT INTO channeldata VALUES (?, '{}', NULL)", (filename.partition("-")[0],))
-    with ledger.transaction("supplement"):
+    with ledger.transaction("documents"):
         assert not RunExports(ledger, "linux-64", ()).sweep()
         assert RunExports(ledger, "noarch", ()).sweep()
         assert not RunExports(ledger, "noarch", ()).sweep()
