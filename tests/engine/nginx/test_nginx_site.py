@@ -1,12 +1,17 @@
 """The pages that people open, served by the real nginx."""
 
+import base64
+import hashlib
+import re
 import socket
 from pathlib import Path
 
 import pytest
 import requests
 
+from syncer.installers import pages
 from tests.support.clients.nginx import Nginx, executable, serving
+from tests.support.clients.served_volume import fill, write
 
 
 @pytest.fixture
@@ -150,3 +155,86 @@ def test_every_request_is_in_the_log_once(nginx: Nginx) -> None:
     assert len(lines) == 1
     assert '"uri":"/conda-forge/linux-64/missing-1.0-0.conda?x=1","status":404' in lines[0]
     assert nginx.error_log.read_text() == ""
+
+
+@pytest.mark.parametrize("path", ["/", "/condarc", "/mambarc", "/pixi.toml", "/setup.sh"])
+def test_a_cache_between_knows_what_an_answer_depends_on(
+    nginx: Nginx, site: Path, path: str
+) -> None:
+    """Else one request with a header of its own decides what everybody sets up."""
+    found = requests.get(nginx.url + path).headers["Vary"]
+    assert {one.strip() for one in found.split(",")} == {"Host", "X-Forwarded-Proto"}
+    for same in ("/status.json", "/search.json", "/site/page-0123456789abcdef.js"):
+        assert "Vary" not in requests.get(nginx.url + same).headers
+
+
+PAGES = ["/", "/index.html", "/archive/", "/archive/index.html"]
+NOT_PAGES = [
+    "/conda-forge/linux-64/index.html", "/cloud/conda-forge/linux-64/index.html",
+    "/snapshots/2026-11-22T10-00-00Z/conda-forge/linux-64/index.html",
+    "/conda-forge/index.html", "/conda-forge/linux-64/x.htm",
+]  # fmt: skip
+
+
+def test_every_page_has_a_policy_and_no_other_file_is_a_page(
+    nginx: Nginx, site: Path, mirror_dir: Path
+) -> None:
+    fill(mirror_dir)
+    evil = "<script>alert(1)</script>"
+    for path in ("index/conda-forge/gen-000002/linux-64/index.html",
+                 "index/conda-forge/gen-000001/linux-64/index.html",
+                 "index/conda-forge/gen-000002/index.html",
+                 "index/conda-forge/gen-000002/linux-64/x.htm",
+                 "index/conda-forge/gen-000002/rss.xml", "site/evil.html", "site/evil.svg",
+                 "site/evil", "installers/archive/gen-000002/evil.html"):  # fmt: skip
+        write(mirror_dir / path, evil)
+    others = ["/evil.html", "/evil.svg", "/evil", "/archive/evil.html", "/conda-forge/rss.xml"]
+    missing = ["/x", "/x/y", "/x/y/z", "/conda-forge/linux-64/x-1-0.conda", "/archive", "/%00"]
+    for path in (*PAGES, *NOT_PAGES, *others, *missing):
+        answer = requests.get(nginx.url + path, allow_redirects=False)
+        headers = answer.headers
+        if "html" in headers["Content-Type"] or "xml" in headers["Content-Type"]:
+            assert "default-src 'none'" in headers["Content-Security-Policy"], path
+            assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+        if answer.status_code == 200 and "html" in headers["Content-Type"]:
+            assert path in PAGES
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+    for path in NOT_PAGES:
+        assert requests.get(nginx.url + path).status_code == 404, path
+
+
+def test_the_installers_page_keeps_its_own_policy(nginx: Nginx, mirror_dir: Path) -> None:
+    fill(mirror_dir)
+    page = pages.page("archive", [])
+    write(mirror_dir / "installers/archive/gen-000002/index.html", page)
+    answer = requests.get(f"{nginx.url}/archive/")
+    assert answer.text == page
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
+
+
+LINE_ENDS = [
+    "/archive", "/miniconda", "/anaconda/archive", "/archive/", "/condarc", "/setup.sh", "/",
+    "/status.json", "/index.html", "/healthz", "/conda-forge/linux-64/repodata.json",
+    "/conda-forge/channeldata.json", "/cloud/conda-forge/linux-64/repodata.json",
+    "/archive/SHA256SUMS", "/site/page-0123456789abcdef.js",
+    "/conda-forge/linux-64/zlib-1.3-0.conda",
+    "/snapshots/2026-11-22T10-00-00Z/conda-forge/noarch/x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", LINE_ENDS)
+@pytest.mark.parametrize("end", ["%0a", "%0d%0a", "%0aX-Evil:%201"])
+def test_a_path_with_a_line_end_is_no_other_path(
+    nginx: Nginx, site: Path, mirror_dir: Path, path: str, end: str
+) -> None:
+    fill(mirror_dir)
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as connection:
+        connection.sendall(f"GET {path}{end} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head = answer.partition(b"\r\n\r\n")[0]
+    assert b" 404 " in head.splitlines()[0]
+    assert b"Location" not in head
+    assert b"X-Evil" not in head

@@ -18,7 +18,6 @@ INDEX_FILES = (
     "repodata_shards.msgpack.zst",
     "run_exports.json.zst",
     SHARD,
-    "index.html",
 )
 INSTALLERS = (
     ("archive", "Anaconda3-2026.07-Linux-x86_64.sh"),
