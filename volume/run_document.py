@@ -51,11 +51,18 @@ class Totals:
     denied_size: int = 0
     locked: int = 0
     locked_size: int = 0
+    staged: int = 0
+    staged_size: int = 0
+
+    @property
+    def downloads(self) -> int:
+        """Artifacts to download: what is staged already waits for its commit only."""
+        return self.new + self.replaced + self.locked - self.staged
 
     @property
     def download_size(self) -> int:
         """Bytes to download, as far as the records tell."""
-        return self.new_size + self.replaced_size + self.locked_size
+        return self.new_size + self.replaced_size + self.locked_size - self.staged_size
 
 
 @dataclass(frozen=True, slots=True)

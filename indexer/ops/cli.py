@@ -132,7 +132,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     if options.command == "config":
         return commands.config(settings, as_json=options.json)
     if options.command == "health":
-        return commands.health(state, time.time())
+        return commands.health(mirror, state, time.time())
     is_loop = not options.once and not options.command
     collected = Metrics(mirror, state)
     stop = Stop(_beat(Heartbeat(state.index_heartbeat), collected) if is_loop else lambda: None)

@@ -20,8 +20,9 @@ from indexer.story.index import has_work
 from indexer.story.report import ChannelReport
 from indexer.story.report import read as read_reports
 from volume import generations as volume_generations
+from volume import identity
 from volume.errors import ConfigError, MirrorError
-from volume.layout import State
+from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.names import check_channel
 from volume.program import settings as define
@@ -223,8 +224,13 @@ def config(settings: Settings, *, as_json: bool) -> int:
     return 0
 
 
-def health(state: State, now: float) -> int:
-    """Whether the loop has given a sign of life lately."""
+def health(mirror: Mirror, state: State, now: float) -> int:
+    """Whether the volumes belong together, and the loop has given a sign of life lately."""
+    try:
+        identity.check(mirror, state)
+    except MirrorError as error:
+        print(error)
+        return 1
     try:
         age = now - state.index_heartbeat.stat().st_mtime
     except FileNotFoundError:

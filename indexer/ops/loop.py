@@ -17,6 +17,7 @@ from indexer.base.channels import discover
 from indexer.base.volumes import Volumes
 from indexer.ops.round import index_all
 from indexer.story.index import has_work
+from volume import identity
 from volume.disk.files import volume_error
 from volume.errors import InterruptedRunError, MirrorError
 
@@ -92,6 +93,8 @@ class Loop:
         Raises:
             MirrorError: a volume can't be used at all.
         """
+        # A disk that was unmounted, or taken over by another appliance, while this goes on.
+        identity.check(self._volumes.mirror, self._volumes.state)
         for channel in discover(self._volumes.mirror, self._volumes.state):
             self._volumes.stop.check()
             try:

@@ -21,6 +21,9 @@ class Amount:
     size: int = 0
 
 
+_NOTHING = Amount()
+
+
 @dataclass(frozen=True, slots=True)
 class SubdirPlan:
     """What changes in one subdir. Sizes are in bytes.
@@ -148,11 +151,14 @@ def download_size(artifacts: Iterable[Wanted]) -> int:
     return sum(artifact.size or 0 for artifact in artifacts)
 
 
-def totals(channel: str, plan: SubdirPlan, locked: Sequence[Wanted] = ()) -> Totals:
+def totals(
+    channel: str, plan: SubdirPlan, locked: Sequence[Wanted] = (), staged: Amount = _NOTHING
+) -> Totals:
     """Count a plan.
 
     Args:
         locked: what is downloaded besides, because lock files name it.
+        staged: what of all this is staged as a whole already.
     """
     return Totals(
         channel=channel,
@@ -175,4 +181,6 @@ def totals(channel: str, plan: SubdirPlan, locked: Sequence[Wanted] = ()) -> Tot
         denied_size=plan.denied.size,
         locked=len(locked),
         locked_size=download_size(locked),
+        staged=staged.count,
+        staged_size=staged.size,
     )

@@ -7,7 +7,7 @@ is done about them.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncer.conda.repodata import Index, Wanted, empty
@@ -16,11 +16,11 @@ from syncer.planning.choices import Choices
 from syncer.planning.guard import check_space, check_wipe
 from syncer.planning.locked import missing
 from syncer.planning.offer import Fetches, Offer
-from syncer.planning.plan import SubdirPlan, download_size, plan_subdir, totals
+from syncer.planning.plan import Amount, SubdirPlan, download_size, plan_subdir, totals
 from syncer.planning.selection.choice import Choice
 from syncer.settings.settings import Settings
-from volume.disk.files import size_of, volume_error
-from volume.layout import Mirror
+from volume.disk.files import size_of, sizes_in, volume_error
+from volume.layout import Mirror, staged_name
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
 from volume.run_document import Totals
@@ -37,6 +37,7 @@ class Survey:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     locked: list[Wanted] = field(default_factory=list)  # named by lock files, not by the index
+    staged: dict[str, Amount] = field(default_factory=dict)  # by a run that was stopped
     environments_due: float = 0.0
 
     @property
@@ -50,7 +51,12 @@ class Survey:
     def totals(self) -> list[Totals]:
         """The plans in numbers."""
         return [
-            totals(self.channel, plan, [one for one in self.locked if one.subdir == plan.subdir])
+            totals(
+                self.channel,
+                plan,
+                [one for one in self.locked if one.subdir == plan.subdir],
+                self.staged.get(plan.subdir, Amount()),
+            )
             for plan in self.plans
         ]
 
@@ -137,7 +143,22 @@ class Surveyor:
         survey.locked, problems = missing(self._mirror, self._channel, ledger, standing.unlisted)
         for problem in problems:
             self._warn(problem)
+        for plan in survey.plans:
+            locked = [one for one in survey.locked if one.subdir == plan.subdir]
+            survey.staged[plan.subdir] = self._staged(plan.subdir, [*plan.downloads, *locked])
         return survey
+
+    def _staged(self, subdir: str, artifacts: Sequence[Wanted]) -> Amount:
+        """Which of them are staged as a whole."""
+        sizes = sizes_in(self._mirror.staging(self._channel, subdir))
+        if not sizes:
+            return Amount()
+        found = [
+            one.size
+            for one in artifacts
+            if one.size and sizes.get(staged_name(one.filename, one.digest)) == one.size
+        ]
+        return Amount(len(found), sum(found))
 
     def remember(self, survey: Survey) -> None:
         """Keep the indexes for the next run; call this once ``check`` has accepted them.

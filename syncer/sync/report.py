@@ -39,10 +39,13 @@ def plan_table(plans: Sequence[Totals], free: int | None, *, full_on: str | None
         ).rstrip()
         for row in rows
     ]
-    count = sum(plan.new + plan.replaced + plan.locked for plan in plans)
+    count = sum(plan.downloads for plan in plans)
     size = sum(plan.download_size for plan in plans)
     lines.append("")
     summary = f"To download: {count:,} artifacts, {amount(size)}."
+    if staged := sum(plan.staged for plan in plans):
+        here = amount(sum(plan.staged_size for plan in plans))
+        summary += f" Here already, from a sync that was stopped: {staged:,} artifacts, {here}."
     if free is not None:
         summary += f" Free on the mirror volume: {amount(free)}."
     if full_on is not None:

@@ -286,6 +286,15 @@ def size_of(path: Path) -> int:
         return 0
 
 
+def sizes_in(folder: Path) -> dict[str, int]:
+    """The files of a folder and their bytes; none if it is not there, or can't be looked at."""
+    try:
+        with os.scandir(folder) as found:
+            return {one.name: one.stat().st_size for one in found if one.is_file()}
+    except OSError:
+        return {}
+
+
 def hash_file(path: Path) -> str:
     """A file's sha256.
 

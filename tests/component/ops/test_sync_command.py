@@ -336,3 +336,22 @@ def test_adopting_from_the_wrong_folder_is_no_success(syncer: Syncer, tmp_path: 
     assert (answer.code, f"nothing in {wrong} is what conda-forge needs" in answer.err) == (1, True)
     assert syncer.command("--once").code == 0
     assert syncer.command("adopt", str(wrong)).code == 0  # all of it is here
+
+
+def test_a_plan_after_a_stop_counts_what_is_staged_as_here(slow: Syncer) -> None:
+    with slow.started("--once", CHECKPOINT_SIZE="1TB") as process:
+        wait_until(lambda: is_downloading(slow), "it downloads")
+        process.kill()  # without the commit that a Ctrl-C still makes
+    staged = slow.volumes.mirror.staging("conda-forge", "linux-64")
+    whole = {one.filename: len(one.data) for one in MANY}
+    here = [path for path in staged.glob("*.part") if path.stat().st_size in whole.values()]
+    assert here
+    (plan,) = (
+        one
+        for one in slow.command("--once", "--dry-run", "--json").document["plan"]
+        if one["subdir"] == "linux-64"
+    )
+    assert (plan["new"], plan["staged"]) == (len(MANY) + 1, len(here))
+    shown = slow.command("--once", "--dry-run").out
+    assert f"To download: {len(MANY) + 1 - len(here)} artifacts" in shown
+    assert "Here already, from a sync that was stopped" in shown

@@ -1,6 +1,7 @@
 """What people read: amounts, durations, tables and outcomes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def test_the_plan_names_what_it_will_fetch_and_what_is_free() -> None:
     assert "2 (3.0 kB)" in table
     assert "To download: 5 artifacts, 7.0 kB. Free on the mirror volume: 1.00 TB." in table
     assert "Free" not in plan_table([], None)
+    assert "stopped" not in table
+
+
+def test_what_a_stopped_sync_has_staged_is_not_downloaded_again() -> None:
+    table = plan_table([replace(TOTALS, staged=2, staged_size=3000)], None)
+    assert "To download: 3 artifacts, 4.0 kB." in table
+    assert "Here already, from a sync that was stopped: 2 artifacts, 3.0 kB." in table
 
 
 def results(*statuses: str) -> list[ChannelResult]:
