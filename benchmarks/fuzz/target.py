@@ -9,9 +9,9 @@ from pathlib import Path
 from benchmarks.fuzz.mutation import HTML_TOKENS, JSON_TOKENS
 from syncer.conda.repodata import parse
 from syncer.errors import IndexRejectedError, ListingRejectedError
-from syncer.installers import checksums, files_json, table
 from syncer.installers.choice import Choice
-from syncer.installers.listing import Listing
+from syncer.installers.listings import checksums, files_json, table
+from syncer.installers.listings.listing import Listing
 from syncer.installers.plan import plan
 from syncer.planning.plan import plan_subdir
 from volume.installers import Installer

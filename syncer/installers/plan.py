@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from syncer.errors import GuardError
 from syncer.installers.choice import Choice
-from syncer.installers.listing import Listed, Listing, Refused
+from syncer.installers.listings.listing import Listed, Listing, Refused
 from volume.installers import Installer
 from volume.run_document import Totals
 

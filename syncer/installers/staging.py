@@ -12,7 +12,7 @@ from syncer.artifacts.part import Meter, Part
 from syncer.artifacts.progress import Progress
 from syncer.artifacts.writeback import Writeback
 from syncer.errors import UpstreamError
-from syncer.installers.listing import Listed
+from syncer.installers.listings.listing import Listed
 from syncer.sync.tools import Tools
 from syncer.transport.fetch import Delivered, Expected
 from volume.disk.files import make_directory, size_of

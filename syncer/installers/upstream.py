@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from syncer.errors import HttpStatusError, ListingRejectedError, UpstreamError
-from syncer.installers import checksums, files_json, table
 from syncer.installers.choice import Choice
-from syncer.installers.listing import Listing, collect
+from syncer.installers.listings import checksums, files_json, table
+from syncer.installers.listings.listing import Listing, collect
 from syncer.installers.memory import Seen
 from syncer.transport.document import Document, Validators
 from syncer.transport.fetch import Fetch

@@ -18,7 +18,7 @@ from syncer.errors import UpstreamError
 from syncer.installers import memory as memories
 from syncer.installers import publication
 from syncer.installers.choice import Choice
-from syncer.installers.listing import Listed
+from syncer.installers.listings.listing import Listed
 from syncer.installers.memory import Memory
 from syncer.installers.plan import Plan, check_rows, plan, totals
 from syncer.installers.staging import Downloaded, Staging

@@ -9,7 +9,7 @@ from typing import Any
 
 from syncer.artifacts import growth
 from syncer.errors import NoSpaceError
-from syncer.ops import once, volumes
+from syncer.ops import once, presence
 from syncer.planning.guard import check_space
 from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space
@@ -87,7 +87,7 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
         _look(installers, plans, problems)
         left_out += installers.result.failures
     free = _free(settings)
-    if why := volumes.unwritable(settings):
+    if why := presence.unwritable(settings):
         problems.append(why)
     if not problems:
         problems += too_much(plans, free, settings.min_free)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from syncer.artifacts import kept
-from syncer.ops import volumes
+from syncer.ops import presence
 from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document
 from volume.disk import documents
@@ -83,7 +83,7 @@ def status(settings: Settings) -> Status:
         channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
-        trouble=volumes.unwritable(settings),
+        trouble=presence.unwritable(settings),
         left_out=str(state.sync_left_out) if state.sync_left_out.exists() else None,
     )
 
@@ -216,7 +216,7 @@ def unhealthy(settings: Settings, now: float) -> str | None:
     """Why the syncer is not well, or None if it is: its volumes, and its last sync."""
     if not State(settings.state_dir).root.is_dir():
         return f"the state volume {settings.state_dir} is not there"
-    return volumes.trouble(settings) or stale(settings, now)
+    return presence.trouble(settings) or stale(settings, now)
 
 
 def stale(settings: Settings, now: float) -> str | None:

@@ -1,0 +1,9 @@
+"""The story of a run: each channel looked at, planned, staged, committed, and told of.
+
+Guaranteed: one channel's trouble does not hold back the others, a volume's trouble ends the run;
+the run document says at every moment how far it is; a run that hangs can be told from one that
+works (``pulse``).
+Public: ``session.session`` and ``session.sync_channels``, ``session.Options``, ``work.Work``,
+``channel.ChannelSync``, ``run.Run``, ``scrub`` for ``verify``, ``report`` for people, ``recorder``
+for /metrics. Which other works a run has (installers) is decided above, in ``ops``.
+"""

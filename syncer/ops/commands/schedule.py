@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from syncer.ops import schedule
+from syncer.ops.schedule import schedule
 from syncer.settings.settings import Settings
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
-from syncer.ops import status, volumes
+from syncer.ops import presence, status
 from syncer.settings.settings import Settings
 from volume.program.printable import printable_lines
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print the status."""
-    volumes.check(settings)
+    presence.check(settings)
     found = status.status(settings)
     shown = json.dumps(found.document()) if options.json else status.describe(found)
     print(printable_lines(shown))

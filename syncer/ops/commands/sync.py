@@ -7,10 +7,11 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from syncer.ops import jitter, once, volumes
+from syncer.ops import once, presence
 from syncer.ops import status as state_of
-from syncer.ops.commands.wishes import chosen, plan_printer, stop_on_signals
+from syncer.ops.commands.options import chosen, plan_printer, stop_on_signals
 from syncer.ops.notify import notices
+from syncer.ops.schedule import jitter
 from syncer.settings.settings import Settings
 from syncer.sync import report
 from syncer.sync.run import EXIT_CODES, Run
@@ -57,7 +58,7 @@ def _is_adopted(done: Run) -> bool:
 def _preview(settings: Settings, options: argparse.Namespace, stop: Stop) -> int:
     from syncer.ops.preview import preview
 
-    volumes.check(settings)
+    presence.check(settings)
     found = preview(settings, chosen(settings, options), stop)
     shown = json.dumps(found.document()) if options.json else found.text()
     print(printable_lines(shown), flush=True)
@@ -68,15 +69,15 @@ def _preview(settings: Settings, options: argparse.Namespace, stop: Stop) -> int
 
 def _sync_and_tell(
     settings: Settings,
-    wishes: Options,
+    options: Options,
     stop: Stop,
     show_plan: Callable[[Sequence[Totals]], None],
 ) -> Run:
-    if wishes.adoption is not None:
-        return once.sync(settings, wishes, stop, show_plan=show_plan)
+    if options.adoption is not None:
+        return once.sync(settings, options, stop, show_plan=show_plan)
     is_first = state_of.last_sync(settings) is None
     try:
-        done = once.sync(settings, wishes, stop, show_plan=show_plan)
+        done = once.sync(settings, options, stop, show_plan=show_plan)
     except (LockBusyError, InterruptedRunError):
         raise
     except MirrorError as error:

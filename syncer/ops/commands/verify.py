@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from syncer.errors import GuardError
 from syncer.ops import verify
-from syncer.ops.commands.wishes import chosen, plan_printer, stop_on_signals
+from syncer.ops.commands.options import chosen, plan_printer, stop_on_signals
 from syncer.ops.notify import notices
 from syncer.settings.settings import Settings
 from syncer.sync.scrub import Scope

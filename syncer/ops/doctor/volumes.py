@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncer.ops import volumes
+from syncer.ops import presence
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale
 from syncer.settings.settings import Settings
@@ -35,7 +35,7 @@ def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterat
 def _belong_together(settings: Settings) -> Finding:
     subject = "volumes"
     try:
-        volumes.check(settings)
+        presence.check(settings)
     except WrongVolumeError as error:
         return failed(subject, str(error), "see docs/operations.md, 'Recover'")
     except StateError as error:

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from indexer.ops.metrics import Metrics
 from indexer.story import report
 from indexer.story.report import ChannelReport
-from syncer.ops.supercronic import free_port
-from syncer.ops.watch import Watch
+from syncer.ops.schedule.supercronic import free_port
+from syncer.ops.schedule.watch import Watch
 from syncer.settings.settings import read
 from tests.support.mirror.sync_harness import Syncer, answer_of, wait_until
 from tests.support.mirror.tree import publish

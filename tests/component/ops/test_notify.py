@@ -12,7 +12,7 @@ import pytest
 
 from syncer.ops.notify import hook as hooks
 from syncer.ops.notify import notices
-from syncer.ops.watch import Watch
+from syncer.ops.schedule.watch import Watch
 from syncer.settings.settings import read
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.upstream import faults

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.ops.jitter import offset
+from syncer.ops.schedule.jitter import offset
 from tests.support.mirror.sync_harness import Syncer, wait_until
 from tests.support.upstream import faults
 from tests.support.upstream.faults import Fault

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import GuardError
-from syncer.installers import table
 from syncer.installers.choice import Choice
-from syncer.installers.listing import Listed, Listing, Refused, collect, listed
+from syncer.installers.listings import table
+from syncer.installers.listings.listing import Listed, Listing, Refused, collect, listed
 from syncer.installers.plan import check_rows, plan
 from syncer.installers.product import parse, version_key
 from syncer.settings.installers import check_pattern

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import ListingRejectedError
-from syncer.installers import checksums, files_json, table
-from syncer.installers.listing import Listing
+from syncer.installers.listings import checksums, files_json, table
+from syncer.installers.listings.listing import Listing
 from tests.conftest import REPOSITORY
 
 CORPUS = REPOSITORY / "tests" / "corpus" / "listing"

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from syncer.ops.supercronic import SupercronicError, free_port, parse, scrape
+from syncer.ops.schedule.supercronic import SupercronicError, free_port, parse, scrape
 from volume.program.exposition import render
 
 # Written by supercronic 0.2.45, shortened.

@@ -9,7 +9,14 @@ from __future__ import annotations
 import msgspec
 
 from syncer.errors import ListingRejectedError
-from syncer.installers.listing import Listed, Listing, Refused, collect, is_installer, listed
+from syncer.installers.listings.listing import (
+    Listed,
+    Listing,
+    Refused,
+    collect,
+    is_installer,
+    listed,
+)
 
 
 class _Entry(msgspec.Struct):

@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from syncer.ops.supercronic import free_port
-from syncer.ops.watch import Watch
+from syncer.ops.schedule.supercronic import free_port
+from syncer.ops.schedule.watch import Watch
 from syncer.settings.settings import Settings
 from syncer.transport import network as environment
 from volume import run_document

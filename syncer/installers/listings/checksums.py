@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from syncer.errors import ListingRejectedError
-from syncer.installers.listing import Listed, listed
+from syncer.installers.listings.listing import Listed, listed
 from syncer.installers.product import parse as parse_product
 
 _LINE = re.compile(r"([0-9a-fA-F]{64})(?:\s+\*?(\S+))?")

@@ -17,7 +17,7 @@ from lxml.etree import LxmlError
 from pyquery import PyQuery
 
 from syncer.errors import ListingRejectedError
-from syncer.installers.listing import (
+from syncer.installers.listings.listing import (
     Listed,
     Listing,
     Refused,

@@ -12,8 +12,8 @@ import threading
 import time
 
 from syncer.ops import status as state_of
-from syncer.ops import supercronic
 from syncer.ops.notify import notices
+from syncer.ops.schedule import supercronic
 from syncer.settings.settings import Settings
 from volume.disk import documents
 from volume.errors import MirrorError
