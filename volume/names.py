@@ -169,7 +169,11 @@ def check_subdir(subdir: str) -> str:
         NameRefusedError: it is not one of conda's known subdirs.
     """
     if subdir not in SUBDIRS:
+        import difflib  # who makes no mistake does not pay for it
+
+        nearest = difflib.get_close_matches(subdir, sorted(SUBDIRS), n=1, cutoff=0.75)
+        hint = f"; did you mean {nearest[0]}? Known are" if nearest else ":"
         raise NameRefusedError(
-            f"subdir {subdir!r} is not one that conda knows: {', '.join(sorted(SUBDIRS))}"
+            f"subdir {subdir[:40]!r} is not one that conda knows{hint} {', '.join(sorted(SUBDIRS))}"
         )
     return subdir

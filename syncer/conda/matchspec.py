@@ -95,6 +95,9 @@ def _check_meaning(text: str, spec: Any) -> None:
         _refuse(text, text.find("when"), "a condition belongs into a dependency; leave it out here")
     if spec.namespace is not None:
         _refuse(text, text.find(":"), "a namespace is not supported; channel::name has two colons")
+    for item in _ITEM.finditer(text, text.find("[") + 1, text.rfind("]")) if "[" in text else ():
+        if item["key"] in _WHOLE and "*" in item["value"]:
+            _refuse(text, item.start("key"), _WHOLE[item["key"]])
     if "url=" in str(spec):
         _refuse(text, max(text.find("url"), 0), "a URL can't be selected by; write a name")
     _check_versions(text, spec.version)
@@ -139,6 +142,14 @@ _KEYS = (
     "version", "build", "build_number", "channel", "subdir", "fn", "md5", "sha256", "license",
     "license_family", "track_features",
 )  # fmt: skip
+# Compared as a whole, by conda as well: with a wildcard they can match nothing.
+_WHOLE = {
+    "license": "a licence is compared as a whole; LICENSES and EXCLUDE_LICENSES take wildcards",
+    "license_family": "it is compared as a whole; LICENSES and EXCLUDE_LICENSES take wildcards",
+    "fn": "a filename is compared as a whole; write a name, a version and a build with wildcards",
+    "subdir": "a subdir is compared as a whole; write one spec for each",
+    "track_features": "a feature is compared as a whole",
+}
 _NOT_OURS = frozenset({"url", "when", "extras", "flags", "features", "name"})  # refused elsewhere
 _PARTS = re.compile(
     r"((?P<channel>[^\[]*)::)?(?P<name>\^[^\s\[]*|[^\s=<>!~\[]*)\s*(?P<version>[^\s\[]*)[^\[]*"

@@ -15,7 +15,7 @@ from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
 from syncer.sync.channel import ChannelSync
-from syncer.sync.report import left_out_lines, plan_table
+from syncer.sync.report import left_out_lines, nothing_approved, plan_table
 from syncer.sync.session import Options, tools
 from syncer.sync.work import Work
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
@@ -90,6 +90,7 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
     if why := presence.unwritable(settings):
         problems.append(why)
     if not problems:
+        problems += nothing_approved(shared.choices.unmet)
         problems += too_much(plans, free, settings.min_free)
     rate = growth.bytes_per_day(_growths(settings))
     room = (free or 0) - sum(plan.download_size for plan in plans)

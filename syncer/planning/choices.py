@@ -75,6 +75,12 @@ class Choices:
         self._needs: dict[Environment, tuple[str, Needs]] = {}
         self._selectors: dict[str, tuple[str, Selector]] = {}
         self._barriers: dict[str, Permit] = {}
+        self._met: set[str] = set()
+
+    @property
+    def unmet(self) -> list[str]:
+        """Those of ``--approve`` that match nothing of any channel that was chosen of."""
+        return [one for one in self._approved if one not in self._met]
 
     def notes(self, channel: str) -> list[str]:
         """What in spec files a person may expect, and the mirror can't have; said once."""
@@ -132,6 +138,7 @@ class Choices:
                     if of == channel:
                         needed.setdefault(subdir, {}).setdefault(filename, why)
         selected = selector.select(needed)
+        self._met |= selected.approved
         warnings = (*selected.warnings, *dict.fromkeys(missing))
         dues = [due for peer in sorted(peers) if (due := self._selector(peer).due)]
         return replace(selected, warnings=warnings, due=min(dues, default=0.0))

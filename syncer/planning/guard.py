@@ -1,4 +1,4 @@
-"""Guards: when a plan is too dangerous or too large to be carried out. Pure.
+"""Guards: when a plan is too dangerous, too large or of no use. Pure.
 
 The wipe guard looks at a channel as a whole: a run that would retire more than a share of its
 records or bytes is refused, because an upstream's bad day looks just like that.
@@ -49,6 +49,23 @@ def check_wipe(
                 f" WIPE_GUARD_PERCENT={percent:g} allows. {_blame(part, choices)} Nothing was"
                 f" changed; if it is right, run 'syncer --once --allow-wipe {channel}'"
             )
+
+
+def check_selected(channel: str, plans: Sequence[SubdirPlan], emptied: str) -> None:
+    """Refuse a first sync that would end with an empty mirror.
+
+    Args:
+        emptied: why nothing is selected of what is asked for; empty if something is.
+
+    Raises:
+        GuardError: it would.
+    """
+    is_here = any(plan.kept or plan.replaced or plan.retired for plan in plans)
+    if emptied and not is_here:
+        raise GuardError(
+            f"{channel}: {emptied}. Nothing was done; change the one or the other, or run"
+            f" 'syncer --once --allow-wipe {channel}' if an empty channel is meant"
+        )
 
 
 def _blame(plans: Sequence[SubdirPlan], choices: Mapping[str, Choice] | None) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from syncer.conda.repodata import Index, Wanted, empty
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.planning.choices import Choices
-from syncer.planning.guard import check_space, check_wipe
+from syncer.planning.guard import check_selected, check_space, check_wipe
 from syncer.planning.locked import missing
 from syncer.planning.offer import Fetches, Offer
 from syncer.planning.plan import Amount, SubdirPlan, download_size, plan_subdir, totals
@@ -39,6 +39,7 @@ class Survey:
     locked: list[Wanted] = field(default_factory=list)  # named by lock files, not by the index
     staged: dict[str, Amount] = field(default_factory=dict)  # by a run that was stopped
     environments_due: float = 0.0
+    emptied: str = ""
 
     @property
     def due(self) -> float:
@@ -132,6 +133,7 @@ class Surveyor:
         survey.notes = selected.warnings
         survey.choices = selected.choices
         survey.environments_due = selected.due
+        survey.emptied = selected.emptied
         for subdir, index in survey.indexes.items():
             choice = selected.choices[subdir]
             survey.plans.append(plan_subdir(index, present[subdir], choice=choice))
@@ -178,6 +180,7 @@ class Surveyor:
             VolumeError: the mirror volume can't be looked at.
         """
         if not allow_wipe:
+            check_selected(self._channel, survey.plans, "" if survey.locked else survey.emptied)
             percent = self._policy.wipe_guard_percent
             check_wipe(self._channel, survey.plans, percent, survey.choices)
         free = free_space(self._mirror)

@@ -88,11 +88,21 @@ def outcome(run: Run, left_out: Path) -> str:
         for one in run.canaries
     )
     lines.extend(f"let in before its cooldown ended, by --approve: {one}" for one in run.approved)
+    lines.extend(nothing_approved(run.unmet))
     seconds = (run.finished or run.started) - run.started
     lines.append(f"Sync ended: {run.status}, after {duration(seconds)}.")
     if run.error:
         lines.append(f"  {run.error}")
     return "\n".join(lines)
+
+
+def nothing_approved(unmet: Sequence[str]) -> list[str]:
+    """What to say of ``--approve`` where it matches nothing."""
+    return [
+        f"--approve {one} matches nothing that any channel lists, so it let nothing in: is it spelt"
+        " right?"
+        for one in unmet
+    ]
 
 
 def _channel(result: ChannelResult, left_out: Path, word: str = "artifacts committed") -> list[str]:

@@ -100,6 +100,7 @@ class Run:
     hosts: list[HostTotals] = field(default_factory=list)
     canaries: list[CanaryFailure] = field(default_factory=list)
     approved: list[str] = field(default_factory=list)
+    unmet: list[str] = field(default_factory=list)  # of --approve, what matches nothing
     error: str | None = None
 
     def conclude(self, now: float) -> int:
@@ -108,7 +109,7 @@ class Run:
         found = {result.status for result in (*self.channels, *self.installers)}
         if self.error is not None:
             self.status = self.status if self.status == "stopped" else "failed"
-        elif found <= {"success"}:
+        elif found <= {"success"} and not self.unmet:
             self.status = "success"
             self.last_success = now
             self._did_its_work(now)

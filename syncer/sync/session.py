@@ -178,6 +178,9 @@ def sync_channels(
         for kind, make in installers.items():
             allow_wipe = kind in options.allow_wipe
             _carry_out(make(shared, kind, allow_wipe=allow_wipe), run.installers)
+        if not any(result.status == "failed" for result in run.channels):
+            run.unmet = shared.choices.unmet
+            run.approved = [one for one in run.approved if one not in run.unmet]
         _look_at_canaries(run, shared, before)
     except InterruptedRunError as error:
         run.status, run.error = "stopped", str(error)

@@ -26,6 +26,8 @@ class Choice:
 class Selected:
     """What is selected of a channel, by subdir, and what a person should know about the policy.
 
+    ``emptied`` says why nothing at all is selected although upstream lists what is asked for.
+    ``approved`` are those of ``--approve`` that match something that upstream lists.
     ``due`` is when a cooldown ends that environments wait for, in seconds since the epoch; 0 for
     none.
     """
@@ -33,3 +35,5 @@ class Selected:
     choices: Mapping[str, Choice]
     warnings: tuple[str, ...]
     due: float = 0.0
+    emptied: str = ""
+    approved: frozenset[str] = frozenset()

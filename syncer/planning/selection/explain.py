@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from syncer.conda.filename import named
 from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate
-from syncer.conda.repodata import Index
+from syncer.conda.repodata import Index, Refused, wanted
 from syncer.conda.spec import Spec
 from syncer.planning.selection.choice import Choice, Selected
 from syncer.planning.selection.reason import LeftOut, day
@@ -90,6 +90,10 @@ def _newness(candidate: Candidate) -> tuple[object, ...]:
 def _explained(candidate: Candidate, choice: Choice) -> Explained:
     filename = candidate.filename
     out = choice.left_out.get(filename)
+    if out is None and candidate.entry.section and filename in choice.wanted:
+        found = wanted(candidate.entry, candidate.subdir)
+        if isinstance(found, Refused):
+            return _refusal(candidate.channel, candidate.subdir, found)
     return Explained(
         channel=candidate.channel,
         subdir=candidate.subdir,
@@ -101,8 +105,8 @@ def _explained(candidate: Candidate, choice: Choice) -> Explained:
     )
 
 
-def _why(out: LeftOut | None, wanted: str | None) -> str:
-    return out.detail if out else wanted or "upstream does not list it"
+def _why(out: LeftOut | None, selected: str | None) -> str:
+    return out.detail if out else selected or "upstream does not list it"
 
 
 def _refused(spec: Spec, channel: str, indexes: Mapping[str, Index]) -> Iterator[Explained]:
@@ -111,9 +115,12 @@ def _refused(spec: Spec, channel: str, indexes: Mapping[str, Index]) -> Iterator
         for refused in index.refused:
             candidate = named(channel, subdir, refused.filename)
             if candidate is not None and spec.matches(candidate):
-                yield Explained(
-                    channel, subdir, refused.filename, False, "refused", refused.reason, None
-                )
+                yield _refusal(channel, subdir, refused)
+
+
+def _refusal(channel: str, subdir: str, refused: Refused) -> Explained:
+    """A record that is left out whatever the policy says; what is here of it stays."""
+    return Explained(channel, subdir, refused.filename, False, "refused", refused.reason, None)
 
 
 def lines(explanation: Explanation) -> Iterable[str]:

@@ -45,7 +45,7 @@ class Permit:
         self._not_before, self._before = policy.not_before, policy.before
         self._cooldown = policy.cooldown_days * _DAY
         self._first_seen = first_seen
-        self._approved = {one for one in approved if _is_filename(one)}
+        self._approved = {one for one in approved if is_filename(one)}
         specs = [one for one in approved if one not in self._approved]
         self._exempt = SpecSet.of([*policy.cooldown_exempt, *specs])
         self._now = now
@@ -150,7 +150,8 @@ def has_these_bytes(facts: Facts, known: Known) -> bool:
     return not facts.md5 or facts.md5.lower() == known.md5
 
 
-def _is_filename(text: str) -> bool:
+def is_filename(text: str) -> bool:
+    """Whether a text is an artifact's filename, and no MatchSpec."""
     try:
         parse_artifact(text)
     except NameRefusedError:

@@ -20,9 +20,9 @@ import msgspec
 from syncer.conda.filename import of_filename, unlisted
 from syncer.conda.record import Candidate, facts
 from syncer.conda.repodata import Entry, Index
-from syncer.conda.spec import SpecSet
+from syncer.conda.spec import Spec, SpecSet
 from syncer.planning.selection.choice import Choice, Selected
-from syncer.planning.selection.permit import Permit, has_these_bytes
+from syncer.planning.selection.permit import Permit, has_these_bytes, is_filename
 from syncer.planning.selection.reason import LeftOut, Reason
 from syncer.planning.selection.refusal import Refusals
 from syncer.planning.selection.unmatched import Listing, warnings_of
@@ -33,6 +33,7 @@ Needed = Mapping[str, Mapping[str, str]]
 Present = Mapping[str, Mapping[str, Known]]
 FirstSeen = Mapping[tuple[str, str], float]
 
+_MOST_REASONS = 3
 _EVERYTHING = "everything is included"
 _NOTHING = LeftOut(Reason.NOT_INCLUDED, "no environment needs it")
 _TWIN = LeftOut(Reason.TWIN, "prefer_conda = yes")
@@ -83,6 +84,7 @@ class Selector:
             approved=approved,
             now=now,
         )
+        self._approved = approved
         self._include = SpecSet.of(policy.include)
         self._keep = SpecSet.of(policy.keep)
         self._only_needed = only_needed or bool(policy.specs or policy.spec_files)
@@ -139,7 +141,41 @@ class Selector:
             subdir: Choice(draft.wanted, draft.left_out, draft.held)
             for subdir, draft in drafts.items()
         }
-        return Selected(choices, tuple(self._warnings(drafts, needed)))
+        return Selected(
+            choices,
+            tuple(self._warnings(drafts, needed)),
+            emptied=self._emptied(choices),
+            approved=self._met(),
+        )
+
+    def _emptied(self, choices: Mapping[str, Choice]) -> str:
+        """Why nothing is selected of what is asked for; empty if something is."""
+        if any(choice.wanted or choice.held for choice in choices.values()):
+            return ""
+        taken_back: dict[str, int] = {}
+        for subdir, choice in choices.items():
+            for entry in self._indexes[subdir].entries:
+                out = choice.left_out.get(entry.filename)
+                if out is not None and self._included(self._read(subdir, entry)) is not None:
+                    said = f"{out.reason} ({out.detail.partition(':')[0]})"
+                    taken_back[said] = taken_back.get(said, 0) + 1
+        if not taken_back:
+            return ""
+        most = sorted(taken_back.items(), key=lambda found: (-found[1], found[0]))[:_MOST_REASONS]
+        reasons = ", ".join(f"{count:,} {said}" for said, count in most)
+        return f"all that the policy includes it leaves out again: {reasons}"
+
+    def _met(self) -> frozenset[str]:
+        """Those of the approved that upstream lists something for."""
+        if not self._approved:
+            return frozenset()
+        listing = Listing.of(self._channel, self._indexes)
+        listed = {entry.filename for index in self._indexes.values() for entry in index.entries}
+        return frozenset(
+            one
+            for one in self._approved
+            if one in listed or (not is_filename(one) and any(listing.matching(Spec(one))))
+        )
 
     def _draft(self, index: Index, needed: Mapping[str, str]) -> _Draft:
         draft = _Draft()

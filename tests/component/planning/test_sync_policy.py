@@ -10,6 +10,7 @@ from syncer.sync.session import Options
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises
 from tests.support.upstream.packages import Package, package
+from volume.errors import ConfigError
 
 DAY = 86400.0
 NOW = 1_790_000_000.0  # September 2026
@@ -323,3 +324,65 @@ def test_a_changed_guard_or_canary_plans_nothing_anew(syncer: Syncer) -> None:
     again = syncer.run(WIPE_GUARD_PERCENT="50", CANARY="a", CANARY_BLOCKS="yes")
     assert all(result.unchanged for result in again.channels)
     assert not any(result.unchanged for result in syncer.run(EXCLUDE="tk").channels)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"INCLUDE": "a", "EXCLUDE": "a"}, "1 excluded (exclude = a)"),
+        ({"EXCLUDE": "*"}, "2 excluded (exclude = *)"),
+        ({"INCLUDE": "a b", "EXCLUDE": "a", "LICENSES": "None"}, "1 excluded (exclude = a), 1 li"),
+        ({"NEWER_THAN": "2030-01-01"}, "2 too old (newer_than = 2030-01-01)"),
+    ],
+)  # fmt: skip
+def test_a_first_sync_that_would_end_with_an_empty_mirror_is_refused(
+    syncer: Syncer, settings: dict[str, str], said: str
+) -> None:
+    publish(syncer, package("a"), package("b"))
+    syncer.environment |= settings
+    result = syncer.channel()
+    assert result.status == "failed"
+    assert f"all that the policy includes it leaves out again: {said}" in (result.error or "")
+    answer = syncer.command("--once", "--dry-run")
+    assert answer.code == 1 and said in answer.err
+    wiped = syncer.run(options=Options(allow_wipe=frozenset({"conda-forge"})))
+    assert wiped.status == "success"
+    assert committed(syncer) == set()
+
+
+def test_a_channel_that_has_nothing_of_what_is_included_is_no_failure(syncer: Syncer) -> None:
+    publish(syncer, package("a"), package("tk"))
+    syncer.upstream.channel("bioconda").publish(package("samtools"))
+    run = syncer.run(CHANNELS="conda-forge bioconda", INCLUDE="samtools", EXCLUDE="tk")
+    assert run.status == "success"
+
+
+def test_everything_in_its_cooldown_is_no_failure(syncer: Syncer) -> None:
+    publish(syncer, dated("a", 1))
+    assert syncer.run(COOLDOWN_DAYS="7", now=lambda: NOW).status == "success"
+
+
+@pytest.mark.parametrize("asked", ["gone-1.0-0.conda", "openssl >9", "nosuch"])
+def test_an_approval_of_what_matches_nothing_is_no_success(syncer: Syncer, asked: str) -> None:
+    publish(syncer, package("openssl", "1"), dated("new", 1))
+    syncer.environment["COOLDOWN_DAYS"] = "7"
+    answer = syncer.command("--once", "--approve", asked)
+    assert answer.code == 3
+    assert f"--approve {asked} matches nothing that any channel lists" in answer.out
+    answer = syncer.command("--once", "--dry-run", "--approve", asked)
+    assert answer.code == 1 and "matches nothing" in answer.err
+    assert syncer.command("--once", "--approve", "openssl").code == 0
+
+
+def test_a_refused_record_is_not_explained_as_wanted(syncer: Syncer) -> None:
+    bad = package("bad")
+    publish(syncer, bad, package("good"))
+    syncer.upstream.channel("conda-forge").hotfix("linux-64", bad.filename, sha256="xyz")
+    answer = syncer.command("--once", "--dry-run", "--explain", "bad")
+    assert f"{bad.filename}: left out, refused: its record gives a malformed sha256" in answer.out
+    assert "wanted" not in answer.out
+
+
+def test_a_misspelt_subdir_is_told_the_right_one(syncer: Syncer) -> None:
+    with pytest.raises(ConfigError, match="'linux64' is not one that conda knows; did you mean li"):
+        syncer.run(SUBDIRS="linux64")

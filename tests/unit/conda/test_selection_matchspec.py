@@ -45,11 +45,19 @@ def test_match_specs_are_taken_as_they_are(text: str) -> None:
         ("lib(a", "position 4: it is not a package name"),
         ("^lib(.*$", "position 1: it is not a regular expression"),
         ("^\\p{Greek}$", "position 1: it is not a regular expression"),
+        (
+            "*[license=GPL*]",
+            "position 3: a licence is compared as a whole; LICENSES and EXCL",
+        ),
+        ("x[version='>=1', fn='x-*.conda']", "position 18: a filename is compared as a whole"),
+        ("x[subdir=linux-*]", "position 3: a subdir is compared as a whole"),
+        ("x[license_family=*GPL]", "position 3: it is compared as a whole"),
+        ("y " + "(" * 6000 + "1" + ")" * 6000, "12,003 characters"),
         ("a::b::c", "position 1: the channel before :: is not one"),
     ],
 )
 def test_a_mistake_is_named_with_its_position(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="position") as caught:
+    with pytest.raises(ValueError, match=r"position|characters") as caught:
         check_spec(text)
     assert message in str(caught.value)
 

@@ -6,14 +6,15 @@ from syncer.planning.selection.select import Selector
 from tests.support.upstream.candidates import candidate
 from tests.unit.planning.test_selection_select import DAY, NOW, indexes, known, policy
 
+SHA256 = "11" * 32
 RECORDS = [
-    candidate("numpy-1.9-0"),
-    candidate("numpy-1.26-0"),
-    candidate("numpy-1.26-1", build_number=1),
-    candidate("numpy-2.0-0"),
-    candidate("numpy-2.1-0", timestamp=int(NOW - DAY)),
-    candidate("numpy-2.2-0", timestamp=int(NOW - DAY)),
-    candidate("scipy-1-0"),
+    candidate("numpy-1.9-0", sha256=SHA256),
+    candidate("numpy-1.26-0", sha256=SHA256),
+    candidate("numpy-1.26-1", build_number=1, sha256=SHA256),
+    candidate("numpy-2.0-0", sha256=SHA256),
+    candidate("numpy-2.1-0", timestamp=int(NOW - DAY), sha256=SHA256),
+    candidate("numpy-2.2-0", timestamp=int(NOW - DAY), sha256=SHA256),
+    candidate("scipy-1-0", sha256=SHA256),
 ]
 WORDS = {"exclude": "numpy=1.26=0", "newest_versions": "2", "cooldown_days": "3", "keep": "numpy<1"}
 PRESENT = {"linux-64": {"numpy-2.2-0.conda": known(), "numpy-0.5-0.conda": known()}}
