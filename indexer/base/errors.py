@@ -3,17 +3,16 @@
 MirrorError
 +-- EngineError            conda index is missing, of another version, or failed
 |   +-- EngineStoppedError  it was killed, or the machine refused it something
++-- RefusedRecordsError    records that no index can hold; it is written without them
 +-- VerificationError      a generation is not what was committed; it is not published
 +-- MissingLedgerError     a mirrored channel has lost its ledger; the syncer rebuilds it
-+-- DamagedRowsError       rows of a ledger are not what was written; the syncer heals them
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from volume.errors import MirrorError
-from volume.ledger.artifact import Unproven
 
 PARTIAL = 3
 """Exit code: what is published is right, but something was left out."""
@@ -25,6 +24,20 @@ class EngineError(MirrorError):
 
 class EngineStoppedError(EngineError):
     """``conda index`` was killed or lacked memory or disk: no fault of what it read."""
+
+
+class RefusedRecordsError(MirrorError):
+    """Records that no index can hold, by subdir and filename; never leaves the indexer."""
+
+    def __init__(self, reasons: Mapping[tuple[str, str], str]) -> None:
+        super().__init__(reasons)
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        (subdir, filename), reason = next(iter(self.reasons.items()))
+        return (
+            f"{len(self.reasons)} records can't be published, such as {subdir}/{filename}: {reason}"
+        )
 
 
 class VerificationError(MirrorError):
@@ -40,24 +53,6 @@ class VerificationError(MirrorError):
         return (
             f"{self.channel}/{self.subdir}: {self.fact}; this generation is thrown away and the"
             " published one stays"
-        )
-
-
-class DamagedRowsError(MirrorError):
-    """Rows of a channel's ledger are not what the syncer wrote."""
-
-    def __init__(self, channel: str, rows: Sequence[Unproven]) -> None:
-        super().__init__(channel, rows)
-        self.channel = channel
-        self.rows = rows
-
-    def __str__(self) -> str:
-        named = ", ".join(str(row) for row in self.rows[:10])
-        more = " and others" if len(self.rows) > 10 else ""
-        return (
-            f"{self.channel}: {len(self.rows):,} rows of its ledger are damaged ({named}{more});"
-            " what is published stays. The next sync heals them from upstream's index: run"
-            " 'syncer --once', and look at the state volume's disk"
         )
 
 

@@ -28,6 +28,8 @@ from volume.names import EXTENSIONS
 
 # What conda takes for a pattern where a version stands: with * inside, or between ^ and $.
 _PATTERN = re.compile(r"\^[^\"\[]*\$|[a-zA-Z0-9_.+!*-]+")
+# What makes an expression more than regular, and its search more than linear.
+_IRREGULAR = re.compile(r"\\[1-9k]|\(\?[^:]")
 _SUBDIR = "noarch"  # a record must have one, and nothing here asks for it
 
 Test = Callable[[str, str, int], bool]
@@ -96,6 +98,8 @@ def parse(text: str) -> Dependency:
     """
     if problem := limits.spec_problem(text):
         raise MalformedError(problem)
+    if _IRREGULAR.search(text):
+        raise MalformedError(f"{text!r} has a pattern that can't be bounded")
     plain = _without_brackets(text.split("#", 1)[0].split(" if ", 1)[0]).strip()
     if plain.endswith(EXTENSIONS):
         raise MalformedError(f"{text!r} is a file")

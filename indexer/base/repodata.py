@@ -1,8 +1,12 @@
-"""The names in an index: its documents, the sections of repodata, and what a record is."""
+"""What an index is made of: its documents, the sections of repodata, and records. Pure."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import math
+from typing import Any, NoReturn
+
+from volume import limits
 
 REPODATA = "repodata.json"
 CURRENT = "current_repodata.json"
@@ -25,3 +29,52 @@ Record = dict[str, Any]
 def section_of(filename: str) -> str:
     """The section of repodata.json that lists an artifact of this name."""
     return SECTIONS[".conda" if filename.endswith(".conda") else ".tar.bz2"]
+
+
+def decode(text: str) -> Any:
+    """A JSON text's value, which every document of an index can hold.
+
+    Raises:
+        ValueError: it is no JSON, or not what JSON and msgpack can both say: an endless number, an
+            integer of more than 64 bits, half a character, or values too deep within values.
+    """
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("it has values too deep within values") from error
+    if text.count("{") + text.count("[") > limits.NESTING and _depth(value) > limits.NESTING:
+        raise ValueError(f"it has values more than {limits.NESTING} deep within values")
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()  # half a character can't be encoded
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if not -(2**63) <= value < 2**64:
+        raise ValueError(f"it has an integer of {len(text)} digits")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"it has the number {text[:20]}, which is endless")
+    return value
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"it has {text}, which is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_int=_whole, parse_constant=_refuse)
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [
+            inner for one in level for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth

@@ -7,6 +7,7 @@ on every run, which is four fifths of its cost.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -24,6 +25,7 @@ from indexer.base.repodata import (
     REPODATA,
     RUN_EXPORTS,
     VARIANTS,
+    decode,
 )
 from indexer.engines import envelope
 from indexer.generations import generation, shards
@@ -45,10 +47,9 @@ def complete(draft: Draft, listing: Listing, stop: Stop) -> None:
     Raises:
         VolumeError: the mirror volume refuses.
     """
-    if listing.ledger is not None:
-        for subdir in listing.subdirs:
-            _write_documents(draft.folder / subdir, listing.ledger.carried(subdir))
-        _write_documents(draft.folder, listing.ledger.carried(ROOT))
+    for subdir in listing.subdirs:
+        _write_documents(draft.folder / subdir, listing.carried(subdir))
+    _write_documents(draft.folder, listing.carried(ROOT))
     _merge_channeldata(draft.folder / CHANNELDATA, listing)
     _settle(draft, listing)
     _compress(draft, listing, stop)
@@ -56,7 +57,7 @@ def complete(draft: Draft, listing: Listing, stop: Stop) -> None:
 
 def envelope_of(listing: Listing, rows: Rows, subdir: str) -> dict[str, Any]:
     """What a subdir's repodata holds beside the records; see ``envelope``."""
-    carried = listing.ledger.carried(subdir) if listing.ledger is not None else {}
+    carried = listing.carried(subdir)
     sections = {key: carried[key] for key in carried if not key.startswith(DOCUMENT)}
     listed = rows.filenames(subdir) if sections else set()
     return envelope.envelope(sections, subdir, listed)
@@ -87,34 +88,31 @@ def write(path: Path, data: bytes) -> None:
 
 def _merge_channeldata(path: Path, listing: Listing) -> None:
     """Take upstream's word for what it knows; what is here decides version and subdirs."""
-    upstream = listing.ledger.channeldata() if listing.ledger is not None else {}
-    if not path.exists():  # the engine stumbled over a record; upstream's word is what we have
-        packages = {name: json.loads(text) for name, text in upstream.items()}
-        document = {"channeldata_version": 1, "packages": packages, "subdirs": [*listing.subdirs]}
-        write(path, (envelope.compact(document) + "\n").encode())
-        return
     document = json.loads(path.read_bytes())
-    for name, ours in document["packages"].items():
-        if name in upstream:
-            theirs = json.loads(upstream[name])
-            here = {key: ours[key] for key in ("subdirs", "version", "timestamp") if key in ours}
-            document["packages"][name] = {**ours, **theirs, **here}
+    packages = document["packages"]
+    for name, text in listing.channeldata().items():
+        if name not in packages:
+            continue
+        with contextlib.suppress(ValueError):  # it says nothing that could be repeated
+            theirs = decode(text)
+            if isinstance(theirs, dict):
+                ours = packages[name]
+                here = {
+                    key: ours[key] for key in ("subdirs", "version", "timestamp") if key in ours
+                }
+                packages[name] = {**ours, **theirs, **here}
     write(path, (envelope.compact(document) + "\n").encode())
 
 
 def _settle(draft: Draft, listing: Listing) -> None:
     """Link to the published file whatever is equal to it, dates of writing aside."""
     for subdir in listing.subdirs:
-        is_equal = generation.link_if_equal(draft, f"{subdir}/{REPODATA}")
-        for name in (CURRENT, RUN_EXPORTS, PATCHES):
+        for name in (REPODATA, CURRENT, RUN_EXPORTS, PATCHES):
             generation.link_if_equal(draft, f"{subdir}/{name}")
-        if is_equal and (draft.folder / subdir / "index.html").exists():
-            generation.link_published(draft, f"{subdir}/index.html")
         if draft.base is not None and _is_same_shard_index(draft, draft.base, subdir):
             generation.link_published(draft, f"{subdir}/{shards.INDEX}")
     generation.link_if_equal(draft, NOTICES)
-    if generation.link_if_equal(draft, CHANNELDATA) and (draft.folder / "index.html").exists():
-        generation.link_published(draft, "index.html")
+    generation.link_if_equal(draft, CHANNELDATA)
 
 
 def _is_same_shard_index(draft: Draft, base: Path, subdir: str) -> bool:
@@ -131,8 +129,6 @@ def _compress(draft: Draft, listing: Listing, stop: Stop) -> None:
     for subdir in listing.subdirs:
         for name, endings in VARIANTS.items():
             relative = f"{subdir}/{name}"
-            if not (draft.folder / relative).exists():
-                continue  # current_repodata.json, where the engine stumbled over a record
             is_published = generation.is_published(draft, relative)
             for ending in endings:
                 if not (is_published and generation.link_published(draft, relative + ending)):

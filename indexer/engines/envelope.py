@@ -8,10 +8,14 @@ and ``shards_base_url`` are dropped. What speaks of artifacts is cut down to tho
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection
 from typing import Any
 
 from indexer.base.errors import EngineError
+from indexer.base.repodata import decode
+
+log = logging.getLogger("indexer.engines.envelope")
 
 _OURS = frozenset({"repodata_version", "packages", "packages.conda"})
 _ADDRESSES = frozenset({"base_url", "shards_base_url", "subdir"})
@@ -30,7 +34,11 @@ def envelope(carried: dict[str, str], subdir: str, listed: Collection[str]) -> d
     info: dict[str, Any] = {"subdir": subdir}
     sections: dict[str, Any] = {"removed": []}
     for key, text in carried.items():
-        value = json.loads(text)
+        try:
+            value = decode(text)
+        except ValueError as error:
+            log.warning("%s: upstream's %s is left out: %s", subdir, key, error)
+            continue
         if key.startswith("info."):
             name = key.removeprefix("info.")
             if name not in _ADDRESSES:

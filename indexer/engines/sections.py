@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from indexer.base.repodata import decode
 from indexer.engines.envelope import JOINT
 from volume.disk.files import volume_error
 
@@ -60,7 +61,11 @@ class Sections:
 
 
 def compacted(text: str) -> str:
-    """A JSON text on one line without blanks; one that has none is taken as it is."""
+    """A JSON text on one line without blanks; one that has none is taken as it is.
+
+    Raises:
+        ValueError: no index can hold it.
+    """
     if '": ' in text or "\n" in text:
-        return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+        return json.dumps(decode(text), sort_keys=True, separators=(",", ":"))
     return text

@@ -18,7 +18,7 @@ from indexer.records.rows import Row
 from volume.disk import database
 
 FILENAME = "names.db"
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLES = """
 CREATE TABLE name (subdir TEXT NOT NULL, name TEXT NOT NULL, fingerprint BLOB NOT NULL,
     shard TEXT NOT NULL, newest TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (subdir, name))

@@ -16,17 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from volume.errors import StateError
+from volume.ledger.artifact import Placed
+
+NAMELESS = "it is no JSON, or has no name"
+"""What is wrong with a record that says no name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One artifact. ``record``, ``run_exports`` and ``inside`` are JSON texts.
+    """One artifact. ``record``, ``run_exports`` and ``inside`` are JSON texts, if they are whole.
+
+    ``name`` is what the record says; None where that is no text, or the record is no JSON.
 
     ``inside`` are ``recipe``, ``about.json`` and ``post_install.json`` of a local package.
     """
 
     filename: str
-    name: str
+    name: str | None
     record: str
     run_exports: str
     inside: tuple[str, ...] = ()
@@ -34,9 +40,11 @@ class Row:
 
 # Upstream's run_exports, else what the package itself says, else none.
 _MIRRORED = (
-    "SELECT a.filename, json_extract(a.record, '$.name'), a.record, coalesce(u.run_exports,"
+    "SELECT a.filename, CASE WHEN json_valid(a.record) AND json_type(a.record, '$.name') = 'text'"
+    " THEN CAST(json_extract(a.record, '$.name') AS BLOB) END, a.record, coalesce(u.run_exports,"
     " (SELECT r.run_exports FROM memory.read_run_exports r WHERE r.sha256 = a.sha256), '{}')"
     " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
+    " WHERE a.rowid NOT IN (SELECT row FROM refused) AND"
 )
 _LOCAL = (
     "SELECT filename, json_extract(record, '$.name'), record, coalesce(run_exports, '{}'),"
@@ -44,18 +52,29 @@ _LOCAL = (
 )
 
 
+def _row(columns: tuple[str, bytes | None, str, str]) -> Row:
+    filename, name, record, run_exports = columns
+    try:
+        return Row(filename, None if name is None else name.decode(), record, run_exports)
+    except UnicodeDecodeError:  # half a character, which JSON can say
+        return Row(filename, None, record, run_exports)
+
+
+_LISTED = "rowid NOT IN (SELECT row FROM refused)"
 _BATCH = 5000  # filenames in one question
 
 
 class Rows:
-    """The rows of one channel."""
+    """The rows of one channel, but for those of the ledger that are ``refused``, by row."""
 
-    def __init__(self, ledger: Path | None, memory: Path) -> None:
+    def __init__(self, ledger: Path | None, memory: Path, refused: Iterable[int] = ()) -> None:
         self._has_ledger = ledger is not None
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("ATTACH DATABASE ? AS memory", (str(memory),))
         if ledger is not None:
             self._connection.execute("ATTACH DATABASE ? AS ledger", (str(ledger),))
+        self._connection.execute("CREATE TEMP TABLE refused (row INTEGER PRIMARY KEY)")
+        self._connection.executemany("INSERT INTO refused VALUES (?)", ((row,) for row in refused))
 
     def close(self) -> None:
         self._connection.close()
@@ -77,8 +96,8 @@ class Rows:
             if not self._has_ledger:
                 yield from local
                 return
-            query = f"{_MIRRORED} WHERE a.subdir = ? ORDER BY a.filename"
-            mirrored = (Row(*row) for row in self._connection.execute(query, (subdir,)))
+            query = f"{_MIRRORED} a.subdir = ? ORDER BY a.filename"
+            mirrored = map(_row, self._connection.execute(query, (subdir,)))
             yield from heapq.merge(mirrored, local, key=lambda row: row.filename)
 
     def filenames(self, subdir: str) -> set[str]:
@@ -89,11 +108,42 @@ class Rows:
         """
         queries = ["SELECT filename FROM memory.local WHERE subdir = ? AND refused IS NULL"]
         if self._has_ledger:
-            queries.append("SELECT filename FROM ledger.artifact WHERE subdir = ?")
+            queries.append(f"SELECT filename FROM ledger.artifact WHERE subdir = ? AND {_LISTED}")  # noqa: S608
         with self._translated():
             return {
                 row[0] for query in queries for row in self._connection.execute(query, (subdir,))
             }
+
+    def committed(self, subdir: str, *, after_serial: int = 0) -> Iterator[tuple[str, int, str]]:
+        """Filename, size in bytes and home of what was committed after a serial.
+
+        Raises:
+            StateError: the ledger is damaged.
+        """
+        if not self._has_ledger:
+            return
+        with self._translated():
+            yield from self._connection.execute(
+                "SELECT filename, size, home FROM ledger.artifact"  # noqa: S608
+                f" WHERE subdir = ? AND serial > ? AND {_LISTED}",
+                (subdir, after_serial),
+            )
+
+    def without_run_exports(self) -> Iterator[Placed]:
+        """Committed artifacts that upstream gives no run_exports of.
+
+        Raises:
+            StateError: the ledger is damaged.
+        """
+        if not self._has_ledger:
+            return
+        with self._translated():
+            for row in self._connection.execute(
+                "SELECT a.subdir, a.filename, a.sha256, a.size, a.home FROM ledger.artifact a"
+                " LEFT JOIN ledger.run_exports u USING (subdir, filename)"
+                " WHERE u.run_exports IS NULL AND a.rowid NOT IN (SELECT row FROM refused)"
+            ):
+                yield Placed(*row)
 
     def get(self, subdir: str, filenames: Iterable[str]) -> Iterator[Row]:
         """The rows of these artifacts, in the same order; what is not listed is left out.
@@ -112,10 +162,9 @@ class Rows:
             where = "WHERE subdir = ? AND filename IN (SELECT value FROM json_each(?))"
             yield from self._local(f"{where} AND refused IS NULL", (subdir, filenames))
             if self._has_ledger:
-                where = "WHERE a.subdir = ? AND a.filename IN (SELECT value FROM json_each(?))"
+                where = "a.subdir = ? AND a.filename IN (SELECT value FROM json_each(?))"
                 query = f"{_MIRRORED} {where}"
-                for row in self._connection.execute(query, (subdir, filenames)):
-                    yield Row(*row)
+                yield from map(_row, self._connection.execute(query, (subdir, filenames)))
 
     def _local(self, where: str, values: tuple[str, ...]) -> Iterator[Row]:
         for row in self._connection.execute(f"{_LOCAL} {where}", values):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from indexer.records import package
 from indexer.records.memory import Memory
 from volume.layout import Mirror
-from volume.ledger.ledger import Ledger
+from volume.ledger.artifact import Placed
 from volume.program.stop import Stop
 
 log = logging.getLogger("indexer.records.run_exports")
@@ -23,13 +24,14 @@ _BATCH = 1000
 _THREADS = 2  # decompression lets other threads run
 
 
-def read_missing(mirror: Mirror, channel: str, ledger: Ledger, memory: Memory, stop: Stop) -> int:
-    """Read what is neither given by upstream nor remembered; return how many were read.
+def read_missing(
+    mirror: Mirror, channel: str, unknown: Iterator[Placed], memory: Memory, stop: Stop
+) -> int:
+    """Read what is not remembered of these, which upstream says nothing of; return how many were.
 
     Raises:
         VolumeError: the state volume refuses.
     """
-    unknown = ledger.without_run_exports()
     count = 0
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         while batch := list(itertools.islice(unknown, _BATCH)):

@@ -13,14 +13,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from indexer.base.errors import PARTIAL, DamagedRowsError
+from indexer.base.errors import PARTIAL
 from indexer.base.stages import Stages
 from indexer.base.volumes import Volumes
 from indexer.engines.conda_index.engine import Engine
 from indexer.engines.conda_index.opening import Opener
 from indexer.generations import generation, hold, shards
 from indexer.generations.generation import Draft
-from indexer.records import local
+from indexer.records import local, refused
 from indexer.records.listing import Listing
 from indexer.records.memory import LocalFile, Memory
 from indexer.story import work
@@ -32,6 +32,7 @@ from volume.disk import files
 from volume.generations import Generation, LeftOut
 from volume.layout import State
 from volume.ledger.ledger import Ledger
+from volume.names import SUBDIRS
 
 log = logging.getLogger("indexer.story.index")
 
@@ -89,8 +90,6 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
             if found.reason is None:
                 seconds = time.monotonic() - started
                 return Outcome(channel, found.newest, False, found.look.pending, seconds)
-            if ledger is not None and (damaged := ledger.unproven()):
-                raise DamagedRowsError(channel, damaged)
             log.info("%s: indexing, because %s", channel, found.reason)
             run = _Run(volumes, channel, memory, ledger, found, lock)
             made = run.make()
@@ -149,10 +148,19 @@ class _Run:
         self.stages = Stages()
 
     def make(self) -> Generation:
-        subdirs = sorted(
-            {"noarch", *self._found.look.subdirs, *(self._ledger.subdirs() if self._ledger else ())}
+        committed = self._ledger.subdirs() if self._ledger is not None else []
+        subdirs = {"noarch", *self._found.look.subdirs, *committed}
+        listing = Listing(
+            self._channel,
+            self._ledger,
+            self._memory,
+            tuple(sorted(subdirs & SUBDIRS)),  # one bit makes another name of one
+            refused.damaged(self._ledger) if self._ledger is not None else (),
         )
-        listing = Listing(self._channel, self._ledger, self._memory, tuple(subdirs))
+        for one in listing.refused:
+            log.error(
+                "%s: %s/%s is left out: %s", self._channel, one.subdir, one.filename, one.reason
+            )
         draft = generation.start(self._mirror, self._channel, listing.subdirs)
         own = writes_itself(self._settings.index_engine, listing)
         # Our own writer needs no engine, but for opening people's packages.
@@ -167,9 +175,9 @@ class _Run:
                 local=local.fingerprint(self._memory.local_files()),
                 snapshot="",
                 created=self._now,
-                engine=OWN if own else f"conda-index {engine}",
-                subdirs=listing.published(),
-                left_out=self._left_out(),
+                engine=OWN if filled.is_own else f"conda-index {engine}",
+                subdirs=filled.listing.published(),
+                left_out=self._left_out(filled.listing),
                 ledger=self._ledger.identity if self._ledger else "",
             )
             self._stop.check()
@@ -221,7 +229,6 @@ class _Run:
         fill = Fill(
             mirror=self._mirror,
             draft=draft,
-            listing=listing,
             root=self._root,
             engine=None if own else self._engine,
             serial=newest.serial if newest and is_continued else 0,
@@ -230,7 +237,7 @@ class _Run:
             stop=self._stop,
             stages=self.stages,
         )
-        return fill.fill()
+        return fill.fill(listing)
 
     def _note_left_shards(self, draft: Draft, listing: Listing, filled: Filled) -> None:
         with self._memory.transaction():
@@ -241,8 +248,11 @@ class _Run:
                     subdir, {name: before.get(name, self._now) for name in left}
                 )
 
-    def _left_out(self) -> tuple[LeftOut, ...]:
-        return tuple(
+    def _left_out(self, listing: Listing) -> tuple[LeftOut, ...]:
+        theirs = (
+            LeftOut(one.subdir, one.filename, one.size, 0, one.reason) for one in listing.refused
+        )
+        mine = (
             LeftOut(
                 record.file.subdir,
                 record.file.filename,
@@ -252,3 +262,4 @@ class _Run:
             )
             for record in self._memory.refused()
         )
+        return (*theirs, *mine)

@@ -1,7 +1,7 @@
 """Verification: a generation is compared with what is committed before anybody sees it.
 
 Guaranteed of a generation that passes: every record equals the committed one, field by field, in
-``repodata.json``, in the shards and in ``current_repodata.json`` (a subset, where there is one);
+``repodata.json``, in the shards and in ``current_repodata.json`` (a subset);
 run_exports are those that are known; compressed variants decode to the same bytes; every shard that
 is new has the hash in its name; no address leads away from this mirror; every artifact that is new
 since the published generation is there with its size.
@@ -20,8 +20,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, Record, section_of
+from indexer.base.errors import RefusedRecordsError
+from indexer.base.repodata import (
+    CHANNELDATA,
+    CURRENT,
+    REPODATA,
+    RUN_EXPORTS,
+    Record,
+    decode,
+    section_of,
+)
 from indexer.records.known_names import Fingerprint
+from indexer.records.rows import NAMELESS, Row
 from indexer.verify.check import Check, Names, difference
 from indexer.verify.verify_shards import verify_shards
 from indexer.verify.verify_variants import verify_variants
@@ -36,6 +46,7 @@ def verify(check: Check, stop: Stop) -> None:
 
     Raises:
         VerificationError: naming the first thing that is wrong.
+        RefusedRecordsError: there are records that no index can hold.
     """
     for subdir in check.listing.subdirs:
         stop.check()
@@ -43,8 +54,7 @@ def verify(check: Check, stop: Stop) -> None:
         stop.check()
         verify_shards(check, subdir, names, stop)
         stop.check()
-        if (check.draft.folder / subdir / CURRENT).exists():
-            _verify_current(check, subdir)
+        _verify_current(check, subdir)
         _verify_artifacts(check, subdir)
     verify_variants(check, stop)
     if not (check.draft.folder / CHANNELDATA).is_file():
@@ -56,6 +66,7 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
     folder = check.draft.folder / subdir
     filenames: dict[str, list[str]] = {}
     fingerprints: dict[str, Fingerprint] = {}
+    refused: dict[tuple[str, str], str] = {}
     with (
         _walking(check, subdir, folder / REPODATA) as repodata,
         _walking(check, subdir, folder / RUN_EXPORTS) as exports,
@@ -65,11 +76,19 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
                 stop.check()
             repodata.step(row.filename, row.record)
             exports.step(row.filename, f'{{"run_exports":{row.run_exports}}}')
+            problem = _problem(row) if check.known is None else None
+            if row.name is None or problem is not None:
+                refused[subdir, row.filename] = (
+                    problem or f"no index can hold its record: {NAMELESS}"
+                )
+                continue
             if row.name not in filenames:
                 filenames[row.name] = []
                 fingerprints[row.name] = Fingerprint()
             filenames[row.name].append(row.filename)
             fingerprints[row.name].add(row)
+        if refused:
+            raise RefusedRecordsError(refused)
         if repodata.has_arrived:
             check.addresses(subdir, REPODATA, repodata.head.get("info"))
         else:
@@ -77,6 +96,16 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
         if not exports.has_arrived:
             _verify_run_exports(check, subdir)
     return Names(filenames, {name: one.digest() for name, one in fingerprints.items()})
+
+
+def _problem(row: Row) -> str | None:
+    """Why no index can hold a record, which our own writer found out when it wrote it."""
+    try:
+        decode(row.record)
+        decode(row.run_exports)
+    except ValueError as error:
+        return f"no index can hold its record: {error}"
+    return None
 
 
 @contextlib.contextmanager
@@ -98,13 +127,14 @@ def _verify_repodata(check: Check, subdir: str) -> None:
     }
     missing: list[str] = []
     extra = {filename for records in sections.values() for filename in records}
-    for filename, expected in check.listing.decoded(subdir):
-        found = sections[section_of(filename)].get(filename)
+    for row in check.rows.scan(subdir):
+        expected = json.loads(row.record)
+        found = sections[section_of(row.filename)].get(row.filename)
         if found is None:
-            missing.append(filename)
+            missing.append(row.filename)
         elif found != expected:
-            raise check.fail(subdir, f"{REPODATA}: {difference(filename, expected, found)}")
-        extra.discard(filename)
+            raise check.fail(subdir, f"{REPODATA}: {difference(row.filename, expected, found)}")
+        extra.discard(row.filename)
     check.sets(subdir, REPODATA, missing, extra)
 
 
@@ -139,11 +169,9 @@ def _verify_artifacts(check: Check, subdir: str) -> None:
     """Each artifact where a client's request ends: the generation first, then ``channels/``."""
     here = check.draft.folder / subdir
     there = check.mirror.artifacts(check.draft.channel, subdir)
-    ledger = check.listing.ledger
-    if ledger is not None:
-        for artifact in ledger.artifacts(subdir, after_serial=check.serial):
-            folder = here if artifact.home == "replaced" else there
-            _verify_size(check, subdir, folder / artifact.filename, artifact.size)
+    for filename, size, home in check.rows.committed(subdir, after_serial=check.serial):
+        folder = here if home == "replaced" else there
+        _verify_size(check, subdir, folder / filename, size)
     for local in check.listing.memory.accepted(subdir):
         _verify_size(check, subdir, here / local.file.filename, local.file.size)
 

@@ -33,8 +33,6 @@ def verify_variants(check: Check, stop: Stop) -> None:
         for name, endings in VARIANTS.items():
             relative = f"{subdir}/{name}"
             plain = check.draft.folder / relative
-            if not plain.exists():
-                continue  # whether it may be absent was decided elsewhere
             for ending in endings:
                 if not all(
                     generation.is_published(check.draft, path)

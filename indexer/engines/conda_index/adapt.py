@@ -1,6 +1,7 @@
 """What ``conda index`` wrote, made into what we serve: upstream's envelope, no odd files.
 
-It writes pre-patch variants, patch instructions and pages too large for a browser, which go; it
+It writes pre-patch variants and patch instructions, which go, and so do its pages: they show what
+upstreams write in records as it is, markup and links included. It
 knows nothing of upstream's other sections, which are put around its records.
 """
 
@@ -19,10 +20,8 @@ from indexer.records.listing import Listing
 from indexer.records.rows import Rows
 from volume.program.stop import Stop
 
-LARGEST_PAGE = 5_000_000  # bytes
-
 _UNWANTED = re.compile(
-    r"repodata_from_packages\.json.*|repodata_shards_from_packages\..*|patch_instructions\.json"
+    r"index\.html|repodata_from_packages\.json.*|repodata_shards_from_packages\..*|patch_instructions\.json"
     r"|.*\.[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 )
 
@@ -40,25 +39,17 @@ def adapt(draft: Draft, listing: Listing, rows: Rows, stop: Stop) -> None:
         around = envelope_of(listing, rows, subdir)
         path = folder / REPODATA
         write(path, envelope.put_around(path.read_bytes(), subdir, around))
-        if (folder / CURRENT).exists():
-            _adapt_current(folder / CURRENT, listing, subdir, around)
-    _remove_large_page(draft.folder)
+        _adapt_current(folder / CURRENT, rows, subdir, around)
+    _remove_unwanted(draft.folder)
 
 
 def _remove_unwanted(folder: Path) -> None:
     for path in folder.iterdir():
         if _UNWANTED.fullmatch(path.name):
             path.unlink()
-    _remove_large_page(folder)
 
 
-def _remove_large_page(folder: Path) -> None:
-    page = folder / "index.html"
-    if page.exists() and page.stat().st_size > LARGEST_PAGE:
-        page.unlink()
-
-
-def _adapt_current(path: Path, listing: Listing, subdir: str, around: dict[str, Any]) -> None:
+def _adapt_current(path: Path, rows: Rows, subdir: str, around: dict[str, Any]) -> None:
     """Keep the engine's choice of artifacts, with the records that repodata.json has.
 
     The engine adds ``legacy_bz2_md5`` to every record, null where there is no twin.
@@ -68,8 +59,7 @@ def _adapt_current(path: Path, listing: Listing, subdir: str, around: dict[str, 
         filename for section in ("packages", "packages.conda") for filename in chosen[section]
     }
     sections: dict[str, dict[str, Record]] = {"packages": {}, "packages.conda": {}}
-    for filename, text in listing.records(subdir):
-        if filename in wanted:
-            sections[section_of(filename)][filename] = json.loads(text)
+    for row in rows.get(subdir, sorted(wanted)):
+        sections[section_of(row.filename)][row.filename] = json.loads(row.record)
     document = {**envelope.cut(around, wanted), **sections}
     write(path, envelope.compact(document).encode())

@@ -1,6 +1,7 @@
 """The engine: the one module that starts ``conda index``.
 
-Guaranteed: a run ends with the engine's exit, also when we are asked to stop or are killed; the
+Guaranteed: a run ends with the engine's exit, also when we are asked to stop or are killed; it ends
+by itself when it takes more memory or time than its records can need; the
 engine inherits the channel's lock, so nobody takes it while the engine still writes; its output is
 kept in a log; its failure becomes an ``EngineError`` that quotes the end of that log.
 Not guaranteed: that exit 0 means that everything was indexed. It doesn't; ``verify`` counts.
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -23,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.base.errors import EngineError, EngineStoppedError
+from volume.program.sizes import amount
 from volume.program.stop import Stop
 
 log = logging.getLogger("indexer.engines.conda_index.engine")
@@ -30,6 +34,12 @@ log = logging.getLogger("indexer.engines.conda_index.engine")
 KNOWN_VERSION = "0.13"
 STAGE = "mirror"
 """The stage of the engine's cache that decides what is listed."""
+
+# What a run may take, many times what one of so many records, or so many bytes, was seen to take
+# (docs/performance.md). Our own writer, or the file's refusal, is what follows if it takes more.
+_MEMORY, _RECORD_MEMORY = 2 << 30, 64 << 10  # bytes
+_SECONDS, _RECORD_SECONDS = 120.0, 0.02
+_BYTES_PER_SECOND = 500_000
 
 _QUOTED_LINES = 8
 _PR_SET_PDEATHSIG = 1
@@ -53,34 +63,30 @@ class Engine:
         Raises:
             EngineError: it failed.
         """
-        self._run([str(root), *_choose(subdirs), *_CACHE_DECIDES, "--no-write-monolithic"])
+        self._run(
+            [str(root), *_choose(subdirs), *_CACHE_DECIDES, "--no-write-monolithic"], _Bounds()
+        )
 
-    def index(self, root: Path, output: Path, subdirs: Sequence[str], channel: str) -> None:
+    def index(
+        self, root: Path, output: Path, subdirs: Sequence[str], channel: str, *, records: int = 0
+    ) -> None:
         """Write a channel's index from the caches below ``root`` to ``output``.
 
-        Nothing is listed and no package is opened: the rows of stage ``mirror`` decide. Two outputs
-        are made by code that stumbles over a single odd record (``features: null`` is one); where
-        it does, they are left out rather than the whole index.
+        Nothing is listed and no package is opened: the rows of stage ``mirror`` decide.
 
         Raises:
-            EngineStoppedError: it was killed, or lacked memory or disk.
-            EngineError: it failed.
+            EngineStoppedError: it was killed, or lacked disk.
+            EngineError: it failed; one odd record is enough for that (``features: null`` is one).
         """
-        for outputs in _OUTPUTS:
-            try:
-                self._run(
-                    [
-                        *(str(root), "--output", str(output), "--channel-name", channel),
-                        *_choose(subdirs),
-                        *_CACHE_DECIDES,
-                        *outputs,
-                    ]
-                )
-                return
-            except EngineError as error:
-                if outputs is _OUTPUTS[-1] or isinstance(error, EngineStoppedError):
-                    raise
-                log.warning("%s: again with fewer outputs, as %s", channel, error)
+        self._run(
+            [
+                *(str(root), "--output", str(output), "--channel-name", channel),
+                *_choose(subdirs),
+                *_CACHE_DECIDES,
+                *_OUTPUTS,
+            ],
+            _Bounds(_MEMORY + records * _RECORD_MEMORY, _SECONDS + records * _RECORD_SECONDS),
+        )
 
     def extract(self, root: Path, subdirs: Iterable[str]) -> None:
         """Open the packages in the folders below ``root`` and cache their metadata there.
@@ -88,7 +94,11 @@ class Engine:
         Raises:
             EngineError: it failed; one malformed package is enough for that.
         """
-        self._run([str(root), *_choose(subdirs), "--no-write-monolithic"])
+        size = sum(path.stat().st_size for path in root.glob("*/*") if path.is_file())
+        self._run(
+            [str(root), *_choose(subdirs), "--no-write-monolithic"],
+            _Bounds(_MEMORY, _SECONDS + size / _BYTES_PER_SECOND),
+        )
 
     def version(self) -> str:
         """The version of conda-index, which must be one that we know.
@@ -131,7 +141,8 @@ class Engine:
                 return candidate
         raise EngineError(f"no python beside {found}; point CONDA_EXE to conda's own bin folder")
 
-    def _run(self, arguments: Sequence[str]) -> None:
+    def _run(self, arguments: Sequence[str], bounds: _Bounds | None = None) -> None:
+        bounds = bounds or _Bounds()
         # One process: a pool only pays where packages are opened, and those are few here.
         argv = [self.executable, "index", *arguments, "--threads", "1"]
         self.output.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +156,7 @@ class Engine:
                     pass_fds=() if self.lock is None else (self.lock,),
                     env=_environment(),
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread when we fork
+                    preexec_fn=bounds.enter,  # noqa: PLW1509 - one thread when we fork
                 )
             except OSError as error:
                 raise EngineError(
@@ -158,6 +169,11 @@ class Engine:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
                 raise
+        if status == -signal.SIGXCPU:
+            raise EngineError(
+                f"conda index was busy for {bounds.seconds:.0f} s and was ended: a record or"
+                " package keeps it busy"
+            )
         if status < 0:
             raise EngineStoppedError(
                 f"conda index was ended by {signal.Signals(-status).name}; if nobody did that, it"
@@ -165,6 +181,11 @@ class Engine:
             )
         if status != 0:
             said = self._last_lines()
+            if _MEMORY_ERROR.match(said):
+                raise EngineError(
+                    f"conda index needed more than {amount(bounds.memory)} of memory and was ended:"
+                    " a record or package is far larger than it looks"
+                )
             kind = EngineStoppedError if _MACHINE.match(said) else EngineError
             raise kind(
                 f"conda index ended with status {status}: {said};"
@@ -187,15 +208,14 @@ class Engine:
         return " | ".join(said[-_QUOTED_LINES:])[-2000:] or "it said nothing"
 
 
-_NEEDED = ("--write-shards", "--run-exports", "--no-rss", "--no-zst", "--no-bz2")
 _OUTPUTS = (
-    (*_NEEDED, "--current-repodata", "--channeldata"),
-    (*_NEEDED, "--no-current-repodata", "--channeldata"),
-    (*_NEEDED, "--no-current-repodata", "--no-channeldata"),
-)
+    "--write-shards", "--run-exports", "--current-repodata", "--channeldata", "--no-rss",
+    "--no-zst", "--no-bz2",
+)  # fmt: skip
 _EXCEPTION = re.compile(r"\s*((?:\w+\.)*\w*(?:Error|Exception|BadZipFile)\b.*)")
-# Of a run that opens no package: the disk, the memory or the cache, never a record.
-_MACHINE = re.compile(r"(?:\w+\.)*(?:OSError|PermissionError|MemoryError|OperationalError)\b")
+# Of a run that opens no package: the disk or the cache, never a record.
+_MACHINE = re.compile(r"(?:\w+\.)*(?:OSError|PermissionError|OperationalError)\b")
+_MEMORY_ERROR = re.compile(r"(?:\w+\.)*MemoryError\b")
 
 # Membership comes from the rows of our stage; no folder is listed and no package is opened.
 _CACHE_DECIDES = ("--no-update-cache", "--upstream-stage", STAGE)
@@ -208,6 +228,25 @@ def _choose(subdirs: Iterable[str]) -> list[str]:
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     return {**kept, "PYTHONUNBUFFERED": "1", "CONDA_INDEX_DBURL": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What a run may take: bytes of memory, and seconds of the processor's time."""
+
+    memory: float = _MEMORY
+    seconds: float = _SECONDS
+
+    def enter(self) -> None:
+        """In the child, before it is the engine."""
+        _die_with_parent()
+        for kind, most in (
+            (resource.RLIMIT_AS, int(self.memory)),
+            (resource.RLIMIT_CPU, math.ceil(self.seconds)),
+        ):
+            _, allowed = resource.getrlimit(kind)
+            if allowed == resource.RLIM_INFINITY or most < allowed:
+                resource.setrlimit(kind, (most, allowed))
 
 
 def _die_with_parent() -> None:

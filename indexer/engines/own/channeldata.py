@@ -7,6 +7,7 @@ takes builds in no order (``.tar.bz2``), here they are in the order of their nam
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -40,7 +41,8 @@ def facts(
     """
     told: Facts = {}
     for document in (*inside, record):
-        told.update(document)
+        if isinstance(document, dict):
+            told.update(document)
     if isinstance(source := told.get("source"), dict):
         told.update({f"source_{key}": value for key, value in source.items()})
     for key in ("description", "summary"):
@@ -48,15 +50,13 @@ def facts(
             told[key] = "".join(map(str, value)).strip().replace("\n", " ")
     told["run_exports"] = run_exports
     told.update(record)
+    if not isinstance(told.get("timestamp", 0), int | float):
+        del told["timestamp"]
     return {key: told[key] for key in told if key in _TOLD}
 
 
 def newest_builds(builds: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Of each version of one name the filename of its newest build; ``.conda`` first, as there.
-
-    Raises:
-        MalformedError: a record is too odd.
-    """
+    """Of each version of one name the filename of its newest build; ``.conda`` first, as there."""
     ordered = sorted(builds, key=lambda item: (not item[0].endswith(".conda"), item[0]))
     stems = {filename.removesuffix(".conda") for filename, _ in ordered}
     newest: dict[str, tuple[str, float]] = {}
@@ -64,8 +64,10 @@ def newest_builds(builds: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
         if filename.removesuffix(".tar.bz2") in stems:
             continue
         version, timestamp = record.get("version"), record.get("timestamp", 0)
-        if not isinstance(version, str) or not isinstance(timestamp, int | float):
-            raise MalformedError(f"the record of {filename} is odd")
+        if not isinstance(version, str):
+            continue
+        if not isinstance(timestamp, int | float):
+            timestamp = 0
         if version not in newest or newest[version][1] < timestamp:
             newest[version] = filename, timestamp
     return [filename for filename, _ in newest.values()]
@@ -74,16 +76,14 @@ def newest_builds(builds: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
 def entry(by_subdir: Mapping[str, Iterable[Facts]]) -> Facts | None:
     """The entry of one name, from what the newest builds of its versions say, by subdir.
 
-    None if that is too odd for conda-index's rules: then upstream's own entry is all there is.
+    What is too odd for conda-index's rules says nothing; None if nothing is left.
     """
     made: Facts = {}
-    try:
-        for subdir in sorted(by_subdir):
-            for told in by_subdir[subdir]:
+    for subdir in sorted(by_subdir):
+        for told in by_subdir[subdir]:
+            with contextlib.suppress(MalformedError, TypeError, ValueError, AttributeError):
                 made = _merge(made, told, subdir)
-    except (MalformedError, TypeError, ValueError, AttributeError):
-        return None
-    return {key: value for key, value in made.items() if value is not None}
+    return {key: value for key, value in made.items() if value is not None} or None
 
 
 def _merge(before: Facts, told: Facts, subdir: str) -> Facts:

@@ -8,14 +8,19 @@ features, the newest one without. One level deep, as there. Pure. Tested for equ
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rattler import Version
 
 from indexer.base.matchspec import Dependency, MalformedError, is_of_series, parse, version_order
+from indexer.base.repodata import CURRENT
+
+log = logging.getLogger("indexer.engines.own.current")
 
 _LAST_SECOND = 253402300799  # of the year 9999: timestamps above it are in milliseconds
 
@@ -39,44 +44,56 @@ class Candidate:
 
 
 def candidate(filename: str, record: Mapping[str, Any]) -> Candidate:
-    """An artifact by its record.
+    """An artifact by its record; what only ranks or explains it may be odd, and counts as none.
 
     Raises:
-        MalformedError: the record is too odd.
+        MalformedError: the record lacks what the choice is made by.
     """
-    try:
-        timestamp = record.get("timestamp") or 0
-        return Candidate(
-            filename=filename,
-            name=_text(record["name"]),
-            version=_text(record["version"]),
-            build=_text(record["build"]),
-            build_number=int(record.get("build_number") or 0),
-            timestamp=timestamp / 1000 if timestamp > _LAST_SECOND else timestamp,
-            has_features=any(_features(record.get(key)) for key in ("track_features", "features")),
-            depends=tuple(map(_text, record.get("depends") or ())),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise MalformedError(f"the record of {filename} is odd: {error!r}") from error
+    name, version, build = (record.get(key) for key in ("name", "version", "build"))
+    number = record.get("build_number") or 0
+    if not (isinstance(name, str) and isinstance(version, str) and isinstance(build, str)):
+        raise MalformedError(f"the record of {filename} is odd: name, version or build is no text")
+    if not isinstance(number, int) or number < 0:
+        raise MalformedError(f"the record of {filename} is odd: its build number is {number!r:.40}")
+    version_order(version)
+    return Candidate(
+        filename=filename,
+        name=name,
+        version=version,
+        build=build,
+        build_number=number,
+        timestamp=_seconds(record.get("timestamp")),
+        has_features=any(_words(record.get(key)) for key in ("track_features", "features")),
+        depends=tuple(_texts(record.get("depends"))),
+    )
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    return value
+def candidates(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Candidate]:
+    """Artifacts by filename and record; those that nothing can be chosen by are left out."""
+    for filename, record in records:
+        try:
+            yield candidate(filename, record)
+        except MalformedError as error:
+            log.info("it is not in %s: %s", CURRENT, error)
 
 
-def _features(value: Any) -> list[str]:
-    words = value.replace(" ", ",").split(",") if isinstance(value, str) else list(value or ())
-    return [word for word in words if word.strip()]
+def _seconds(timestamp: Any) -> float:
+    if not isinstance(timestamp, int | float):
+        return 0
+    return timestamp / 1000 if timestamp > _LAST_SECOND else timestamp
+
+
+def _words(features: Any) -> list[str]:
+    words = features.replace(" ", ",").split(",") if isinstance(features, str) else features
+    return [word for word in _texts(words) if word.strip()]
+
+
+def _texts(value: Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def ranked(artifacts: Iterable[Candidate]) -> list[Candidate]:
-    """All artifacts of one name, newest first; a ``.tar.bz2`` beside its ``.conda`` is left out.
-
-    Raises:
-        MalformedError: a version is none.
-    """
+    """All artifacts of one name, newest first; a ``.tar.bz2`` beside its ``.conda`` is left out."""
     found = sorted(artifacts, key=lambda one: (not one.filename.endswith(".conda"), one.filename))
     stems = {one.filename.removesuffix(".conda") for one in found}
     one_each = {
@@ -98,31 +115,19 @@ def ranked(artifacts: Iterable[Candidate]) -> list[Candidate]:
 
 
 def newest(group: Sequence[Candidate]) -> list[Candidate]:
-    """All builds of the newest version of one name; ``group`` is ranked.
-
-    Raises:
-        MalformedError: the version is too odd to be asked for.
-    """
+    """All builds of the newest version of one name; ``group`` is ranked."""
     return _series(group, group[0].version) if group else []
 
 
 def answer(group: Sequence[Candidate], text: str) -> list[Candidate]:
-    """All builds of the newest version of a name that satisfies a dependency; ``group`` is ranked.
-
-    Raises:
-        MalformedError: the dependency is not understood, or a version is none.
-    """
+    """All builds of the newest version that satisfies a dependency; ``group`` is ranked."""
     wanted = parse(text)
     matches = _fitting(group, wanted)
     return _series(group, matches[0].version) if matches else []
 
 
 def featureless(group: Sequence[Candidate], version: str) -> list[Candidate]:
-    """The newest build without features, of this version or an older one; ``group`` is ranked.
-
-    Raises:
-        MalformedError: a version is none.
-    """
+    """The newest build without features, of this version or an older one; ``group`` is ranked."""
     limit = version_order(version)
     older = (one for one in group if not one.has_features and version_order(one.version) <= limit)
     return list(itertools.islice(older, 1))
@@ -135,18 +140,17 @@ Ask = Callable[[str, str], Sequence[Candidate]]
 def choose(newest_ones: Mapping[str, Sequence[Candidate]], ask: Ask, ask_older: Ask) -> set[str]:
     """The filenames that a subdir's ``current_repodata.json`` lists.
 
+    A dependency that is not understood needs nothing.
+
     Args:
         newest_ones: by name, what ``newest`` said.
         ask: says what ``answer`` says of all artifacts of a name.
         ask_older: says what ``featureless`` says of them.
-
-    Raises:
-        MalformedError: a dependency is not understood, or a version is none.
     """
     chosen = {name: {one.filename: one for one in group} for name, group in newest_ones.items()}
     texts = {text for group in newest_ones.values() for one in group for text in one.depends}
     # By name: whoever answers has to do with one name at a time.
-    for name, text in sorted((parse(text).name, text) for text in texts):
+    for name, text in sorted(_named(texts)):
         if name in newest_ones and not _fitting(newest_ones[name], parse(text)):
             chosen[name].update({one.filename: one for one in ask(name, text)})
     for name, group in chosen.items():
@@ -154,6 +158,12 @@ def choose(newest_ones: Mapping[str, Sequence[Candidate]], ask: Ask, ask_older: 
             latest = max(group.values(), key=lambda one: one.order)
             group.update({one.filename: one for one in ask_older(name, latest.version)})
     return {filename for group in chosen.values() for filename in group}
+
+
+def _named(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        with contextlib.suppress(MalformedError):
+            yield parse(text).name, text
 
 
 def _series(group: Iterable[Candidate], version: str) -> list[Candidate]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from indexer.engines.own.current import Candidate, answer, candidate, featureless, ranked
+from indexer.engines.own.current import Candidate, answer, candidates, featureless, ranked
 from indexer.records.known_names import KnownAnswer, KnownName
 from indexer.records.rows import Rows
+from volume.program.stop import Stop
 
 _OLDER = "without features, at most "  # no dependency begins so
 
@@ -25,7 +26,9 @@ class Oracle:
         rows: Rows,
         filenames: Mapping[str, Sequence[str]],
         names: Mapping[str, KnownName],
+        stop: Stop,
     ) -> None:
+        self._stop = stop
         self._subdir = subdir
         self._rows = rows
         self._filenames = filenames
@@ -55,6 +58,7 @@ class Oracle:
     def _given(
         self, name: str, question: str, find: Callable[[Sequence[Candidate]], list[Candidate]]
     ) -> list[Candidate]:
+        self._stop.check()
         self._asked.add((name, question))
         known = self._before.get((name, question))
         fingerprint = self._names[name].fingerprint
@@ -68,8 +72,8 @@ class Oracle:
         """All artifacts of a name; one name's are kept, as questions come by name."""
         if self._group[0] != name:
             rows = self._rows.get(self._subdir, self._filenames[name])
-            found = [candidate(row.filename, json.loads(row.record)) for row in rows]
-            self._group = name, ranked(found)
+            records = ((row.filename, json.loads(row.record)) for row in rows)
+            self._group = name, ranked(candidates(records))
         return self._group[1]
 
 

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from indexer.base.matchspec import MalformedError
-from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS
+from indexer.base.errors import RefusedRecordsError
+from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, decode
 from indexer.engines import envelope
 from indexer.engines.complete import envelope_of, write
 from indexer.engines.own import channeldata, current
@@ -29,7 +29,7 @@ from indexer.generations import shards
 from indexer.generations.generation import Draft
 from indexer.records.known_names import Fingerprint, KnownAnswer, KnownEntry, KnownName, KnownNames
 from indexer.records.listing import Listing
-from indexer.records.rows import Row, Rows
+from indexer.records.rows import NAMELESS, Row, Rows
 from volume.program.stop import Stop
 
 log = logging.getLogger("indexer.engines.own.writer")
@@ -86,6 +86,7 @@ class Writer:
         self._known = known
         self._stop = stop
         self._written = Written()
+        self._refused: dict[tuple[str, str], str] = {}
 
     def write(self, now: float) -> Written:
         """Write everything that ``conda index`` would; ``now`` dates the shards' index.
@@ -93,9 +94,12 @@ class Writer:
         Raises:
             VolumeError: a volume refuses.
             StateError: the ledger is damaged.
+            RefusedRecordsError: all records that no index can hold; write it without them.
         """
         created_at = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         found = {subdir: self._write_subdir(subdir, created_at) for subdir in self._listing.subdirs}
+        if self._refused:
+            raise RefusedRecordsError(self._refused)
         self._write_channeldata(found)
         return self._written
 
@@ -119,13 +123,24 @@ class Writer:
             for count, row in enumerate(self._rows.scan(one.subdir)):
                 if count % _CHECK_EVERY == 0:
                     self._stop.check()
-                repodata.add(row.filename, compacted(row.record))
-                exports.add(row.filename, f'{{"run_exports":{compacted(row.run_exports)}}}')
+                if row.name is None:
+                    self._refuse(one, row, NAMELESS)
+                    continue
+                try:
+                    record, exported = compacted(row.record), compacted(row.run_exports)
+                except ValueError as error:
+                    self._refuse(one, row, error)
+                    continue
+                repodata.add(row.filename, record)
+                exports.add(row.filename, f'{{"run_exports":{exported}}}')
                 if row.name not in one.filenames:
                     one.filenames[row.name] = []
                     one.fingerprints[row.name] = Fingerprint()
                 one.filenames[row.name].append(row.filename)
                 one.fingerprints[row.name].add(row)
+
+    def _refuse(self, one: _Subdir, row: Row, why: object) -> None:
+        self._refused[one.subdir, row.filename] = f"no index can hold its record: {why}"
 
     # -- by name ---------------------------------------------------------------------------------
 
@@ -150,8 +165,15 @@ class Writer:
         self, one: _Subdir, name: str, fingerprint: bytes, present: set[str]
     ) -> KnownName:
         rows = list(self._rows.get(one.subdir, one.filenames[name]))
-        records = {row.filename: json.loads(row.record) for row in rows}
-        exports = {row.filename: json.loads(row.run_exports) for row in rows}
+        records: dict[str, dict[str, Any]] = {}
+        exports: dict[str, Any] = {}
+        for row in rows:
+            try:
+                record, exported = decode(row.record), decode(row.run_exports)
+            except ValueError as error:
+                self._refuse(one, row, error)
+                continue
+            records[row.filename], exports[row.filename] = record, exported
         digest, data = shards.pack((key, records[key], exports[key]) for key in records)
         if digest + shards.SUFFIX not in present:
             write(one.folder / (digest + shards.SUFFIX), data)
@@ -166,15 +188,11 @@ class Writer:
     # -- current_repodata.json -------------------------------------------------------------------
 
     def _write_current(self, one: _Subdir, around: dict[str, Any]) -> None:
-        oracle = Oracle(one.subdir, self._rows, one.filenames, one.names)
+        oracle = Oracle(one.subdir, self._rows, one.filenames, one.names, self._stop)
         for known in self._known.answers(one.subdir):
             oracle.remember(known)
-        try:
-            newest = {name: _candidates(known) for name, known in one.names.items()}
-            chosen = current.choose(newest, oracle.ask, oracle.ask_older)
-        except MalformedError as error:
-            log.warning("%s has no %s, because of a record: %s", one.subdir, CURRENT, error)
-            return
+        newest = {name: unpacked(known.newest) for name, known in one.names.items()}
+        chosen = current.choose(newest, oracle.ask, oracle.ask_older)
         self._written.answers[one.subdir] = oracle.fresh
         self._written.gone_answers[one.subdir] = oracle.gone
         head, tail = envelope.frame(envelope.cut(around, chosen))
@@ -209,32 +227,17 @@ class Writer:
 
 
 def _newest(records: dict[str, dict[str, Any]]) -> str:
-    """The candidates for ``current_repodata.json``; ``null`` if a record is too odd for it."""
-    try:
-        group = [current.candidate(filename, records[filename]) for filename in records]
-        found = current.newest(current.ranked(group))
-    except MalformedError:
-        return "null"
-    return packed(found)
-
-
-def _candidates(known: KnownName) -> list[current.Candidate]:
-    if known.newest == "null":
-        raise MalformedError(f"one of {known.name} is odd")
-    return unpacked(known.newest)
+    """The candidates for ``current_repodata.json``."""
+    return packed(current.newest(current.ranked(current.candidates(records.items()))))
 
 
 def _facts(
-    rows: dict[str, Row], records: dict[str, dict[str, Any]], exports: dict[str, dict[str, Any]]
+    rows: dict[str, Row], records: dict[str, dict[str, Any]], exports: dict[str, Any]
 ) -> str:
-    """What its versions say for ``channeldata.json``; ``null`` if a record is too odd for it."""
-    try:
-        chosen = channeldata.newest_builds(records.items())
-    except MalformedError:
-        return "null"
+    """What its versions say for ``channeldata.json``."""
     told = (
         channeldata.facts(records[key], exports[key], map(json.loads, rows[key].inside))
-        for key in chosen
+        for key in channeldata.newest_builds(records.items())
     )
     return json.dumps(list(told))
 

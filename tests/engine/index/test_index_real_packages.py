@@ -91,7 +91,7 @@ def test_nothing_unwanted_is_published(indexed: IndexedMirror) -> None:
     assert names == {
         "repodata.json", "repodata.json.zst", "repodata.json.bz2", "current_repodata.json",
         "current_repodata.json.zst", "current_repodata.json.bz2", "run_exports.json",
-        "run_exports.json.zst", "repodata_shards.msgpack.zst", "index.html", "channeldata.json",
+        "run_exports.json.zst", "repodata_shards.msgpack.zst", "channeldata.json",
         ".generation.json",
     }  # fmt: skip
 

@@ -135,8 +135,10 @@ def _replace(path: Path, data: bytes) -> None:
 def break_engine(monkeypatch: pytest.MonkeyPatch, damage: Damage) -> None:
     index = Engine.index
 
-    def broken(self: Engine, root: Path, output: Path, subdirs: list[str], channel: str) -> None:
-        index(self, root, output, subdirs, channel)
+    def broken(
+        self: Engine, root: Path, output: Path, subdirs: list[str], channel: str, *, records: int
+    ) -> None:
+        index(self, root, output, subdirs, channel, records=records)
         damage(output / SUBDIR)
 
     write = Writer.write

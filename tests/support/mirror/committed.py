@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,17 @@ class CommittedMirror:
         return self.change(
             lambda ledger, serial: ledger.update_records([fixed], serial, moment=0.0)
         )
+
+    def say(self, subdir: str, filename: str, text: str) -> int:
+        """Give a committed artifact any text as its record."""
+
+        def action(ledger: LedgerWriter, serial: int) -> None:
+            before = ledger.artifact(subdir, filename)
+            assert before is not None
+            digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            ledger.update_records([replace(before, record=text, digest=digest)], serial, moment=0.0)
+
+        return self.change(action)
 
     def retire(self, subdir: str, *filenames: str, reason: str = "removed") -> int:
         """Take artifacts out of the index; their bytes stay where they are."""

@@ -124,11 +124,31 @@ def test_what_the_newest_need_is_chosen_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [{"version": None}, {"depends": [1]}, {"timestamp": "now"}, {"features": 7}]
+    "odd",
+    [{"version": None}, {"name": 1}, {"build": []}, {"build_number": -1}, {"build_number": "1"}],
 )
 def test_an_odd_record_is_refused(odd: dict[str, Any]) -> None:
     with pytest.raises(MalformedError, match=r"the record of a\.conda is odd"):
         candidate("a.conda", {**record("1"), **odd})
+
+
+@pytest.mark.parametrize(
+    "odd", [{"depends": [1]}, {"depends": 5}, {"timestamp": "now"}, {"features": 7},
+            {"track_features": [None]}, {"timestamp": {}}, {"build_number": None}],
+)  # fmt: skip
+def test_what_only_ranks_or_explains_may_be_odd(odd: dict[str, Any]) -> None:
+    assert candidate("a.conda", {**record("1"), **odd}) == candidate("a.conda", record("1"))
+
+
+def test_a_dependency_that_nobody_reads_needs_nothing() -> None:
+    everything = {"a": group(record("2", depends=["<img x>", "b <2", "b *" + "a*" * 99]))}
+    everything["b"] = group(*(record(version, name="b") for version in ("1.0", "2.0")))
+    chosen = choose(
+        {name: newest(found) for name, found in everything.items()},
+        lambda name, text: answer(everything[name], text),
+        lambda name, version: featureless(everything[name], version),
+    )
+    assert chosen == {"a-2-0.conda", "b-2.0-0.conda", "b-1.0-0.conda"}
 
 
 # -- channeldata.json ----------------------------------------------------------------------------

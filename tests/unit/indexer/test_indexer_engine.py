@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,32 @@ def runs(engine: Engine, folder: Path) -> int:
     return len((folder / "runs").read_text().splitlines())
 
 
-def test_an_odd_record_costs_outputs_and_not_the_index(tmp_path: Path) -> None:
-    assert runs(failing(tmp_path, "echo TypeError: no such thing; exit 1"), tmp_path) == 3
+def test_an_odd_record_ends_it_at_once(tmp_path: Path) -> None:
+    engine = failing(tmp_path, "echo TypeError: no such thing; exit 1")
+    assert runs(engine, tmp_path) == 1
+    with pytest.raises(EngineError) as caught:
+        engine.index(tmp_path / "root", tmp_path / "output", ["noarch"], "conda-forge")
+    assert not isinstance(caught.value, EngineStoppedError)  # our own writer goes on
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("echo MemoryError; exit 1", "more than .* GB of memory"),
+        (
+            f"{sys.executable} -c 'x = bytearray(1 << 33)' 2>&1 || exit 1",
+            "more than .* GB of memory",
+        ),
+        ("kill -XCPU $$", "keeps it busy"),
+        ("test $(ulimit -t) != unlimited && kill -XCPU $$", "was busy for 120 s"),
+    ],
+)
+def test_it_takes_no_more_than_its_records_can_need(words: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=said) as caught:
+        failing(tmp_path, words).index(
+            tmp_path / "root", tmp_path / "output", ["noarch"], "conda-forge"
+        )
+    assert not isinstance(caught.value, EngineStoppedError)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +60,6 @@ def test_an_odd_record_costs_outputs_and_not_the_index(tmp_path: Path) -> None:
     [
         "kill -KILL $$",
         'echo "OSError: [Errno 28] No space left on device"; exit 1',
-        "echo MemoryError; exit 1",
         'echo "sqlite3.OperationalError: database or disk is full"; exit 1',
     ],
 )

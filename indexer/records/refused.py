@@ -1,0 +1,65 @@
+"""Committed rows that no index may list: damaged ones, and records that no document can hold.
+
+A ledger's row proves itself (``volume.ledger.schema.proof``); one that does not is not what the
+syncer wrote. It is left out and named, and the next sync heals it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from volume.errors import StateError
+from volume.ledger.ledger import UNPROVEN, Ledger
+
+_COLUMNS = "a.rowid, CAST(a.subdir AS BLOB), CAST(a.filename AS BLOB), CAST(a.size AS INTEGER)"
+_DAMAGED = (
+    f"SELECT {_COLUMNS} FROM artifact a WHERE {UNPROVEN['artifact']}"  # noqa: S608
+    f" UNION SELECT {_COLUMNS} FROM artifact a JOIN"
+    f" (SELECT subdir, filename FROM run_exports WHERE {UNPROVEN['run_exports']})"
+    " USING (subdir, filename)"
+)
+_REASON = "its row in the ledger is damaged; the next sync writes it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One artifact; ``row`` is its row in the ledger, by which it is found whatever is damaged."""
+
+    row: int
+    subdir: str
+    filename: str
+    size: int
+    reason: str
+
+
+def damaged(ledger: Ledger) -> tuple[Refused, ...]:
+    """Artifacts of which a row is not what was written; reads every row.
+
+    Raises:
+        StateError: the ledger can't be read.
+    """
+    try:
+        return tuple(
+            Refused(row, _text(subdir), _text(filename), size, _REASON)
+            for row, subdir, filename, size in ledger.connection.execute(_DAMAGED)
+        )
+    except sqlite3.DatabaseError as error:
+        raise StateError(
+            f"{ledger.path} can't be read: {error}; see the state volume's disk"
+        ) from error
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")
+
+
+def named(ledger: Ledger, reasons: Mapping[tuple[str, str], str]) -> Iterator[Refused]:
+    """Those of these artifacts, by subdir and filename, that are committed."""
+    for (subdir, filename), reason in reasons.items():
+        row = ledger.connection.execute(
+            "SELECT rowid, size FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
+        ).fetchone()
+        if row is not None:
+            yield Refused(row[0], subdir, filename, row[1], reason)
