@@ -14,8 +14,9 @@ On the mirror volume (big; may be a bind mount or NFS)::
                                     above; generations link to it, nothing serves it directly
     staging/<channel>/<subdir>/     downloads in flight: <filename>.<digest of its record>.part
     retired/<channel>/<subdir>/     out of the index, downloadable until the grace period ends
-    quarantine/<channel>/<subdir>/  damaged bytes that ``syncer verify`` found; kept to be looked at
+    quarantine/<channel>/<subdir>/  damaged bytes, and files that no row knew; to be looked at
     index/<channel>/gen-000042/     one complete output of the indexer, and .generation.json
+    index/<channel>/.listed.db.gz   since when upstream lists what it lists; only with a cooldown
     index/<channel>/.hold.json      a rollback that is in force
     index/<channel>/current         symbolic link, swapped by rename: this is publication
     index/<channel>/snapshots/<time>  symbolic links to the kept generations
@@ -60,7 +61,8 @@ Commit (syncer, channel lock). One barrier makes the staged bytes durable. The r
     to the ledger's ``incoming`` table; the files are renamed into ``channels/`` (or, if that
     name is taken by other bytes, into ``replaced/``); folders are fsynced; one transaction moves
     the rows to ``artifact`` and raises the serial. A crash in between is rolled forward by
-    whoever commits next, so a file in ``channels/`` is never without its record.
+    whoever commits next, so a file in ``channels/`` is never without its record: one that
+    has none is nobody's, and the next sync takes it over by its hash or out of the way.
 Index and publish (indexer, channel lock). Work exists when the ledger's serial differs from that
     of the current generation's document. The next generation starts as a hard-linked copy of the
     current one, is filled, verified, fsynced; its document is written into it; then the link is
@@ -71,7 +73,8 @@ Index and publish (indexer, channel lock). Work exists when the ledger's serial 
 Retire (syncer, channel lock, after a run whose transfers all worked; what upstream lists and does
     not deliver does not keep alive what it removed). The ledger moves the row from ``artifact``
     to ``retired`` and raises the serial; once the indexer has published without the record the
-    file is linked into ``retired/`` and unlinked from ``channels/``. nginx looks in both.
+    file is linked into ``retired/`` and unlinked from ``channels/``; nginx looks in both. A row
+    says that bytes left a folder only after that folder was synced.
     Damaged bytes that ``syncer verify`` finds leave every served folder at once, the generations'
     own links to them included, and go to ``quarantine/``.
 Expire (syncer, channel lock). A retired file is deleted when its grace period is over and every

@@ -117,6 +117,10 @@ class Mirror:
         """What a generation says of itself; the web server hides it, as all dotfiles."""
         return self.generation(channel, number) / ".generation.json"
 
+    def listed(self, channel: str) -> Path:
+        """A copy of ``State.listed``, for when that is lost."""
+        return self.index(channel) / ".listed.db.gz"
+
     def hold(self, channel: str) -> Path:
         """A rollback that lasts until something newer is committed, or until it is released."""
         return self.index(channel) / ".hold.json"

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
 from syncer.conda.repodata import Wanted
-from volume.disk.files import hash_file, remove_empty, sync_directory, sync_filesystem, unlink
+from volume.disk.files import hash_file, remove_empty, unlink
 from volume.disk.folder import Folders
-from volume.errors import VolumeError
-from volume.layout import Mirror, staged_name
-from volume.ledger.artifact import Artifact, Home
+from volume.layout import Mirror
+from volume.ledger.artifact import Artifact, Home, Retired
 from volume.program.log import redact
 
 
@@ -34,6 +33,7 @@ class Committer:
         self._mirror = mirror
         self._channel = channel
         self._ledger = ledger
+        self._store = Store(mirror, channel)
         self._now = now
 
     def finish(self) -> int:
@@ -55,7 +55,7 @@ class Committer:
         """
         if not staged:
             return
-        sync_filesystem(self._mirror.root)
+        self._store.settle_staged()
         retired = self._ledger.retired_names()
         shown = functools.cache(redact)  # artifacts come from a few folders
         with Folders() as homes:
@@ -66,9 +66,22 @@ class Committer:
 
     def _accept(self, rows: Sequence[Artifact], retired: set[tuple[str, str]]) -> None:
         """Carry out what is in the journal; ``retired`` has the names of retired bytes."""
-        self._place(rows, retired)
+        self._store.commit(rows)
+        self._store.remove(self._retired_copies(rows, retired))
         with self._ledger.transaction("commit"):
             self._ledger.accept_incoming(self._ledger.raise_serial())
+
+    def _retired_copies(
+        self, rows: Sequence[Artifact], retired: set[tuple[str, str]]
+    ) -> list[Retired]:
+        """Bytes that came back need no second name in ``retired/``."""
+        return [
+            copy
+            for row in rows
+            if (row.subdir, row.filename) in retired
+            for copy in self._ledger.retired(row.subdir, row.filename)
+            if copy.sha256 == row.sha256 and copy.home == "retired"
+        ]
 
     def take_over_records(self, artifacts: Iterable[Wanted]) -> None:
         """Commit hotfixes: new records of unchanged bytes.
@@ -130,32 +143,6 @@ class Committer:
         if path.samefile(staged):
             return "channels"
         return "channels" if hash_file(path) == item.sha256 else "replaced"
-
-    def _place(self, rows: Sequence[Artifact], retired: set[tuple[str, str]]) -> None:
-        filled: set[Path] = set()
-        with Folders() as homes, Folders() as stagings:
-            for row in rows:
-                home = homes.at(self._mirror.home_folder(self._channel, row))
-                staging = stagings.at(self._mirror.staging(self._channel, row.subdir))
-                filled.add(home.path)
-                is_moved = home.take(row.filename, staging, staged_name(row.filename, row.digest))
-                if not is_moved and not home.holds(row.filename):
-                    raise VolumeError(
-                        f"{home.path}/{row.filename} was being committed and is gone from staging"
-                        " too: was the mirror volume changed by hand? Move the channel's ledger.db"
-                        " away and sync again"
-                    )
-                if (row.subdir, row.filename) in retired:
-                    self._drop_retired_copy(row)
-        for folder in filled:
-            sync_directory(folder)
-            sync_directory(folder.parent)
-
-    def _drop_retired_copy(self, row: Artifact) -> None:
-        """These very bytes came back: they need no second name in ``retired/``."""
-        for retired in self._ledger.retired(row.subdir, row.filename):
-            if retired.sha256 == row.sha256 and retired.home == "retired":
-                unlink(self._mirror.retired(self._channel, row.subdir) / row.filename)
 
     def clear_staging(self, subdirs: Iterable[str]) -> None:
         """Remove what earlier runs staged and nobody wants any more.

@@ -197,6 +197,11 @@ class LedgerWriter(Ledger):
             "DELETE FROM retired WHERE (subdir, filename, sha256) IN"
             " (SELECT subdir, filename, sha256 FROM incoming)"
         )
+        # A path holds one content: whoever retires its row later must not remove this one's.
+        execute(
+            "DELETE FROM retired WHERE home = 'channels' AND (subdir, filename) IN"
+            " (SELECT subdir, filename FROM incoming WHERE home = 'channels')"
+        )
         execute(
             f"INSERT OR REPLACE INTO artifact ({COLUMNS}, serial, verified, proof)"  # noqa: S608
             f" SELECT {COLUMNS}, ?, entered, {proof(*PROVEN)} FROM incoming",
@@ -311,6 +316,19 @@ class LedgerWriter(Ledger):
                 key,
             )
         self._drop_entries((item.subdir, item.filename) for item in damaged)
+
+    def forget(self, lost: Iterable[Placed], *, moment: float) -> None:
+        """Drop the rows of bytes that are not there."""
+        left = list(lost)
+        for item in left:
+            key = (item.subdir, item.filename, item.sha256)
+            self._remember("SELECT ?, 'doubted', ?, ?, ?, ?, ''", (moment, *key, item.size))
+            for table in ("artifact", "retired"):
+                self.connection.execute(
+                    f"DELETE FROM {table} WHERE subdir = ? AND filename = ? AND sha256 = ?",  # noqa: S608
+                    key,
+                )
+        self._drop_entries((item.subdir, item.filename) for item in left)
 
     def expire(self, retired: Retired, *, moment: float) -> None:
         """Drop the row of retired bytes that are gone, and remember it."""

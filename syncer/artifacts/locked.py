@@ -11,21 +11,12 @@ name never changes its bytes. Callers hold the channel lock for ``finish`` and `
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
 from syncer.planning.locked import REASON
-from volume.disk.files import (
-    hash_file,
-    make_directory,
-    rename,
-    sync_directory,
-    sync_filesystem,
-    unlink,
-)
 from volume.layout import Mirror
 from volume.ledger.artifact import Retired
 from volume.program.log import redact
@@ -40,6 +31,7 @@ class LockedArtifacts:
         self._mirror = mirror
         self._channel = channel
         self._ledger = ledger
+        self._store = Store(mirror, channel)
         self._now = now
 
     def finish(self) -> None:
@@ -51,10 +43,12 @@ class LockedArtifacts:
         absent = [
             row
             for row in self._ledger.retired()
-            if row.reason == REASON and not self._mirror.home(self._channel, row).exists()
+            if row.reason == REASON and not self._store.has(row)
         ]
-        lost = [row for row in absent if not self._place(row)]
-        self._sync(absent)
+        found = [(path, row) for row in absent if (path := self._store.find_staged(row))]
+        self._store.commit_retired(found)
+        placed = {row for _, row in found}
+        lost = [row for row in absent if row not in placed]
         if lost:  # not by a crash; whoever still locks them gets them again
             with self._ledger.transaction("forget locked"):
                 for row in lost:
@@ -69,15 +63,19 @@ class LockedArtifacts:
         if not staged:
             return
         rows = [self._row(item) for item in staged]
-        sync_filesystem(self._mirror.root)
+        self._store.settle_staged()
         with self._ledger.transaction("journal locked"):
             for item, row in zip(staged, rows, strict=True):
                 self._ledger.enter_retired(row, source=redact(item.source))
-        for item, row in zip(staged, rows, strict=True):
-            digest = item.task.artifact.digest
-            path = self._mirror.staged(self._channel, row.subdir, row.filename, digest)
-            self._move(path, row)
-        self._sync(rows)
+        self._store.commit_retired(
+            (
+                self._mirror.staged(
+                    self._channel, row.subdir, row.filename, item.task.artifact.digest
+                ),
+                row,
+            )
+            for item, row in zip(staged, rows, strict=True)
+        )
 
     def _row(self, item: Staged) -> Retired:
         artifact = item.task.artifact
@@ -91,26 +89,3 @@ class LockedArtifacts:
             left=self._now(),
             reason=REASON,
         )
-
-    def _place(self, row: Retired) -> bool:
-        """Find the staged bytes of a row and move them home."""
-        folder = self._mirror.staging(self._channel, row.subdir)
-        for path in sorted(folder.glob(f"{glob.escape(row.filename)}.*.part")):
-            if path.stat().st_size == row.size and hash_file(path) == row.sha256:
-                self._move(path, row)
-                return True
-        return False
-
-    def _move(self, path: Path, row: Retired) -> None:
-        target = self._mirror.home(self._channel, row)
-        make_directory(target.parent)
-        if target.exists() and target.samefile(path):
-            unlink(path)  # a second name of what was there; renaming would do nothing
-        else:
-            rename(path, target)
-
-    def _sync(self, rows: Iterable[Retired]) -> None:
-        for folder in {self._mirror.home(self._channel, row).parent for row in rows}:
-            if folder.is_dir():
-                sync_directory(folder)
-                sync_directory(folder.parent)

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from syncer.artifacts.ledger_writer import LedgerWriter
-from volume.disk.files import link, make_directory, remove_tree, rename, sync_directory, unlink
+from syncer.artifacts.store import Store
 from volume.generations import Generation
 from volume.layout import Mirror
 from volume.ledger.artifact import Placed, Retired
@@ -36,9 +35,8 @@ class Retirement:
     """Retires and expires the artifacts of one channel."""
 
     def __init__(self, mirror: Mirror, channel: str, ledger: LedgerWriter) -> None:
-        self._mirror = mirror
-        self._channel = channel
         self._ledger = ledger
+        self._store = Store(mirror, channel)
 
     def retire(self, names: Iterable[tuple[str, str]], *, now: float, reason: str) -> int:
         """Take artifacts, given as (subdir, filename), out of the index; return how many.
@@ -69,28 +67,11 @@ class Retirement:
             VolumeError: a volume refused.
         """
         condemned = [row for row in self._ledger.retired() if row.reason == "damaged"]
-        for retired in condemned:
-            path = self._mirror.home(self._channel, retired)
-            folder = self._mirror.quarantine(self._channel, retired.subdir)
-            quarantined = folder / f"{retired.filename}.{retired.sha256[:16]}"
-            if path.exists():
-                make_directory(folder)
-                rename(path, quarantined)
-                sync_directory(folder)
-                sync_directory(path.parent)
-            self._unlink_second_names(retired, quarantined)
         if condemned:
+            self._store.quarantine(condemned)
             with self._ledger.transaction("quarantine"):
                 for retired in condemned:
                     self._ledger.forget_retired(retired)
-
-    def _unlink_second_names(self, retired: Retired, quarantined: Path) -> None:
-        """Generations have names of their own for what is, or was once, in ``replaced/``."""
-        for generation in self._mirror.index(self._channel).glob("gen-*"):
-            name = generation / retired.subdir / retired.filename
-            if name.exists() and quarantined.exists() and name.samefile(quarantined):
-                unlink(name)
-                sync_directory(name.parent)
 
     def move(self, published: Generation | None) -> None:
         """Move retired files out of ``channels/`` that the published index no longer lists.
@@ -100,23 +81,17 @@ class Retirement:
         """
         if published is None:
             return
-        moved = []
-        for retired in self._ledger.retired():
-            leaves = retired.home == "channels" and retired.reason != "replaced"
-            if not leaves or retired.serial > published.serial:
-                continue
-            source = self._mirror.home(self._channel, retired)
-            target = self._mirror.retired(self._channel, retired.subdir) / retired.filename
-            # Two names for a moment: a client finds it in one place or the other at any time.
-            if source.exists():
-                make_directory(target.parent)
-                link(source, target)
-                sync_directory(target.parent)
-                unlink(source)
-            moved.append(retired)
-        if moved:
+        leaving = [
+            retired
+            for retired in self._ledger.retired()
+            if retired.home == "channels"
+            and retired.reason != "replaced"
+            and retired.serial <= published.serial
+        ]
+        if leaving:
+            self._store.retire(leaving)
             with self._ledger.transaction("move retired"):
-                for retired in moved:
+                for retired in leaving:
                     self._ledger.set_retired_home(retired, "retired")
 
     def expire(
@@ -144,9 +119,9 @@ class Retirement:
                 continue
             if oldest is None or retired.serial > oldest or now - retired.left < grace_seconds:
                 continue
-            unlink(self._mirror.home(self._channel, retired))
             gone.append(retired)
         if gone:
+            self._store.remove(gone)
             with self._ledger.transaction("expire"):
                 for retired in gone:
                     self._ledger.expire(retired, moment=now)
@@ -166,14 +141,9 @@ class Retirement:
         for subdir, filename, sha256 in self._ledger.replaced():
             if self._ledger.retired(subdir, filename):
                 continue
-            source = self._mirror.replaced(self._channel, subdir, sha256) / filename
-            target = self._mirror.artifacts(self._channel, subdir) / filename
-            if target.exists() and not target.samefile(source):
-                continue  # a person's own file has the name; the generation's link goes on serving
-            link(source, target)
-            sync_directory(target.parent)
-            with self._ledger.transaction("settle"):
-                self._ledger.set_home(subdir, filename, "channels")
+            if self._store.settle(subdir, filename, sha256):
+                with self._ledger.transaction("settle"):
+                    self._ledger.set_home(subdir, filename, "channels")
 
     def _sweep_replaced(self) -> None:
         """Remove names in ``replaced/`` that the ledger does not use (any more)."""
@@ -182,9 +152,6 @@ class Retirement:
         used.update(
             (row.subdir, row.sha256) for row in self._ledger.retired() if row.home == "replaced"
         )
-        for subdir in self._ledger.subdirs():
-            folder = self._mirror.replaced(self._channel, subdir, "")
-            if folder.is_dir():
-                for entry in sorted(folder.iterdir()):
-                    if (subdir, entry.name) not in used:
-                        remove_tree(entry)
+        self._store.sweep_replaced(
+            self._ledger.subdirs(), lambda subdir, sha256: (subdir, sha256) in used
+        )

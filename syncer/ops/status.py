@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from syncer.artifacts import kept
+from syncer.artifacts import kept, strays
 from syncer.ops import presence
 from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document
@@ -41,6 +41,7 @@ class ChannelStatus:
     retired_size: int = 0
     kept: Keeping = field(default_factory=Keeping)
     is_held: bool = False
+    quarantined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
             retired_size=sum(row.size for row in retired),
             kept=kept.read(ledger),
             is_held=is_held,
+            quarantined=tuple(map(str, strays.quarantined(mirror, channel))),
         )
 
 
@@ -143,6 +145,13 @@ def describe(found: Status) -> str:
                 f" {amount(channel.retired_size)}"
             )
         lines.extend(_describe_kept(channel.kept))
+        if channel.quarantined:
+            shown = ", ".join(channel.quarantined[:_MOST_KEPT])
+            more = len(channel.quarantined) - _MOST_KEPT
+            lines.append(
+                f"  in quarantine/{channel.channel}, to be looked at and removed by you: {shown}"
+                + (f" and {more:,} more" if more > 0 else "")
+            )
     lines.extend(
         f"{one.kind}: {one.installers:,} installers, {amount(one.size)}" for one in found.installers
     )

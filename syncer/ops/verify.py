@@ -44,19 +44,24 @@ class Damage:
 
 @dataclass(slots=True)
 class Report:
-    """What was found. ``size`` is in bytes; ``repair`` is the sync that followed damage."""
+    """What was found. ``size`` is in bytes; ``repair`` is the sync that followed.
+
+    ``strays`` are files that no row of a ledger knows, ``unproven`` rows that are damaged.
+    """
 
     looked_at: int = 0
     size: int = 0
     damaged: list[Damage] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)
     repair: Run | None = None
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 if there was damage, also if it is repaired: somebody should look at the disk."""
+        """0, or 3 if anything was wrong, also if it is repaired: somebody should look at it."""
         if self.repair is not None and self.repair.status == "stopped":
             return EXIT_CODES["stopped"]
-        return EXIT_CODES["partial"] if self.damaged else 0
+        return EXIT_CODES["partial"] if self.damaged or self.strays or self.unproven else 0
 
 
 def verify(
@@ -96,9 +101,15 @@ def verify(
         kinds = [kind for kind in looked if looked[kind].damaged]
         for kind in kinds:
             installers_scrub.quarantine(shared, kind, looked[kind].damaged)
+        for channel, one in found.items():
+            if one.unproven:
+                scrub.forget_unproven(shared, channel)
         report = _report(found, looked)
-        if damaged or kinds:
-            report.repair = sync.sync_channels(shared, damaged, options, once.installers(kinds))
+        wrong = [
+            channel for channel, one in found.items() if one.damaged or one.strays or one.unproven
+        ]
+        if wrong or kinds:
+            report.repair = sync.sync_channels(shared, wrong, options, once.installers(kinds))
         _record(shared, report)
     return report
 
@@ -141,6 +152,8 @@ def _report(
             for kind, one in looked.items()
             for filename, problem in one.damaged.items()
         ],
+        strays=[f"{channel}/{stray}" for channel, one in found.items() for stray in one.strays],
+        unproven=[f"{channel}: {row}" for channel, one in found.items() for row in one.unproven],
     )
 
 
@@ -152,6 +165,8 @@ def describe_damage(damage: Damage) -> str:
 def describe(found: Report, left_out: Path) -> str:
     """What was found, for people; ``left_out`` names what the repair could not have."""
     lines = [describe_damage(damage) for damage in found.damaged]
+    lines += [f"{name} is known to nobody: moved to quarantine" for name in found.strays]
+    lines += [f"{name}: its row of the ledger is damaged" for name in found.unproven]
     if found.repair is not None:
         lines.append(outcome(found.repair, left_out))
     lines.append(

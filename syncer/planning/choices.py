@@ -25,7 +25,7 @@ from syncer.planning.selection.choice import Selected
 from syncer.settings.policy import Environment
 from syncer.settings.settings import Settings
 from syncer.upstream.cache import Cache
-from volume.layout import State
+from volume.layout import Mirror, State
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
 
@@ -319,7 +319,8 @@ class Choices:
             return {subdir: ledger.known(subdir) for subdir in offer.indexes}
 
     def _first_seen(self, channel: str, offer: Offer) -> dict[tuple[str, str], float]:
-        listed = Listed(self._state.listed(channel))
+        mirror = Mirror(self._settings.mirror_dir)
+        listed = Listed(self._state.listed(channel), mirror.listed(channel))
         found: dict[tuple[str, str], float] = {}
         for subdir, index in offer.indexes.items():
             contents = {

@@ -7,21 +7,24 @@ has only its record's word.
 Of a sharded index only the names are looked at that a policy can reach; what is found of a name
 that was not looked at before was there at the first look.
 
-Guaranteed: content that vanishes and comes back counts as new. Not guaranteed: a memory that is
-lost or damaged begins again with a first look.
+Guaranteed: content that vanishes and comes back counts as new. The mirror volume holds a copy of
+the memory, written durably whenever it changes; one that is lost or damaged goes on from there.
+Not guaranteed: if both are lost, it begins again with a first look.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import logging
 import sqlite3
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from syncer.settings.reach import Reach
 from volume.disk import database
-from volume.disk.files import make_directory, unlink
+from volume.disk.files import make_directory, replace, unlink, volume_error
 from volume.errors import VolumeError
 from volume.names import package_name
 
@@ -39,11 +42,13 @@ class Listed:
     """What one channel's upstream listed, and since when.
 
     Args:
+        copy: where its copy is, on the mirror volume.
         patience: seconds to wait while another program is at it.
     """
 
-    def __init__(self, path: Path, *, patience: float = 30.0) -> None:
+    def __init__(self, path: Path, copy: Path, *, patience: float = 30.0) -> None:
         self._path = path
+        self._copy = copy
         self._patience = patience
 
     def first_seen(
@@ -70,6 +75,8 @@ class Listed:
         """
         if not writes and not self._path.exists():
             return {}
+        if not self._path.exists():
+            self._take_copy()
         try:
             return self._look(subdir, contents, now, reach, writes=writes)
         except sqlite3.OperationalError as error:
@@ -82,9 +89,30 @@ class Listed:
             if not writes:
                 _LOG.warning("%s is damaged (%s): the next sync begins it anew", self._path, error)
                 return {}
-            _LOG.warning("%s is damaged (%s): the cooldown begins anew", self._path, error)
+            _LOG.warning("%s is damaged (%s): going on from its copy", self._path, error)
             unlink(self._path)
+            self._take_copy()
             return self._look(subdir, contents, now, reach, writes=True)
+
+    def _is_copy_older(self) -> bool:
+        """Also if a run was stopped between the two."""
+        try:
+            return self._copy.stat().st_mtime_ns < self._path.stat().st_mtime_ns
+        except OSError:
+            return True
+
+    def _take_copy(self) -> None:
+        try:
+            content = gzip.decompress(self._copy.read_bytes())
+        except FileNotFoundError:
+            return
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            _LOG.warning("%s is damaged (%s): the cooldown begins anew", self._copy, error)
+            return
+        except OSError as error:
+            raise volume_error(error, "read", self._copy) from error
+        make_directory(self._path.parent)
+        replace(self._path, content)
 
     def _look(
         self,
@@ -129,6 +157,9 @@ class Listed:
                     connection.execute("DELETE FROM reach WHERE subdir = ?", (subdir,))
                     if reach is not None:
                         connection.execute("INSERT INTO reach VALUES (?, ?)", (subdir, reach.text))
+            if writes and self._is_copy_older():
+                make_directory(self._copy.parent)
+                replace(self._copy, gzip.compress(connection.serialize(), 1))
         seen = {
             filename: since
             for filename, (content, since) in known.items()

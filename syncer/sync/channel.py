@@ -20,8 +20,10 @@ from syncer.artifacts.download import Downloads
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.progress import Progress
+from syncer.artifacts.restore import Restoration
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.staging import Staging
+from syncer.artifacts.strays import Sweep
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import GuardError, is_upstreams_own
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from syncer.planning.selection.explain import Explanation
 
 _LOG = logging.getLogger(__name__)
+_SHOWN = 20  # names in one message
 _DAY = 86400.0
 
 
@@ -109,7 +112,9 @@ class ChannelSync:
             retirement = Retirement(tools.mirror, self._channel, ledger)
             with self._locked():
                 self._recover(ledger, committer, retirement)
+            self._restore(ledger)
             self._offer.listen(self._warn)
+            self._heal(ledger)
             if self._is_settled(ledger):
                 self.result.unchanged = True
                 self._upstream.remember_comparisons()
@@ -119,6 +124,7 @@ class ChannelSync:
                 if self.result.unchanged:  # upstream took back what a stopped run was fetching
                     committer.clear_staging(self._offer.fetched)
                 self._tidy(ledger, retirement)
+                self._sweep(ledger)
             self.result.committed_serial = ledger.serial
         tools.choices.release(self._channel)
         return self.result
@@ -168,6 +174,46 @@ class ChannelSync:
         retirement.quarantine()
         # A file that was half moved must be where its row says before its name is wanted again.
         retirement.move(self._published())
+
+    def _restore(self, ledger: LedgerWriter) -> None:
+        """Make whole what a lost or older ledger lacks, before anything is planned by it."""
+        tools = self._tools
+        if ledger.is_behind or ledger.is_restoring:
+            restoration = Restoration(
+                tools.mirror, self._channel, ledger, tools.stop, lock=self._locked, now=tools.now
+            )
+            if count := restoration.restore():
+                self._warn(
+                    f"the state volume knew less than is published: {count:,} artifacts were"
+                    " hashed and taken over again"
+                )
+
+    def _heal(self, ledger: LedgerWriter) -> None:
+        """Let damaged rows be taken from upstream again, before the indexer meets them."""
+        is_indexed = generations.last_serial(self._tools.mirror, self._channel) == ledger.serial
+        if is_indexed and self._is_settled(ledger):
+            return  # nothing will be read of it
+        damaged = ledger.unproven()
+        if not damaged:
+            return
+        with self._locked(), ledger.transaction("forget damaged rows"):
+            ledger.raise_serial()
+            ledger.forget_unproven(moment=self._tools.now())
+        self._warn(
+            f"{len(damaged):,} rows of the ledger were damaged and are taken from upstream again:"
+            f" {_named(damaged)}; look at the state volume's disk"
+        )
+
+    def _sweep(self, ledger: LedgerWriter) -> None:
+        if self._tools.adoption is not None:
+            return  # a part of a sync: what is wanted may not all have been looked for
+        strays = Sweep(self._tools.mirror, self._channel, ledger, now=self._tools.now).sweep()
+        if strays:
+            self._warn(
+                f"{len(strays):,} files in channels/{self._channel} are known to nobody and were"
+                f" moved to quarantine/{self._channel}: {_named(strays)}; packages of your own"
+                f" belong in local/{self._channel}"
+            )
 
     def _published(self) -> generations.Generation | None:
         return generations.published(self._tools.mirror, self._channel)
@@ -324,3 +370,9 @@ class ChannelSync:
             [row for row in ledger.retired() if is_locked(row)],
         )
         kept.write(ledger, self.result.kept)
+
+
+def _named(things: Sequence[object]) -> str:
+    """The first few, by name."""
+    shown = ", ".join(str(thing) for thing in things[:_SHOWN])
+    return f"{shown} and {len(things) - _SHOWN:,} more" if len(things) > _SHOWN else shown

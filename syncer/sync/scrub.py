@@ -13,14 +13,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from syncer.artifacts import strays
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.progress import Progress
 from syncer.artifacts.retire import Retirement
+from syncer.artifacts.strays import Stray
 from syncer.sync.channel import ChannelSync
 from syncer.sync.tools import Tools
 from volume.disk.files import hash_file
 from volume.errors import InterruptedRunError, VolumeError
-from volume.ledger.artifact import Placed, Retired
+from volume.ledger.artifact import Placed, Retired, Unproven
 from volume.ledger.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
@@ -37,11 +39,16 @@ class Scope:
 
 @dataclass(slots=True)
 class Looked:
-    """What was looked at in one channel; ``size`` is in bytes, ``damaged`` says what is wrong."""
+    """What was looked at in one channel; ``size`` is in bytes, ``damaged`` says what is wrong.
+
+    ``strays`` are files that no row knows, ``unproven`` rows that are not what was written.
+    """
 
     looked_at: int = 0
     size: int = 0
     damaged: dict[Placed, str] = field(default_factory=dict)
+    strays: list[Stray] = field(default_factory=list)
+    unproven: list[Unproven] = field(default_factory=list)
 
 
 def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
@@ -68,6 +75,8 @@ def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
                 if problem is not None:
                     _LOG.error("%s/%s/%s: %s", channel, placed.subdir, placed.filename, problem)
                     found.damaged[placed] = problem
+        found.strays = strays.find(shared.mirror, channel, ledger)
+        found.unproven = ledger.unproven()
     return found
 
 
@@ -81,6 +90,21 @@ def quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
         retirement = Retirement(shared.mirror, channel, ledger)
         retirement.condemn(damaged, now=shared.now())
         retirement.quarantine()
+
+
+def forget_unproven(shared: Tools, channel: str) -> None:
+    """Drop rows that are not what was written; the next sync takes them from upstream again.
+
+    Raises:
+        VolumeError: the state volume refused.
+    """
+    with (
+        shared.open_ledger(channel) as ledger,
+        shared.channel_lock(channel),
+        ledger.transaction("forget damaged rows"),
+    ):
+        ledger.raise_serial()
+        ledger.forget_unproven(moment=shared.now())
 
 
 def _choose(ledger: Ledger, scope: Scope, scrub_days: float) -> list[Placed]:

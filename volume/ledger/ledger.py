@@ -282,6 +282,16 @@ class Ledger:
         )
         return {row[0] for row in rows}
 
+    def homed(self, subdir: str) -> set[str]:
+        """Every name that a subdir's folder in ``channels/`` has by a row."""
+        rows = self.connection.execute(
+            "SELECT filename FROM artifact WHERE subdir = ?1 AND home = 'channels'"
+            " UNION ALL SELECT filename FROM incoming WHERE subdir = ?1 AND home = 'channels'"
+            " UNION ALL SELECT filename FROM retired WHERE subdir = ?1 AND home = 'channels'",
+            (subdir,),
+        )
+        return {row[0] for row in rows}
+
     def run_exports_rows(self, subdir: str) -> Iterator[tuple[str, str]]:
         """Upstream's run_exports as JSON texts, with the filename before each."""
         select = "SELECT filename, run_exports FROM run_exports WHERE subdir = ?"

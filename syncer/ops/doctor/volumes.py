@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from syncer.artifacts import strays
 from syncer.ops import presence
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale
@@ -28,6 +29,7 @@ def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterat
     for channel in settings.channels:
         try:
             yield _published(mirror, state, channel)
+            yield from _strays(mirror, state, channel)
         except MirrorError as error:
             yield failed(channel, str(error), "see docs/operations.md, 'Lost volumes'")
 
@@ -99,6 +101,25 @@ def indexer_alive(heartbeat: float | None, now: float) -> Finding:
             "docker compose up -d indexer, and look at its log",
         )  # fmt: skip
     return ok("indexer", "alive")
+
+
+def _strays(mirror: Mirror, state: State, channel: str) -> Iterator[Finding]:
+    """Files that no row knows; rows that are not what was written."""
+    ledger = Ledger.read(state.ledger(channel))
+    if ledger is None:
+        return
+    with ledger:
+        found, unproven = strays.find(mirror, channel, ledger), ledger.unproven()
+    if found:
+        yield warning(
+            channel, f"{len(found):,} files in channels/{channel} are known to nobody: {found[0]}",
+            "the next sync moves them to quarantine; packages of your own belong in local/",
+        )  # fmt: skip
+    if unproven:
+        yield failed(
+            channel, f"{len(unproven):,} rows of its ledger are damaged: {unproven[0]}",
+            "run 'syncer verify', and look at the state volume's disk",
+        )  # fmt: skip
 
 
 def _published(mirror: Mirror, state: State, channel: str) -> Finding:

@@ -1,9 +1,11 @@
 """How artifacts leave: retired, moved, expired; and how they come back."""
 
+from hashlib import sha256
+
 import pytest
 
 from tests.support.mirror.sync_harness import Syncer
-from tests.support.mirror.tree import broken_promises, drop_generation, publish
+from tests.support.mirror.tree import broken_promises, drop_generation, files, publish
 from tests.support.upstream.packages import Package, package
 from volume import generations
 from volume.ledger.artifact import Retired
@@ -243,20 +245,18 @@ def test_the_grace_period_is_a_setting(story: Story) -> None:
     assert story.places() == []
 
 
-def test_a_persons_own_file_is_left_alone(story: Story) -> None:
+def test_a_strange_file_under_upstreams_name_makes_way(story: Story) -> None:
     own = story.volumes.mirror_dir / "channels/conda-forge/linux-64/own-1-0.conda"
     own.write_bytes(b"mine")
     new = package("own", "1")
     assert new.filename == own.name
     story.upstream.publish(new)
-    run = story.syncer.run()
-    assert run.status == "success"
-    assert own.read_bytes() == b"mine"
+    story.sync()
+    assert files(story.volumes.mirror_dir / "quarantine") == {
+        "conda-forge/linux-64/own-1-0.conda": sha256(b"mine").hexdigest()
+    }
     assert story.home(new) == "replaced"
-    publish(story.volumes)
-    story.day = 40
-    story.syncer.run(now=lambda: story.day * DAY)
-    assert own.read_bytes() == b"mine"
-    assert story.home(new) == "replaced"
-    ignored = frozenset({f"linux-64/{own.name}"})
-    assert broken_promises(story.volumes, ignored=ignored) == []
+    story.index()
+    story.sync()
+    assert story.home(new) == "channels"
+    assert own.read_bytes() == new.data

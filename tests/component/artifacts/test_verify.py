@@ -259,6 +259,8 @@ def test_machines_read_what_was_found_and_what_became_of_it(synced: Syncer) -> N
         "looked_at": 4,
         "size": sum(len(one.data) for one in ALL),
         "damaged": [],
+        "strays": [],
+        "unproven": [],
         "repair": None,
     }
     truncate(stored(synced, A))

@@ -15,6 +15,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncer.artifacts.ledger_writer import LedgerWriter
 from volume import generations
 from volume.generations import Generation
 from volume.layout import Mirror, State, slug
@@ -41,6 +42,10 @@ class Volumes:
         ledger = Ledger.read(self.state.ledger(channel))
         assert ledger is not None, f"{channel} has no ledger"
         return ledger
+
+    def writing(self, channel: str = "conda-forge") -> LedgerWriter:
+        """The same, open for writing."""
+        return LedgerWriter.create(self.state.ledger(channel))
 
     def committed(self, channel: str = "conda-forge") -> dict[str, str]:
         """`subdir/filename` -> sha256 of what the ledger lists."""
@@ -100,6 +105,7 @@ def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 
             link.parent.mkdir(exist_ok=True)
             source = volumes.mirror_dir / "replaced" / channel / subdir / digest
             os.link(source / filename, link)
+        _write_repodata(folder, ledger)
     listing = volumes.committed(channel)
     (folder / "listing.json").write_text(json.dumps(listing))
     generation = Generation(
@@ -116,6 +122,15 @@ def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 
     current.unlink(missing_ok=True)
     current.symlink_to(folder.name)
     return number
+
+
+def _write_repodata(folder: Path, ledger: Ledger) -> None:
+    for subdir in ledger.subdirs():
+        sections: dict[str, dict[str, object]] = {"packages": {}, "packages.conda": {}}
+        for row in ledger.artifacts(subdir):
+            sections[row.section][row.filename] = json.loads(row.record)
+        (folder / subdir).mkdir(exist_ok=True)
+        (folder / subdir / "repodata.json").write_text(json.dumps(sections))
 
 
 def drop_generation(volumes: Volumes, number: int, channel: str = "conda-forge") -> None:

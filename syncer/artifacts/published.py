@@ -1,0 +1,56 @@
+"""What generations list, read from the mirror volume: for when the ledger knows less than they do.
+
+Guaranteed: reading changes nothing; an index that can't be read lists nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from syncer.conda.repodata import Refused, Wanted, parse, wanted
+from syncer.errors import IndexRejectedError
+from volume import generations
+from volume.layout import Mirror
+from volume.names import SUBDIRS
+
+_LOG = logging.getLogger(__name__)
+
+
+def listed(mirror: Mirror, channel: str) -> Iterator[Wanted]:
+    """What the published generation lists, subdir after subdir."""
+    number = generations.current_number(mirror, channel)
+    if number is not None:
+        folder = mirror.generation(channel, number)
+        for subdir in _subdirs(folder):
+            yield from _listed(folder, subdir)
+
+
+def promised(mirror: Mirror, channel: str, subdir: str) -> dict[str, set[str]]:
+    """The sha256 by filename of what kept generations list of a subdir; snapshots promise it."""
+    found: dict[str, set[str]] = {}
+    for number in generations.numbers(mirror, channel):
+        for artifact in _listed(mirror.generation(channel, number), subdir):
+            if artifact.sha256 is not None:
+                found.setdefault(artifact.filename, set()).add(artifact.sha256)
+    return found
+
+
+def _subdirs(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name in SUBDIRS)
+
+
+def _listed(folder: Path, subdir: str) -> Iterator[Wanted]:
+    path = folder / subdir / "repodata.json"
+    try:
+        index = parse(path.read_bytes(), subdir)
+    except FileNotFoundError:
+        return
+    except (OSError, IndexRejectedError) as error:
+        _LOG.warning("%s can't be read, so nothing is taken over from it: %s", path, error)
+        return
+    for entry in index.entries:
+        found = wanted(entry, subdir)
+        if not isinstance(found, Refused):
+            yield found

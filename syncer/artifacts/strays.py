@@ -1,0 +1,156 @@
+"""Strays: files in ``channels/`` that no row of the ledger knows.
+
+Nobody knows what they are, so they are nobody's: what upstream lists and the policy lets in, a run
+has taken over by its hash before it comes here. All else goes to ``quarantine/``; what a snapshot
+promises stays downloadable for the grace period as well.
+
+Guaranteed: ``find`` changes nothing; a folder is read again only if it changed since all of its
+files were known. Not guaranteed: that what is put there within two seconds of the last look is seen
+by the next; the one after does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncer.artifacts import published
+from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.store import Store
+from volume.disk.files import hash_file, volume_error
+from volume.layout import Mirror
+from volume.ledger.artifact import Retired
+from volume.ledger.ledger import Ledger
+from volume.names import SUBDIRS, printable
+
+_SETTLING = 2.0  # seconds; a filesystem's times are coarse
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """One file."""
+
+    subdir: str
+    filename: str
+
+    def __str__(self) -> str:
+        return f"{self.subdir}/{printable(self.filename)}"
+
+
+def find(mirror: Mirror, channel: str, ledger: Ledger) -> list[Stray]:
+    """All strays of a channel.
+
+    Raises:
+        VolumeError: the mirror volume can't be read.
+    """
+    return [
+        stray
+        for subdir, folder in _folders(mirror, channel)
+        for stray in _strays(folder, subdir, ledger)
+    ]
+
+
+def quarantined(mirror: Mirror, channel: str) -> list[Stray]:
+    """What lies in quarantine of a channel, damaged or strange.
+
+    Raises:
+        VolumeError: the mirror volume can't be read.
+    """
+    return [
+        Stray(subdir, name)
+        for subdir in sorted(SUBDIRS)
+        if (folder := mirror.quarantine(channel, subdir)).is_dir()
+        for name in sorted(_names(folder))
+    ]
+
+
+class Sweep:
+    """Takes strays out of one channel's folders. Callers hold the channel lock."""
+
+    def __init__(
+        self, mirror: Mirror, channel: str, ledger: LedgerWriter, *, now: Callable[[], float]
+    ) -> None:
+        self._mirror = mirror
+        self._channel = channel
+        self._ledger = ledger
+        self._store = Store(mirror, channel)
+        self._now = now
+
+    def sweep(self) -> list[Stray]:
+        """Take out what is found; return what went to quarantine.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        gone: list[Stray] = []
+        for subdir, folder in _folders(self._mirror, self._channel):
+            changed = _changed(folder)
+            if self._ledger.swept(subdir) == changed:
+                continue
+            found = _strays(folder, subdir, self._ledger)
+            if found:
+                self._take_out(subdir, found)
+                gone += found
+            elif self._now() - changed / 1e9 > _SETTLING:
+                with self._ledger.transaction("note swept"):
+                    self._ledger.set_swept(subdir, changed)
+        return gone
+
+    def _take_out(self, subdir: str, found: list[Stray]) -> None:
+        promised = published.promised(self._mirror, self._channel, subdir)
+        kept: list[Retired] = []
+        for stray in found:
+            retired = self._retired(stray, promised.get(stray.filename, set()))
+            self._store.set_aside(subdir, stray.filename, stays=retired is not None)
+            if retired is not None:
+                kept.append(retired)
+        if kept:
+            with self._ledger.transaction("retire strays"):
+                for row in kept:
+                    self._ledger.enter_retired(row, source="")
+
+    def _retired(self, stray: Stray, promised: set[str]) -> Retired | None:
+        """The row of a stray that a kept generation promises, if it has those bytes."""
+        path = self._mirror.artifacts(self._channel, stray.subdir) / stray.filename
+        if not promised or not path.is_file() or (sha256 := hash_file(path)) not in promised:
+            return None
+        return Retired(
+            subdir=stray.subdir,
+            filename=stray.filename,
+            sha256=sha256,
+            size=path.stat().st_size,
+            home="channels",
+            serial=self._ledger.serial,
+            left=self._now(),
+            reason="removed",
+        )
+
+
+def _folders(mirror: Mirror, channel: str) -> Iterator[tuple[str, Path]]:
+    for subdir in sorted(SUBDIRS):
+        folder = mirror.artifacts(channel, subdir)
+        if folder.is_dir():
+            yield subdir, folder
+
+
+def _strays(folder: Path, subdir: str, ledger: Ledger) -> list[Stray]:
+    known = ledger.homed(subdir)
+    return [Stray(subdir, name) for name in sorted(_names(folder)) if name not in known]
+
+
+def _names(folder: Path) -> list[str]:
+    """The names in a folder that are no folders."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        raise volume_error(error, "list", folder) from error
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError as error:
+        raise volume_error(error, "look at", folder) from error
