@@ -1,0 +1,11 @@
+"""What is wanted of each channel, and what that means for what is here.
+
+Guaranteed: deciding changes nothing, the same offer and settings decide the same, and whatever a
+guard refuses is refused before anything is done. What upstream wrote is parsed only within
+``volume.limits``.
+
+Public: ``offer.Offers`` (what channels offer, asked once in a run), ``choices.Choices`` (what is
+selected of them), ``survey.Surveyor`` and ``Survey`` (against what is committed), ``plan`` (in
+numbers), ``guard`` (refusals), ``canary.Canaries``, ``locked`` (what lock files name),
+``selection.explain``. ``needs`` and ``cooldown`` serve ``choices``.
+"""

@@ -33,13 +33,13 @@ from volume.ledger.ledger import Ledger
 # either needs is imported where it begins.
 if TYPE_CHECKING:
     from syncer.planning.needs import Needs
+    from syncer.planning.selection.choice import LeftOut
     from syncer.planning.selection.permit import Permit
-    from syncer.planning.selection.reason import LeftOut
     from syncer.planning.selection.select import Present, Selector
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class RequestedEnvironment:
     """An environment, and what its files ask for."""
 
     environment: Environment
@@ -70,7 +70,7 @@ class Choices:
         self._now = now
         self._writes = writes
         remote = RemoteFiles(offers.fetch, Cache(state.spec_files), writes=writes)
-        self.demands = read_demands(settings, remote.read)
+        self.requested = read_requested(settings, remote.read)
         self._placed: dict[Environment, tuple[str, tuple[Request, ...]]] = {}
         self._needs: dict[Environment, tuple[str, Needs]] = {}
         self._selectors: dict[str, tuple[str, Selector]] = {}
@@ -86,9 +86,9 @@ class Choices:
         """What in spec files a person may expect, and the mirror can't have; said once."""
         return [
             note
-            for demand in self.demands
-            if demand.environment.channels[0] == channel
-            for request in demand.requests
+            for asked in self.requested
+            if asked.environment.channels[0] == channel
+            for request in asked.requests
             for note in request.notes
         ]
 
@@ -99,14 +99,14 @@ class Choices:
             UpstreamError: a channel that shares an environment with it can't be asked.
         """
         parts = [self._settings.policy(channel).fingerprint, *self._approved]
-        for demand in self.demands:
-            if channel in demand.environment.channels:
-                parts.append(repr(demand.environment))
-                parts += [repr(replace(request, notes=())) for request in demand.requests]
-                for peer in demand.environment.channels:
+        for asked in self.requested:
+            if channel in asked.environment.channels:
+                parts.append(repr(asked.environment))
+                parts += [repr(replace(request, notes=())) for request in asked.requests]
+                for peer in asked.environment.channels:
                     if peer != channel:
                         parts.append(self._settings.policy(peer).fingerprint)
-                        parts.append(self._digest_of(peer, demand.environment))
+                        parts.append(self._digest_of(peer, asked.environment))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _digest_of(self, peer: str, environment: Environment) -> str:
@@ -129,11 +129,11 @@ class Choices:
         needed: dict[str, dict[str, str]] = {}
         missing: list[str] = []
         peers: set[str] = set()
-        for demand in self.demands:
-            if channel in demand.environment.channels:
-                needs = self._needs_of(demand)
+        for asked in self.requested:
+            if channel in asked.environment.channels:
+                needs = self._needs_of(asked)
                 missing += needs.missing
-                peers.update(demand.environment.channels)
+                peers.update(asked.environment.channels)
                 for (of, subdir, filename), why in needs.wanted.items():
                     if of == channel:
                         needed.setdefault(subdir, {}).setdefault(filename, why)
@@ -151,35 +151,35 @@ class Choices:
     def _named(self, channel: str) -> list[Locked]:
         return [
             locked
-            for demand in self.demands
-            if channel in demand.environment.channels
-            for request in self._requests(demand)
+            for asked in self.requested
+            if channel in asked.environment.channels
+            for request in self._requests(asked)
             for locked in request.locked
             if locked.channel == channel
         ] + [
             locked
-            for demand in self.demands
-            if channel not in demand.environment.channels
-            for request in demand.requests
+            for asked in self.requested
+            if channel not in asked.environment.channels
+            for request in asked.requests
             for locked in request.locked
             if locked.channel == channel
         ]
 
-    def _requests(self, demand: Demand) -> tuple[Request, ...]:
-        """What a demand's files ask for; whose an artifact is, its hash has told where it had to.
+    def _requests(self, asked: RequestedEnvironment) -> tuple[Request, ...]:
+        """What an environment's files ask for; its hash has told whose an artifact is.
 
         Raises:
             UpstreamError: an index can't be had or trusted.
         """
         unplaced = {
             (one.subdir, one.filename)
-            for request in demand.requests
+            for request in asked.requests
             for one in request.locked
             if not one.channel
         }
         if not unplaced:
-            return demand.requests
-        environment = demand.environment
+            return asked.requests
+        environment = asked.environment
         digest = self._digest(environment)
         known = self._placed.get(environment)
         if known is None or known[0] != digest:
@@ -194,7 +194,7 @@ class Choices:
                     request, locked=tuple(one if one.channel else placed(one, listed)
                                           for one in request.locked)
                 )
-                for request in demand.requests
+                for request in asked.requests
             )  # fmt: skip
             known = self._placed[environment] = (digest, requests)
         return known[1]
@@ -240,10 +240,10 @@ class Choices:
         candidate = unlisted(locked.channel, locked.subdir, locked.filename, known)
         return permit.bar(candidate) if candidate is not None else None
 
-    def _needs_of(self, demand: Demand) -> Needs:
+    def _needs_of(self, asked: RequestedEnvironment) -> Needs:
         from syncer.planning.needs import needs_of
 
-        environment = demand.environment
+        environment = asked.environment
         digest = self._digest(environment)
         known = self._needs.get(environment)
         if known is None or known[0] != digest:
@@ -258,7 +258,7 @@ class Choices:
                         found.setdefault(spec, []).extend(outs)
                 return found
 
-            requests = self._requests(demand)
+            requests = self._requests(asked)
             names = {(one.subdir, one.filename) for request in requests for one in request.locked}
             needs = needs_of(
                 environment,
@@ -334,7 +334,7 @@ class Choices:
         return found
 
 
-def read_demands(settings: Settings, remote: Remote) -> tuple[Demand, ...]:
+def read_requested(settings: Settings, remote: Remote) -> tuple[RequestedEnvironment, ...]:
     """The environments with their files.
 
     Raises:
@@ -346,7 +346,7 @@ def read_demands(settings: Settings, remote: Remote) -> tuple[Demand, ...]:
 
     channels = {channel: settings.channel_addresses(channel) for channel in settings.channels}
     return tuple(
-        Demand(
+        RequestedEnvironment(
             environment,
             tuple(
                 spec_file.read(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from syncer.conda.record import facts
 from syncer.conda.repodata import Index, Refused, Wanted, wanted
-from syncer.planning.selection.choice import Choice
-from syncer.planning.selection.reason import Reason
+from syncer.planning.selection.choice import Choice, Reason
 from volume.ledger.artifact import Known
 from volume.run_document import Totals
 

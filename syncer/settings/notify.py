@@ -1,17 +1,55 @@
-"""The settings of notices, and the address that this mirror is known by."""
+"""The settings of notices, and the address that this mirror is known by.
+
+A webhook's address is a secret as a whole, because its path is what admits us.
+"""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from syncer.settings import notify_address as address
 from volume.program import parsers
+from volume.program.log import register
 from volume.program.settings import setting
 
 EVENTS = ("failure", "recovery", "first-success", "partial", "unhealthy", "damage", "canary")
+_LONG = 12  # characters; a shorter path may be a common word
 DEFAULT_MIRROR_URL = "http://nginx:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAddress:
+    """Where to post; shown as its host alone."""
+
+    url: str = field(repr=False)
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+def webhook(value: str) -> WebhookAddress | None:
+    """An address from a setting; empty is none. It is masked in all messages from then on.
+
+    Raises:
+        ValueError: it is not a web address.
+    """
+    if not value:
+        return None
+    register(value)
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or not value.isprintable() or " " in value:
+        raise ValueError("write the webhook's whole address: https://hooks.example.com/...")
+    path = value.partition("://")[2].partition("/")[2]
+    if len(path) >= _LONG:
+        register(path)
+    host = parts.netloc.rpartition("@")[2]
+    return WebhookAddress(value, f"{parts.scheme}://{host}/***")
 
 
 def _mirror_url(value: str) -> str:
@@ -35,8 +73,8 @@ def _command(value: str) -> str:
 class NotifySettings:
     """Whom to tell what."""
 
-    notify_url: address.WebhookAddress | None = setting(
-        "NOTIFY_URL", "", address.parse,
+    notify_url: WebhookAddress | None = setting(
+        "NOTIFY_URL", "", webhook,
         "A webhook that gets notices as JSON with a 'text': Slack, Mattermost and the like, or a"
         " receiver of your own. docs/monitoring.md.",
         section="Notices",

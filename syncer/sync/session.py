@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from syncer.artifacts.adopt import Adoption
-from syncer.planning.canaries import Canaries
+from syncer.planning.canary import Canaries
 from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
 from syncer.settings.settings import Settings
@@ -91,7 +91,7 @@ def tools(
         show_plan=show_plan,
         offers=offers,
         choices=choices,
-        canaries=Canaries(settings, state, choices.demands),
+        canaries=Canaries(settings, state, choices.requested),
         is_strict=options.is_strict,
         writes=writes,
         now=now,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.progress import Report
-from syncer.planning.canaries import Canaries
+from syncer.planning.canary import Canaries
 from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
 from syncer.settings.policy import history_entry

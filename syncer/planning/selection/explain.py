@@ -10,8 +10,7 @@ from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate
 from syncer.conda.repodata import Index, Refused, wanted
 from syncer.conda.spec import Spec
-from syncer.planning.selection.choice import Choice, Selected
-from syncer.planning.selection.reason import LeftOut, day
+from syncer.planning.selection.choice import Choice, LeftOut, Selected, day
 from syncer.planning.selection.unmatched import Listing, hint
 from volume.errors import NameRefusedError
 from volume.names import parse_artifact

@@ -21,10 +21,8 @@ from syncer.conda.filename import of_filename, unlisted
 from syncer.conda.record import Candidate, facts
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import Spec, SpecSet
-from syncer.planning.selection.choice import Choice, Selected
-from syncer.planning.selection.permit import Permit, has_these_bytes, is_filename
-from syncer.planning.selection.reason import LeftOut, Reason
-from syncer.planning.selection.refusal import Refusals
+from syncer.planning.selection.choice import Choice, LeftOut, Reason, Selected
+from syncer.planning.selection.permit import Permit, Refusals, has_these_bytes, is_filename
 from syncer.planning.selection.unmatched import Listing, warnings_of
 from syncer.settings.policy import Policy
 from volume.ledger.artifact import Known

@@ -23,10 +23,10 @@ from syncer.conda.spec import Spec
 from syncer.planning.selection.catalog import Catalog
 from syncer.planning.selection.closure import close
 from syncer.planning.selection.installable import installable
-from syncer.planning.selection.pin import Pin
+from syncer.planning.selection.permit import VersionPin
 from syncer.planning.selection.solve import solve
 
-pin = Pin("y", ("1",), ())
+pin = VersionPin("y", ("1",), ())
 for text in json.load(sys.stdin):
     version_of(text)
     for read in (check_spec, channel_of, parse):

@@ -4,7 +4,7 @@ import pytest
 
 from syncer.ops.notify import event
 from syncer.ops.notify.event import Event
-from syncer.settings.notify_address import parse
+from syncer.settings.notify import webhook
 from syncer.settings.settings import read
 from syncer.sync.run import ChannelResult, Run
 from volume.errors import ConfigError
@@ -119,13 +119,13 @@ def test_the_document_serves_chat_programs_and_machines() -> None:
 
 
 def test_the_webhook_is_a_secret() -> None:
-    address = parse(HOOK)
+    address = webhook(HOOK)
     assert address is not None
     assert str(address) == "https://hooks.example.com/***"
     assert HOOK not in repr(address)
     assert redact(f"could not post to {HOOK} today") == "could not post to *** today"
     assert "a-secret" not in redact("POST /services/T000/B000/a-secret HTTP/1.1")
-    assert parse("") is None
+    assert webhook("") is None
 
 
 @pytest.mark.parametrize(

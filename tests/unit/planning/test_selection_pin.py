@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rattler import MatchSpec
 
-from syncer.planning.selection.pin import Pin
+from syncer.planning.selection.permit import VersionPin
 from tests.support.upstream.candidates import candidate, real
 
 
@@ -40,7 +40,7 @@ from tests.support.upstream.candidates import candidate, real
 def test_a_build_stays_if_a_pinned_version_can_go_with_it(
     depends: tuple[str, ...], stays: bool
 ) -> None:
-    pin = Pin("python", ("3.11", "3.12"), ())
+    pin = VersionPin("python", ("3.11", "3.12"), ())
     objection = pin.objection(candidate("x-1-0", *depends).facts)
     assert (objection is None) is stays
 
@@ -49,27 +49,27 @@ def test_a_build_stays_if_a_pinned_version_can_go_with_it(
     ("version", "stays"), [("3.11", True), ("3.11.9", True), ("3.12.0rc1", True), ("3.1", False)]
 )
 def test_of_the_pinned_package_only_its_versions_stay(version: str, stays: bool) -> None:
-    pin = Pin("python", ("3.11", "3.12.*"), ())
+    pin = VersionPin("python", ("3.11", "3.12.*"), ())
     assert (pin.objection(candidate(f"python-{version}-0").facts) is None) is stays
 
 
 def test_listed_versions_count_beyond_the_sampled_ones() -> None:
     depends = candidate("x-1-0", "date 2024.123456").facts
-    assert Pin("date", ("2024",), ()).objection(depends) is not None
-    assert Pin("date", ("2024",), ("2024.123456", "2025.1")).objection(depends) is None
+    assert VersionPin("date", ("2024",), ()).objection(depends) is not None
+    assert VersionPin("date", ("2024",), ("2024.123456", "2025.1")).objection(depends) is None
 
 
 def test_letters_make_releases_and_prereleases_let_nothing_pass() -> None:
-    pin = Pin("openssl", ("1.1.1",), ("1.1.1a", "1.1.1w"))
+    pin = VersionPin("openssl", ("1.1.1",), ("1.1.1a", "1.1.1w"))
     assert pin.objection(candidate("x-1-0", "openssl >=1.1.1w,<1.1.2a").facts) is None
     assert pin.objection(candidate("x-1-0", "openssl 1.1.1a").facts) is None
     assert pin.objection(candidate("x-1-0", "openssl >=3,<4").facts) is not None
-    pin = Pin("python", ("3.12",), ("3.12.0rc1", "3.12.0"))
+    pin = VersionPin("python", ("3.12",), ("3.12.0rc1", "3.12.0"))
     assert pin.objection(candidate("x-1-0", "python <3.12").facts) is not None
 
 
 def test_an_objection_names_the_pin_and_the_dependency() -> None:
-    pin = Pin("python", ("3.11", "3.12"), ())
+    pin = VersionPin("python", ("3.11", "3.12"), ())
     assert pin.objection(candidate("x-1-0", "python 2.7.*").facts) == (
         "pins: python = 3.11, 3.12: it depends on python 2.7.*"
     )
@@ -80,7 +80,7 @@ def test_an_objection_names_the_pin_and_the_dependency() -> None:
 
 def test_real_builds_go_with_the_python_that_their_build_string_names(realdata: Path) -> None:
     records = real(realdata / "repodata" / "composite", "composite", "linux-64")
-    pin = Pin("python", ("3.8",), ())
+    pin = VersionPin("python", ("3.8",), ())
     checked = 0
     for one in random.Random(1).sample(records, 20_000):
         texts = [text for text in one.facts.depends if text.split(" ")[0] == "python"]
@@ -105,6 +105,6 @@ def _bounds(text: str) -> str | None:
 def test_all_dependencies_must_go_with_one_and_the_same_version() -> None:
     both = candidate("a-1-0", "python <3.12", "python >=3.12")
     either = candidate("b-1-0", "python <3.12", "python >=3.10")
-    pin = Pin("python", ("3.11", "3.12"), ())
+    pin = VersionPin("python", ("3.11", "3.12"), ())
     assert pin.objection(both.facts) == "pins: python = 3.11, 3.12: it depends on python >=3.12"
     assert pin.objection(either.facts) is None

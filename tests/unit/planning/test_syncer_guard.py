@@ -5,8 +5,7 @@ import pytest
 from syncer.errors import GuardError, NoSpaceError
 from syncer.planning.guard import check_space, check_wipe
 from syncer.planning.plan import SubdirPlan
-from syncer.planning.selection.choice import Choice
-from syncer.planning.selection.reason import LeftOut, Reason
+from syncer.planning.selection.choice import Choice, LeftOut, Reason
 
 
 def plan(kept: int, retired: int, *, subdir: str = "linux-64", size: int = 1) -> SubdirPlan:

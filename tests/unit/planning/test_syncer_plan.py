@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from syncer.conda.repodata import Index, parse
 from syncer.planning.plan import Amount, SubdirPlan, plan_subdir, totals
-from syncer.planning.selection.choice import Choice
-from syncer.planning.selection.reason import LeftOut, Reason
+from syncer.planning.selection.choice import Choice, LeftOut, Reason
 from volume.ledger.artifact import Known
 
 Record = dict[str, Any]
