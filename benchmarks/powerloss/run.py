@@ -20,7 +20,7 @@ from tests.support.mirror.tree import Volumes
 from tests.support.upstream.installers import Folder, broken_installers, content, published
 from tests.support.upstream.simulator import ChannelSimulator
 
-HAND_FILLED = "channels"  # the folder on the mirror volume
+HAND_FILLED = "local"  # the folder on the mirror volume
 
 SYNC = Command("syncer", ("--once",))
 INDEX = Command("indexer", ("--once",))
