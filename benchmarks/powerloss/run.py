@@ -9,26 +9,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.powerloss import check, person
+from benchmarks.powerloss import check
 from benchmarks.powerloss.disks import Disk, mounted
-from benchmarks.powerloss.person import Person
 from benchmarks.powerloss.programs import REPOSITORY, Command, Programs
+from benchmarks.torture import person
 from benchmarks.torture.journal import Journal
 from benchmarks.torture.known import Known
+from benchmarks.torture.person import Person
 from benchmarks.torture.upstream import CHANNEL, HOT, SUBDIRS, ChangingUpstream
 from tests.support.mirror.tree import Volumes
 from tests.support.upstream.installers import Folder, broken_installers, content, published
 from tests.support.upstream.simulator import ChannelSimulator
-
-HAND_FILLED = "local"  # the folder on the mirror volume
 
 SYNC = Command("syncer", ("--once",))
 INDEX = Command("indexer", ("--once",))
 EXPIRE = Command("syncer", ("--once",), (("RETIRE_DAYS", "0"),))
 FORGET = Command("indexer", ("--once",), (("KEEP_GENERATIONS", "1"),))
 VERIFY = Command("syncer", ("verify",))
-ROLLBACK = Command("indexer", ("rollback",))
-RELEASE = Command("indexer", ("rollback", "--release"))
+ROLLBACK = Command("indexer", ("rollback", CHANNEL))
+RELEASE = Command("indexer", ("rollback", "--release", CHANNEL))
 
 # The last step is cut; of more commands in a step all run at the same time.
 Plan = tuple[tuple[Command, ...], ...]
@@ -99,7 +98,7 @@ class _Story:
         self._volumes = Volumes(mirror, state)
         self._upstream = ChangingUpstream(simulator, self._dice, known)
         self._known = Known(known)
-        self._person = Person(mirror / HAND_FILLED, self._dice)
+        self._person = Person(mirror / "local", self._dice, known.with_name("put"))
         self._installers = Folder(simulator)
         self._environment = _environment(options, mirror, state, simulator.url)
         mounts = [disk.mount_point for disk in disks]

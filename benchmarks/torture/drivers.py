@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from benchmarks.torture.journal import Journal
+from benchmarks.torture.person import Person
 from benchmarks.torture.programs import Ended, Fate, Programs
+from benchmarks.torture.upstream import DENIABLE, DENIED
 from benchmarks.torture.watch import Watch
 
 # Parts of a day, so that retire, move, expire and settle happen while we look.
 RETIRE_DAYS = ("0", "0.00002", "0.0001", "14")
 KEEP_GENERATIONS = ("1", "2", "3", "5")
 UPSTREAM_TROUBLE = (0, 1, 3)
+WHILE_FILLED = (0, 3)  # a file may just be coming
+ENGINES = ("own", "conda-index")
+COOLDOWN_DAYS = ("0", "0", "0.00003")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,17 @@ class SyncDriver:
         self._dice = dice
         self._pace = pace
         self._retire_days = RETIRE_DAYS[0]
+        self._policy: dict[str, str] = {}
 
     def step(self) -> None:
         dice = self._dice
         if dice.random() < 0.1:
             self._retire_days = dice.choice(RETIRE_DAYS)
+        if dice.random() < 0.2:
+            self._policy = {
+                "DENY": " ".join([DENIED, *dice.sample(DENIABLE, dice.choice((0, 0, 1)))]),
+                "COOLDOWN_DAYS": dice.choice(COOLDOWN_DAYS),
+            }
         if dice.random() < 0.06:
             self._verify()
         else:
@@ -57,7 +68,7 @@ class SyncDriver:
         ended = self._programs.run(
             *("syncer", ("--once",), self._fate(), self._dice),
             expected=UPSTREAM_TROUBLE,
-            settings={"RETIRE_DAYS": self._retire_days},
+            settings={"RETIRE_DAYS": self._retire_days, **self._policy},
         )
         if ended.code == 0:
             self._journal.count("clean syncs")
@@ -67,7 +78,7 @@ class SyncDriver:
         ended = self._programs.run(
             *("syncer", ("verify",), self._fate(), self._dice),
             expected=(0, 3),
-            settings={"RETIRE_DAYS": self._retire_days},
+            settings={"RETIRE_DAYS": self._retire_days, **self._policy},
         )
         if ended.code == 3:
             self._journal.find("verify", "syncer verify", f"damage that nobody did: {ended.said}")
@@ -89,7 +100,7 @@ class IndexDriver:
         dice = self._dice
         if dice.random() < 0.1:
             self._keep = dice.choice(KEEP_GENERATIONS)
-        settings = {"KEEP_GENERATIONS": self._keep}
+        settings = {"KEEP_GENERATIONS": self._keep, "INDEX_ENGINE": dice.choice(ENGINES)}
         if dice.random() < 0.2:
             seconds = dice.uniform(1.0, 2.5 * self._pace.index)
             self._programs.loop(
@@ -98,7 +109,9 @@ class IndexDriver:
             )
             return
         ended = self._programs.run(
-            *("indexer", ("--once",), index_fate(dice, self._pace.index), dice), settings=settings
+            *("indexer", ("--once",), index_fate(dice, self._pace.index), dice),
+            expected=WHILE_FILLED,
+            settings=settings,
         )
         if ended.code == 0:
             self._journal.count("clean indexes")
@@ -108,20 +121,25 @@ class Admin:
     """Rolls back and releases while the others work."""
 
     def __init__(
-        self, programs: Programs, journal: Journal, dice: random.Random, watch: Watch
+        self,
+        programs: Programs,
+        journal: Journal,
+        dice: random.Random,
+        watches: Mapping[str, Watch],
     ) -> None:
         self._programs = programs
         self._journal = journal
         self._dice = dice
-        self._watch = watch
+        self._watches = watches
 
     def step(self, wait: Callable[[float], object]) -> None:
         wait(self._dice.uniform(2.0, 25.0))
+        channel, watch = self._dice.choice(list(self._watches.items()))
         if self._dice.random() < 0.6:
-            with self._watch.rollback():
-                self._run("rollbacks", "rollback")
+            with watch.rollback():
+                self._run("rollbacks", "rollback", channel)
         else:
-            self._run("releases", "rollback", "--release")
+            self._run("releases", "rollback", "--release", channel)
 
     def _run(self, counted: str, *arguments: str) -> None:
         fate = index_fate(self._dice, 2.0)
@@ -138,3 +156,17 @@ def index_fate(dice: random.Random, seconds: float) -> Fate:
         moment = dice.uniform(0.3, seconds)
         return Fate(pause=0.03, after_seconds=moment, engine_only=roll > 0.52)
     return Fate(pause=0.05 if roll < 0.75 else 0.0)
+
+
+class Hands:
+    """A person fills a channel by hand while the others work."""
+
+    def __init__(self, person: Person, dice: random.Random, journal: Journal) -> None:
+        self._person = person
+        self._dice = dice
+        self._journal = journal
+
+    def step(self, wait: Callable[[float], object]) -> None:
+        self._journal.event(f"a person {self._person.change()}")
+        self._journal.count("changes by hand")
+        wait(self._dice.uniform(2.0, 12.0))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.torture import person
 from benchmarks.torture.journal import Journal
+from benchmarks.torture.person import Person
 from benchmarks.torture.programs import Fate, Programs
-from benchmarks.torture.upstream import CHANNEL, SUBDIRS, ChangingUpstream
+from benchmarks.torture.upstream import SUBDIRS, ChangingUpstream, Installers
 from tests.support.clients.faithful_reader import FaithfulReader, Inconsistent
+from tests.support.upstream.installers import published
+from tests.support.upstream.packages import Record
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 
@@ -25,14 +29,18 @@ class Ending:
         self,
         programs: Programs,
         journal: Journal,
-        upstream: ChangingUpstream,
+        upstreams: Sequence[ChangingUpstream],
+        hands: Person,
+        installers: Installers,
         mirror: Mirror,
         state: State,
         url: str,
     ) -> None:
         self._programs = programs
         self._journal = journal
-        self._upstream = upstream
+        self._upstreams = upstreams
+        self._person = hands
+        self._installers = installers
         self._mirror = mirror
         self._state = state
         self._url = url
@@ -40,22 +48,28 @@ class Ending:
 
     def check(self) -> None:
         """Converge and compare; then let everything old expire and compare again."""
-        self._upstream.heal()
+        for upstream in self._upstreams:
+            upstream.heal()
         self._run("syncer", "--once")
-        self._run("indexer", "rollback", "--release")  # a rollback in force would rightly hold
+        for channel in (*(one.name for one in self._upstreams), person.CHANNEL):
+            # A rollback in force would rightly hold.
+            self._run("indexer", "rollback", "--release", channel)
         self._run("indexer", "--once")
         self._compare_served()
-        self._expect_files("staging", {})
+        for upstream in self._upstreams:
+            self._expect_files("staging", upstream.name, {})
         self._run("syncer", "verify")
-        self._upstream.tick()
+        for upstream in self._upstreams:
+            upstream.tick()
         self._run("syncer", "--once", **FORGETFUL)
         self._run("indexer", "--once", **FORGETFUL)
         self._run("syncer", "--once", **FORGETFUL)
         self._compare_served()
-        for folder in ("staging", "replaced", "retired", "quarantine"):
-            self._expect_files(folder, {})
-        self._expect_files("channels", self._upstream.hashes())
-        self._expect_ledger()
+        for upstream in self._upstreams:
+            for folder in ("staging", "replaced", "retired", "quarantine"):
+                self._expect_files(folder, upstream.name, {})
+            self._expect_files("channels", upstream.name, upstream.hashes())
+            self._expect_ledger(upstream.name)
         self._run("indexer", "--once", **FORGETFUL)
         for root in (self._mirror.root, self._state.root):
             for path in root.rglob(".*.tmp"):
@@ -63,12 +77,16 @@ class Ending:
 
     def check_damage(self, number: int = 3) -> None:
         """Let a few artifacts rot while no client looks; verification must find and repair them."""
-        names = self._dice.sample(sorted(self._upstream.hashes()), number)
+        names = [
+            f"{upstream.name}/{name}"
+            for upstream in self._upstreams
+            for name in self._dice.sample(sorted(upstream.hashes()), number)
+        ]
         for name in names:
-            path = self._mirror.root / "channels" / CHANNEL / name
+            path = self._mirror.root / "channels" / name
             path.write_bytes(path.read_bytes()[::-1])
         ended = self._programs.run("syncer", ("verify",), CALM, self._dice, expected=(3,))
-        unseen = [name for name in names if f"{CHANNEL}/{name} " not in ended.said]
+        unseen = [name for name in names if f"{name} " not in ended.said]
         if unseen:
             self._journal.find("verify", ", ".join(unseen), f"damage not found: {ended.said}")
         self._run("indexer", "--once", **FORGETFUL)
@@ -79,20 +97,34 @@ class Ending:
 
     def _compare_served(self) -> None:
         reader = FaithfulReader(self._url)
-        for subdir in SUBDIRS:
-            try:
-                index = reader.read(CHANNEL, subdir)
-                reader.check_artifacts(index)
-            except Inconsistent as error:
-                self._journal.find("I5", subdir, str(error))
-                continue
-            wanted = self._upstream.records(subdir)
-            if index.records != wanted:
-                self._differ(f"published {subdir}", index.records, wanted)
+        for upstream in self._upstreams:
+            for subdir in SUBDIRS:
+                found = self._served(reader, upstream.name, subdir)
+                wanted = upstream.records(subdir)
+                if found is not None and found != wanted:
+                    self._differ(f"published {upstream.name}/{subdir}", found, wanted)
+        found = self._served(reader, person.CHANNEL, person.SUBDIR) or {}
+        mine = {f"{person.SUBDIR}/{name}": record["sha256"] for name, record in found.items()}
+        if mine != self._person.hashes():
+            self._differ(f"published {person.CHANNEL}", mine, self._person.hashes())
+        here = published(self._mirror.root)
+        if here != self._installers.files:
+            self._differ("published installers", here, self._installers.files)
         self._journal.count("reads", reader.reads)
 
-    def _expect_files(self, folder: str, wanted: Mapping[str, str]) -> None:
-        root = self._mirror.root / folder / CHANNEL
+    def _served(
+        self, reader: FaithfulReader, channel: str, subdir: str
+    ) -> Mapping[str, Record] | None:
+        try:
+            index = reader.read(channel, subdir)
+            reader.check_artifacts(index)
+        except Inconsistent as error:
+            self._journal.find("I5", f"{channel}/{subdir}", str(error))
+            return None
+        return index.records
+
+    def _expect_files(self, folder: str, channel: str, wanted: Mapping[str, str]) -> None:
+        root = self._mirror.root / folder / channel
         found = {
             str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in root.rglob("*")
@@ -101,8 +133,8 @@ class Ending:
         if found != wanted:
             self._differ(str(root), found, wanted)
 
-    def _expect_ledger(self) -> None:
-        ledger = Ledger.read(self._state.ledger(CHANNEL))
+    def _expect_ledger(self, channel: str) -> None:
+        ledger = Ledger.read(self._state.ledger(channel))
         assert ledger is not None
         with ledger:
             left = [*map(str, ledger.retired()), *map(str, ledger.replaced()), *ledger.incoming()]

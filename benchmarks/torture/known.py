@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
+
+from tests.support.upstream.packages import Record
+
+
+def record_key(record: Record) -> str:
+    """A short hash of a record's content."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class Known:

@@ -12,6 +12,8 @@ import random
 import select
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.torture.known import Known
@@ -28,23 +30,38 @@ def main() -> None:
     def say(**document: object) -> None:
         print(json.dumps(document), flush=True)
 
-    client = Client(
-        settings["url"],
-        Mirror(Path(settings["mirror"])),
-        State(Path(settings["state"])),
-        Known(Path(settings["known"])),
-        random.Random(settings["seed"]),
-        lambda kind, where, fact: say(kind=kind, where=where, fact=fact),
-    )
+    dice = random.Random(settings["seed"])
+    clients = [
+        Client(
+            settings["url"],
+            Mirror(Path(settings["mirror"])),
+            State(Path(settings["state"])),
+            Known(Path(known)),
+            dice,
+            lambda kind, where, fact: say(kind=kind, where=where, fact=fact),
+            channel,
+        )
+        for channel, known in settings["known"].items()
+    ]
     said = pause = 0.0
     while not select.select([sys.stdin], [], [], pause)[0]:
         begin = time.monotonic()
+        client = dice.choice(clients)
         client.turn()
+        client.read_installer()
         pause = settings["pause"] * (time.monotonic() - begin)
         if time.monotonic() - said > COUNTS_SECONDS:
-            say(counts=client.counts, excused=client.excused)
+            say(**totals(clients))
             said = time.monotonic()
-    say(counts=client.counts, excused=client.excused)
+    say(**totals(clients))
+
+
+def totals(clients: Sequence[Client]) -> dict[str, Counter[str]]:
+    """What all clients have counted and excused so far."""
+    return {
+        "counts": sum((client.counts for client in clients), Counter()),
+        "excused": sum((client.excused for client in clients), Counter()),
+    }
 
 
 if __name__ == "__main__":

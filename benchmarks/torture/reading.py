@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import os
 import random
 from collections import Counter, deque
@@ -19,9 +20,10 @@ from typing import Any, cast
 
 import requests
 
+from benchmarks.torture import person
 from benchmarks.torture.keep_alive import Answer, KeepAlive
-from benchmarks.torture.known import Known
-from benchmarks.torture.upstream import CHANNEL, SUBDIRS, record_key
+from benchmarks.torture.known import Known, record_key
+from benchmarks.torture.upstream import DENIED, SUBDIRS
 from tests.support.clients.faithful_reader import (
     FaithfulReader,
     Inconsistent,
@@ -55,7 +57,7 @@ class Seen:
 
 @dataclass
 class Client:
-    """One client. ``report`` takes kind, place and fact of an inconsistency."""
+    """One client of one channel. ``report`` takes kind, place and fact of an inconsistency."""
 
     url: str
     mirror: Mirror
@@ -63,6 +65,7 @@ class Client:
     known: Known
     dice: random.Random
     report: Callable[[str, str, str], None]
+    channel: str
     counts: Counter[str] = field(default_factory=Counter)
     excused: Counter[str] = field(default_factory=Counter)
 
@@ -112,12 +115,14 @@ class Client:
     def _faithful(self, url: str, subdir: str) -> PublishedIndex:
         reader = FaithfulReader(url, session=cast(requests.Session, self._http))
         try:
-            return reader.read(CHANNEL, subdir)
+            return reader.read(self.channel, subdir)
         finally:
             self.counts["reads"] += reader.reads
 
     def _check_records(self, subdir: str, index: PublishedIndex) -> None:
         for filename, record in index.records.items():
+            if record["name"] == DENIED:
+                self.report("policy", f"{index.url}{filename}", "it is denied, and listed")
             if not self.known.has_record(f"{subdir}/{filename}", record_key(record)):
                 self.report("I4", f"{index.url}{filename}", f"never upstream's record: {record}")
 
@@ -138,7 +143,7 @@ class Client:
     def _poll(self, subdir: str, name: str) -> None:
         if self._swap() is None:
             return
-        url = f"{self.url}/{CHANNEL}/{subdir}/{name}"
+        url = f"{self.url}/{self.channel}/{subdir}/{name}"
         answer = self._get(url)
         if answer is None:
             return
@@ -164,6 +169,8 @@ class Client:
         if self._swap() != seen.swap:
             if answer.status_code == 404 and not self._is_kept(seen.generation):
                 excuse = "expired"
+            if answer.status_code == 404 and self.channel == person.CHANNEL:
+                excuse = "taken away"  # a person's own deed; older generations serve it still
             if answer.status_code == 200 and self.known.has_bytes(
                 f"{seen.subdir}/{filename}", sha256
             ):
@@ -176,7 +183,7 @@ class Client:
         """At the snapshot's URL: the record's bytes, as long as the generation is kept."""
         time = self._snapshots().get(seen.generation)
         if time is not None:
-            url = f"{self.url}/snapshots/{time}/{CHANNEL}/{seen.subdir}/{filename}"
+            url = f"{self.url}/snapshots/{time}/{self.channel}/{seen.subdir}/{filename}"
             self._check_snapshot_artifact(seen.generation, url, seen.index.records[filename])
 
     def _check_snapshot_artifact(self, number: int, url: str, record: dict[str, Any]) -> None:
@@ -210,6 +217,30 @@ class Client:
             url = f"{index.url}{filename}"
             self._check_snapshot_artifact(number, url, index.records[filename])
 
+    # -- installers --------------------------------------------------------------------------
+
+    def read_installer(self) -> None:
+        """Of a listing some file is what the listing says, unless both were exchanged meanwhile."""
+        folder = f"{self.url}/miniconda"
+        for _ in range(3):
+            listing = self._get(f"{folder}/.files.json")
+            if listing is None or listing.status_code != 200:
+                return  # nothing is published yet
+            name, entry = self.dice.choice(sorted(json.loads(listing.content).items()))
+            answer = self._get(f"{folder}/{name}")
+            if answer is None:
+                return
+            sha256 = hashlib.sha256(answer.content).hexdigest()
+            if answer.status_code == 200 and sha256 == entry["sha256"]:
+                self.counts["installers"] += 1
+                return
+            again = self._get(f"{folder}/.files.json")
+            if again is None or again.content == listing.content:
+                fact = f"{answer.status_code}, sha256 {sha256}, listed {entry['sha256']}"
+                self.report("I1", f"{folder}/{name}", fact)
+                return
+            self.excused["overtaken"] += 1
+
     # -- facts -------------------------------------------------------------------------------
 
     def _get(self, url: str) -> Answer | None:
@@ -237,21 +268,21 @@ class Client:
     def _swap(self) -> object:
         """Which swap of the link is in force: every one makes a new link."""
         try:
-            status = os.lstat(self.mirror.current(CHANNEL))
+            status = os.lstat(self.mirror.current(self.channel))
         except FileNotFoundError:
             return None
         return status.st_ino, status.st_ctime_ns
 
     def _current(self) -> int | None:
-        return number_of(self.mirror.current(CHANNEL).readlink().name)
+        return number_of(self.mirror.current(self.channel).readlink().name)
 
     def _is_kept(self, number: int) -> bool:
-        return self.mirror.generation_document(CHANNEL, number).exists()
+        return self.mirror.generation_document(self.channel, number).exists()
 
     def _snapshots(self) -> dict[int, str]:
         found = {}
         try:
-            for entry in os.scandir(self.mirror.snapshots(CHANNEL)):
+            for entry in os.scandir(self.mirror.snapshots(self.channel)):
                 if not entry.name.startswith("."):
                     number = number_of(Path(entry.path).readlink().name)
                     if number is not None and self._is_kept(number):

@@ -10,14 +10,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from benchmarks.torture import person
 from benchmarks.torture.clients import Readers, Solver
-from benchmarks.torture.drivers import Admin, IndexDriver, Pace, SyncDriver
+from benchmarks.torture.drivers import Admin, Hands, IndexDriver, Pace, SyncDriver
 from benchmarks.torture.ending import Ending, nginx_errors
 from benchmarks.torture.journal import Journal
+from benchmarks.torture.person import Person
 from benchmarks.torture.programs import REPOSITORY, Driver, Fate, Programs
-from benchmarks.torture.upstream import CHANNEL, SUBDIRS, Changes, ChangingUpstream
+from benchmarks.torture.upstream import (
+    CHANNELS,
+    DENIED,
+    SUBDIRS,
+    Changes,
+    ChangingUpstream,
+    Installers,
+)
 from benchmarks.torture.watch import Watch
 from tests.support.clients.nginx import serving
 from tests.support.upstream.simulator import ChannelSimulator
@@ -94,17 +104,29 @@ def _storm(
     def dice(name: str) -> random.Random:
         return random.Random(f"{options.seed} {name}")
 
-    upstream = ChangingUpstream(simulator, dice("upstream"), root / "known")
+    upstreams = [
+        ChangingUpstream(simulator, dice(f"upstream {name}"), root / f"known-{name}", name)
+        for name in CHANNELS
+    ]
+    installers = Installers(simulator, dice("installers"), journal)
+    hands = Person(mirror.root / "local", dice("person"), root / f"known-{person.CHANNEL}")
+    hands.begin()
     for program in ("syncer", "indexer"):  # clients come when there is something to see
         programs.run(program, ("--once",), Fate(), dice("first"))
-    watch = Watch(mirror.current(CHANNEL), journal)
+    names = (*CHANNELS, person.CHANNEL)
+    watches = {name: Watch(mirror.current(name), journal) for name in names}
     syncs = SyncDriver(programs, journal, dice("sync"), options.pace)
     indexes = IndexDriver(programs, journal, dice("index"), options.pace)
-    admin = Admin(programs, journal, dice("admin"), watch)
-    changes = Changes(upstream, dice("changes"), journal)
+    admin = Admin(programs, journal, dice("admin"), watches)
+    changes = [Changes(one, dice(f"changes {one.name}"), journal) for one in upstreams]
+    filling = Hands(hands, dice("hands"), journal)
     solver = Solver(journal, url)
     steps: dict[str, Callable[[], None]] = {
-        "upstream": lambda: changes.step(done.wait),
+        **{
+            f"upstream {number}": partial(one.step, done.wait) for number, one in enumerate(changes)
+        },
+        "installers": lambda: installers.step(done.wait),
+        "hands": lambda: filling.step(done.wait),
         "syncs": syncs.step,
         "indexes": indexes.step,
         "admin": lambda: admin.step(done.wait),
@@ -112,13 +134,15 @@ def _storm(
     }
     settings = {
         "url": url, "mirror": str(mirror.root), "state": str(state.root),
-        "known": str(root / "known"), "seed": options.seed, "nice": 5,
-        "pause": options.pause,
+        "known": {name: str(root / f"known-{name}") for name in names},
+        "seed": options.seed, "nice": 5, "pause": options.pause,
     }  # fmt: skip
-    ending = Ending(programs, journal, upstream, mirror, state, url)
+    ending = Ending(programs, journal, upstreams, hands, installers, mirror, state, url)
     over = threading.Event()
     with (
-        _driven({"watch": lambda: watch.step(over.wait)}, over, journal),
+        _driven(
+            {name: partial(watch.step, over.wait) for name, watch in watches.items()}, over, journal
+        ),
         Readers(journal, settings, options.readers),
     ):
         with _driven(steps, done, journal):
@@ -144,9 +168,13 @@ def _driven(
 
 def _wait(options: Options, journal: Journal, done: threading.Event) -> None:
     said = time.monotonic()
+    told = 0
     while not options.goal.is_reached(journal) and not done.wait(0.2):
         if time.monotonic() - said > SAY_SECONDS:
             options.say(progress(journal))
+            for finding in journal.findings[told:]:
+                options.say(f"  {finding.kind} {finding.where}: {finding.fact[:300]}")
+            told = len(journal.findings)
             said = time.monotonic()
 
 
@@ -164,7 +192,7 @@ def _environment(options: Options, mirror: Path, state: Path, url: str) -> dict[
         "PYTHONPATH": str(REPOSITORY),
         "MIRROR_DIR": str(mirror),
         "STATE_DIR": str(state),
-        "CHANNELS": CHANNEL,
+        "CHANNELS": " ".join(CHANNELS),
         "SUBDIRS": " ".join(SUBDIRS),
         "CONDA_CLOUD_URL": url,
         "CONDA_REPO_URL": url,
@@ -175,4 +203,7 @@ def _environment(options: Options, mirror: Path, state: Path, url: str) -> dict[
         "SYNC_TIMEOUT_SECONDS": "10",
         "WIPE_GUARD_PERCENT": "90",
         "SCRUB_RATE": "0",
+        "DENY": DENIED,
+        "INSTALLERS": "miniconda",
+        "INSTALLER_NEWEST": "0",
     }

@@ -7,39 +7,44 @@ a few packages never leave, so that a client always has something to solve.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.torture.journal import Journal
+from benchmarks.torture.known import record_key
 from tests.support.upstream import faults
+from tests.support.upstream.installers import Folder, content
 from tests.support.upstream.packages import FIXED_TIME, Package, Record, hotfixed, package
 from tests.support.upstream.simulator import ChannelSimulator
 
 CHANNEL = "conda-forge"
+CHANNELS = (CHANNEL, "bioconda")
 SUBDIRS = ("linux-64", "noarch")
 CORE = 5
 NAMES = 24
-HOT = ("p01", "p06", "p07", "p11")
+DENIABLE = ("p06", "p07", "p11")
+HOT = ("p01", *DENIABLE)
 MOST = 55
 TICK = "tick"
 ROOT = "root"
-
-
-def record_key(record: Record) -> str:
-    """A short hash of a record's content."""
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+DENIED = "never"
+"""A package that upstream has and nobody wants."""
 
 
 class ChangingUpstream:
     """One channel, and dice that change it. Used by one thread at a time."""
 
-    def __init__(self, simulator: ChannelSimulator, dice: random.Random, known: Path) -> None:
+    def __init__(
+        self,
+        simulator: ChannelSimulator,
+        dice: random.Random,
+        known: Path,
+        channel: str = CHANNEL,
+    ) -> None:
+        self.name = channel
         self._simulator = simulator
-        self._channel = simulator.channel(CHANNEL)
+        self._channel = simulator.channel(channel)
         self._dice = dice
         self._known = known
         self._present: dict[tuple[str, str], Package] = {}
@@ -56,6 +61,7 @@ class ChangingUpstream:
                 package(TICK),
                 package(ROOT, depends=depends),
                 package("here", subdir="noarch"),
+                package(DENIED),
                 *(self._new(f"p{number:02}", "1.0") for number in range(NAMES)),
             ]
         )
@@ -124,8 +130,8 @@ class ChangingUpstream:
 
     def trouble(self) -> str:
         """One fault, for one or a few requests."""
-        index, artifact = f"/{CHANNEL}/*/repodata.json*", f"/{CHANNEL}/*/p*"
-        old = self._simulator.resource(f"/{CHANNEL}/linux-64/repodata.json.zst")
+        index, artifact = f"/{self.name}/*/repodata.json*", f"/{self.name}/*/p*"
+        old = self._simulator.resource(f"/{self.name}/linux-64/repodata.json.zst")
         choices = (
             (artifact, faults.missing(times=2)),
             (artifact, faults.truncated(self._dice.random(), times=3)),
@@ -137,9 +143,9 @@ class ChangingUpstream:
             (index, faults.truncated(0.5)),
             (index, faults.early_close()),
             (index, faults.etag_lie(times=2)),
-            (f"/{CHANNEL}/linux-64/repodata.json.zst", faults.stale(old, times=2)),
-            (f"/{CHANNEL}/*/run_exports.json*", faults.status(503, times=2)),
-            (f"/{CHANNEL}/channeldata.json", faults.missing(times=1)),
+            (f"/{self.name}/linux-64/repodata.json.zst", faults.stale(old, times=2)),
+            (f"/{self.name}/*/run_exports.json*", faults.status(503, times=2)),
+            (f"/{self.name}/channeldata.json", faults.missing(times=1)),
         )
         pattern, fault = self._dice.choice(choices)
         if fault.name == "stale":  # of what was, not of what is
@@ -153,7 +159,9 @@ class ChangingUpstream:
     # -- what is there ---------------------------------------------------------------------------
 
     def records(self, subdir: str) -> dict[str, Record]:
-        return self._channel.records(subdir)
+        """What a mirror shall list."""
+        found = self._channel.records(subdir)
+        return {name: record for name, record in found.items() if record["name"] != DENIED}
 
     def hashes(self) -> dict[str, str]:
         """`subdir/filename` -> sha256 of what is listed."""
@@ -189,7 +197,7 @@ class ChangingUpstream:
 
     def _is_core(self, item: Package) -> bool:
         name = item.record["name"]
-        return name in {TICK, ROOT, "here"} or (
+        return name in {TICK, ROOT, DENIED, "here"} or (
             int(name[1:]) < CORE and item.record["version"] == "1.0"
         )
 
@@ -248,3 +256,30 @@ class Changes:
     def _note(self, what: str, said: str) -> None:
         self._journal.count(what)
         self._journal.event(f"upstream: {said}")
+
+
+class Installers:
+    """A folder of installers that changes; run in a thread of its own."""
+
+    def __init__(self, simulator: ChannelSimulator, dice: random.Random, journal: Journal) -> None:
+        self._folder = Folder(simulator)
+        self._dice = dice
+        self._journal = journal
+        self.change()
+
+    def change(self) -> None:
+        """Publish a version, or another content under its name."""
+        version = f"24.{self._dice.randrange(1, 9)}.0"
+        name = f"Miniconda3-py312_{version}-0-Linux-x86_64.sh"
+        self._folder.put(**{name: content(str(self._dice.randrange(1000)))})
+        self._folder.list_json()
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What is listed."""
+        return self._folder.files
+
+    def step(self, wait: Callable[[float], object]) -> None:
+        self.change()
+        self._journal.count("installer changes")
+        wait(self._dice.uniform(1.0, 8.0))

@@ -7,7 +7,8 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-from tests.support.upstream.packages import package
+from benchmarks.torture.known import record_key
+from tests.support.upstream.packages import Package, package
 
 CHANNEL = "team"
 SUBDIR = "linux-64"
@@ -17,9 +18,11 @@ _MOST = 6
 class Person:
     """Copies packages into a channel's folder, takes them away, and looks after a power cut."""
 
-    def __init__(self, root: Path, dice: random.Random) -> None:
+    def __init__(self, root: Path, dice: random.Random, known: Path) -> None:
         self._folder = root / CHANNEL / SUBDIR
         self._dice = dice
+        self._known = known
+        self._known.touch()
         self._meant: dict[str, bytes] = {}
         self._ever: defaultdict[str, set[str]] = defaultdict(set)
         self._number = 0
@@ -39,7 +42,7 @@ class Person:
         self._number += 1
         made = package("mine", str(self._number), padding_bytes=self._dice.choice((0, 50_000)))
         self._meant[made.filename] = made.data
-        self._ever[made.filename].add(hashlib.sha256(made.data).hexdigest())
+        self._note(made)
         self._put(made.filename)
         return f"put {made.filename}"
 
@@ -57,6 +60,17 @@ class Person:
                 self._put(name)
                 undone += 1
         return undone
+
+    def _note(self, made: Package) -> None:
+        """Write down what was ever put, for the clients."""
+        sha256 = made.record["sha256"]
+        # conda-index leaves these two to the subdir.
+        record = {
+            key: value for key, value in made.record.items() if key not in {"arch", "platform"}
+        }
+        self._ever[made.filename].add(sha256)
+        with self._known.open("a") as known:
+            known.write(f"{SUBDIR}/{made.filename} {sha256} {record_key(record)}\n")
 
     def _put(self, name: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
