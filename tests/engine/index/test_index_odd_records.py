@@ -29,3 +29,16 @@ def test_one_odd_record_costs_nothing(
 ) -> None:
     left_out = check(tmp_path, [(field, value)], conda_exe, "conda-index")
     assert left_out == ({"odd0-1.0-0.conda"} if isinstance(value, Raw) else set())
+
+
+def test_a_pattern_that_keeps_conda_busy_costs_its_time_alone(
+    conda_exe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Python's expressions, which conda has, take years for this one."""
+    monkeypatch.setattr("indexer.engines.conda_index.engine._SECONDS", 5.0)
+    odd = [("version", "1" + "a" * 60), ("depends", ["odd0 " + "*a" * 14 + "*b"])]
+    assert check(tmp_path, odd, conda_exe, "conda-index") == set()
+    assert "keeps it busy" in caplog.text
