@@ -153,6 +153,7 @@ def sync_channels(
         last_sync=before.last_sync,
         failing_since=before.failing_since or started,
         health_hours=shared.settings.health_hours,
+        canaries=list(before.canaries),
         approved=list(shared.approved),
     )
     recorder = Recorder(state, health_seconds=shared.settings.health_hours * 3600)
@@ -163,12 +164,17 @@ def sync_channels(
         run_document.write(state, document)
         recorder.note_run(document)
 
+    def checkpoint() -> None:
+        # The mirror may have been taken over, or unmounted, while this run goes on.
+        identity.check(shared.mirror, state)
+        save()
+
     def report(progress: Facts | None) -> None:
         (*run.channels, *run.installers)[-1].progress = progress
         if progress is not None:
-            save()
+            checkpoint()
 
-    shared = replace(shared, checkpoint=save, report=report, bars=options.bars)
+    shared = replace(shared, checkpoint=checkpoint, report=report, bars=options.bars)
     for_channels = replace(shared, adoption=options.adoption)
     save()
     try:
@@ -181,7 +187,7 @@ def sync_channels(
         if not any(result.status == "failed" for result in run.channels):
             run.unmet = shared.choices.unmet
             run.approved = [one for one in run.approved if one not in run.unmet]
-        _look_at_canaries(run, shared, before)
+        _look_at_canaries(run, shared)
     except InterruptedRunError as error:
         run.status, run.error = "stopped", str(error)
     except VolumeError as error:
@@ -191,19 +197,17 @@ def sync_channels(
     return run
 
 
-def _look_at_canaries(run: Run, shared: Tools, before: RunDocument) -> None:
-    """Note which environments can't be installed; if nothing changed that is as it was."""
+def _look_at_canaries(run: Run, shared: Tools) -> None:
+    """Note which environments can't be installed; where nobody looks that is as it was."""
     if all(result.unchanged for result in run.channels):
-        run.canaries = list(before.canaries)
         return
     try:
         failures = shared.canaries.check()
     except StateError as error:  # that channel's own result says so too; the run goes on to its end
-        run.canaries = list(before.canaries)
         _LOG.error("the canaries can't be looked at: %s", error)
         return
+    run.canaries = [CanaryFailure(one.name, one.subdir, one.why) for one in failures]
     for failure in failures:
-        run.canaries.append(CanaryFailure(failure.name, failure.subdir, failure.why))
         _LOG.warning("%s", failure)
 
 

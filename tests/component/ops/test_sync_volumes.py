@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from syncer.sync.channel import ChannelSync
 from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.mirror.tree import Volumes, broken_promises, outcome, snapshot
 from tests.support.upstream.packages import package
 from tests.support.upstream.simulator import ChannelSimulator
+from volume import run_document
 from volume.errors import VolumeError
+from volume.identity import Word, claim
+from volume.layout import State
+from volume.run_document import CanaryFailure
 
 MANY = [package(f"p{number}", padding_bytes=2000) for number in range(12)]
 
@@ -369,3 +374,34 @@ def test_a_whole_part_after_a_crash_of_the_ledger_is_not_lost(synced: Syncer) ->
     synced.upstream.reset_log()
     assert synced.run(options=TAKE_OVER).status == "success"
     assert synced.upstream.count("*.conda") == 0
+
+
+def test_a_run_ends_when_its_mirror_is_taken_over_meanwhile(syncer: Syncer, tmp_path: Path) -> None:
+    syncer.upstream.channel("conda-forge").publish(*MANY)
+    other = State(tmp_path / "other")
+    syncer.upstream.after(
+        "*.conda", 3, lambda: claim(syncer.volumes.mirror, other, Word(take_over=True))
+    )
+    run = syncer.run(SYNC_CONNECTIONS="1", CHECKPOINT_SIZE="3kB")
+    assert run.status == "failed"
+    assert "belongs to appliance" in (run.error or "")
+    assert 0 < len(syncer.volumes.committed()) < len(MANY)
+
+
+def test_canaries_that_nobody_looked_at_are_as_they_were(
+    synced: Syncer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else their recovery is told right after the failure that kept anybody from looking."""
+    state = synced.volumes.state
+    before = run_document.read(state)
+    assert before is not None
+    failing = (CanaryFailure("python", "linux-64", "no numpy"),)
+    run_document.write(state, replace(before, canaries=failing))
+
+    def refuse(_: ChannelSync) -> None:
+        raise VolumeError("the disk reports an error")
+
+    monkeypatch.setattr(ChannelSync, "run", refuse)
+    run = synced.run()
+    assert run.status == "failed"
+    assert tuple(run.canaries) == failing
