@@ -6,7 +6,8 @@ nginx. nginx sees the mirror volume, read-only; nobody outside sees the state vo
 
 On the mirror volume (big; may be a bind mount or NFS)::
 
-    owner.json                      the id of the appliance that owns this volume
+    owner.json                      the id of the appliance that owns this volume: made in one step
+                                    that one of many can win, changed by a person's word only
     channels/<channel>/<subdir>/    artifacts: complete, verified, each with its row in the ledger
     local/<channel>/<subdir>/       what people add themselves; nothing serves it directly
     replaced/<channel>/<subdir>/<sha256>/<filename>
@@ -27,7 +28,7 @@ On the mirror volume (big; may be a bind mount or NFS)::
 
 On the state volume (small; a local filesystem)::
 
-    instance.json                   the same id
+    instance.json                   the same id; until the mirror is won, one that is not claimed
     locks/                          lock files, never unlinked
     channels/<slug>/ledger.db       written by the syncer only: what is committed
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
@@ -36,7 +37,8 @@ On the state volume (small; a local filesystem)::
     spec-files/                     written by the syncer only: SPEC_FILES from elsewhere; a cache
     installers/<kind>.json          written by the syncer only: the listing as last seen, a cache
     index-heartbeat                 touched by the indexer while it runs
-    sync-run.json, index-run.json   the last run of each program, written by it alone
+    sync-run.json, index-run.json   the last run of each program, written by it alone; the first
+                                    is touched while the run gets on (``volume.run_document``)
     sync-left-out.txt               what the last sync left out, all of it, one artifact a line
     sync-metrics.json               written by whoever holds sync.lock, for /metrics
     schedule-metrics.json           written by the process that runs the schedule, for /metrics
