@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_EVERY_SECONDS = 15.0
+_EVERY_SECONDS = 60.0  # whoever shows the document looks at it anew each time
 
 
 class Pulse:
-    """Touches a run document that is there, at most every few seconds. For any thread."""
+    """Touches a run document that is there, at most once a minute. For any thread."""
 
     def __init__(self, document: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._document = document
