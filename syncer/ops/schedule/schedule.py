@@ -18,6 +18,7 @@ from pathlib import Path
 
 from syncer.ops.schedule.supercronic import free_port
 from syncer.ops.schedule.watch import Watch
+from syncer.ops.status import stale
 from syncer.settings.settings import Settings
 from syncer.transport import network as environment
 from volume import run_document
@@ -124,7 +125,10 @@ def _why_now(settings: Settings) -> str | None:
         return f"how the last sync ended can't be read ({error})"
     if last is None:
         return "there was none yet"
-    return None if last.status == "success" else f"the last one ended: {last.status}"
+    if last.status != "success":
+        return f"the last one ended: {last.status}"
+    # After days without power: else people are told of a silence that the next sync ends.
+    return stale(settings, time.time())
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> int:

@@ -75,3 +75,8 @@ def test_it_syncs_at_start_unless_told_not_to(syncer: Syncer, crontab: Path) -> 
         wait_until(crontab.exists, "the scheduler starts")
         assert "syncing now" not in stop(process)
     assert len(syncer.upstream.log) == asked
+    run = json.loads(document.read_bytes())
+    document.write_text(json.dumps({**run, "last_sync": run["last_sync"] - 51 * 3600}))
+    with syncer.started(SYNC_AT_START="yes") as process:  # unless that was long ago
+        wait_until(lambda: len(syncer.upstream.log) > asked, "a sync begins")
+        assert "syncing now: the last good sync is of" in stop(process)
