@@ -1,5 +1,6 @@
 """What an admin does with the appliance, and what goes wrong for them."""
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from docs import sbom
 from tests.stack.compose import REPOSITORY, Stack, started
 from tests.support.upstream.demo_channel import write_demo_upstream
 from tests.support.upstream.packages import package
@@ -31,6 +33,30 @@ def test_containers_are_hardened(demo_mirror: Stack, service: str) -> None:
     assert host["Init"]
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
     assert demo_mirror.must("exec", "-T", service, "id", "-u").strip() != "0"
+
+
+@pytest.mark.parametrize("service", ["syncer", "indexer", "nginx"])
+def test_no_program_changes_who_it_runs_as(demo_mirror: Stack, service: str) -> None:
+    command = "find / -xdev -type f -perm /6000"
+    assert demo_mirror.run("exec", "-T", service, "sh", "-c", command).out == ""
+
+
+def test_every_image_says_what_it_holds(images: None, tmp_path: Path) -> None:
+    assert sbom.main([str(tmp_path)]) == 0
+    named = {}
+    for program in sbom.PROGRAMS:
+        found = json.loads((tmp_path / f"{program}.cdx.json").read_text())
+        assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
+        references = [one["bom-ref"] for one in found["components"]]
+        assert len(references) == len(set(references)) > 50
+        named[program] = {one["purl"].partition("@")[0] for one in found["components"]}
+        labels = {one["name"] for one in found["metadata"]["component"]["properties"]}
+        assert "org.opencontainers.image.base.name" in labels
+    assert {"pkg:deb/debian/supercronic", "pkg:pypi/pycurl", "pkg:pypi/py-rattler"} <= (
+        named["syncer"]
+    )
+    assert {"pkg:deb/debian/nginx", "pkg:deb/debian/libssl3t64"} <= named["nginx"]
+    assert {"pkg:pypi/conda-index", "pkg:pypi/jinja2", "pkg:pypi/zstandard"} <= named["indexer"]
 
 
 def test_nginx_cannot_write_and_the_indexer_has_no_network(demo_mirror: Stack) -> None:

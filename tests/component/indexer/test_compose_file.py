@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -70,6 +71,24 @@ def test_whose_files_and_where() -> None:
     assert mounts(resolved()["services"]["nginx"])["/srv/mirror"] == "mirror"
 
 
+def test_memory_has_room_for_the_largest_channel_that_is_promised() -> None:
+    services = resolved()["services"]
+    sizing = (REPOSITORY / "docs/sizing.md").read_text()
+    for name in ("syncer", "indexer"):
+        row = re.search(rf"\| memory of the {name}[^|]*\| ([\d.]+) GB \|", sizing)
+        temporary = re.search(r"size=(\d+)(m|g)", services[name]["tmpfs"][0])
+        assert row and temporary
+        tmpfs = int(temporary[1]) * {"m": 2**20, "g": 2**30}[temporary[2]]
+        assert int(services[name]["mem_limit"]) >= float(row[1]) * 1e9 + tmpfs
+    assert 0 < int(services["volume-init"]["mem_limit"]) <= 2**28
+    # The page cache of what nginx serves would count.
+    assert not int(services["nginx"].get("mem_limit", 0))
+    given = {"SYNCER_MEMORY": "5g", "INDEXER_MEMORY": "600m", "NGINX_MEMORY": "1g"}
+    found = resolved(**given)["services"]
+    limits = [int(found[name]["mem_limit"]) for name in PROGRAMS]
+    assert limits == [5 * 2**30, 600 * 2**20, 2**30]
+
+
 def test_an_instance_of_another_name_shares_nothing() -> None:
     for name in ("conda-mirror", "second"):
         found = resolved(COMPOSE_PROJECT_NAME=name)
@@ -107,6 +126,14 @@ def test_what_images_are_built_from_and_through() -> None:
         text = (REPOSITORY / name / "Dockerfile").read_text()
         assert f"FROM ${{{own}}}" in text or f"FROM ${own}" in text
         assert name == "nginx" or "--mount=type=secret,id=ca" in text  # nginx's needs no TLS
+    pinned = resolved(NGINX_VERSION="1.26.3", SUPERCRONIC_VERSION="0.2.45")["services"]
+    for name, version in (("nginx", "1.26.3"), ("syncer", "0.2.45")):
+        program = "nginx" if name == "nginx" else "supercronic"
+        argument = f"{program.upper()}_VERSION"
+        assert pinned[name]["build"]["args"][argument] == version
+        text = (REPOSITORY / name / "Dockerfile").read_text()
+        assert f"dpkg-query -W -f '${{Version}}' {program}" in text
+        assert f'case "$found" in "${argument}"' in text
     channel = found["services"]["indexer"]["build"]["args"]["CONDA_CHANNEL"]
     assert channel == "http://m/cloud/conda-forge"
     assert '-c "${CONDA_CHANNEL}"' in (REPOSITORY / "indexer/Dockerfile").read_text()

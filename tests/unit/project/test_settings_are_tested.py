@@ -29,6 +29,7 @@ BUILD = f"{COMPOSE}::test_what_images_are_built_from_and_through"
 LABELS = f"{COMPOSE}::test_names_and_labels_of_images"
 OWNER = f"{COMPOSE}::test_whose_files_and_where"
 TLS = f"{COMPOSE}::test_tls"
+MEMORY = f"{COMPOSE}::test_memory_has_room_for_the_largest_channel_that_is_promised"
 
 
 SHOWN_BY = {
@@ -89,6 +90,11 @@ SHOWN_BY = {
         "component/upstream/test_sync_changes.py::test_checkpoints_commit_what_is_complete"
     ),
     "SCRUB_SCHEDULE": f"{SCHEDULE}::test_syncs_and_scrubs_are_on_their_schedules",
+    "SYNCER_MEMORY": MEMORY,
+    "INDEXER_MEMORY": MEMORY,
+    "NGINX_MEMORY": MEMORY,
+    "NGINX_VERSION": BUILD,
+    "SUPERCRONIC_VERSION": BUILD,
     "MIRROR_BIND": f"{COMPOSE}::test_where_it_listens",
     "MIRROR_DATA": OWNER,
     "COMPOSE_FILE": TLS,
