@@ -5,8 +5,8 @@
 Guaranteed: every package that dpkg, conda or Python's own metadata knows in the image, with its
 version and a package URL, conda's with their hashes; the same image gives the same document. Not
 guaranteed: files that no package brought; what the base image's makers left out of their databases.
-Needs Docker and Python's standard library. Of an image only ``sh``, ``dpkg-query`` and coreutils are
-run, without a network.
+Needs Docker and Python's standard library. Of an image only ``sh``, ``dpkg-query``, ``find`` and
+``sed`` are run, without a network.
 """
 
 from __future__ import annotations

@@ -55,6 +55,9 @@ def test_tls() -> None:
     settings = {"TLS_DIR": "/certificates", "TLS_REDIRECT": "yes", "TLS_BIND": "444"}
     nginx = resolved(COMPOSE_FILE=TLS, **settings)["services"]["nginx"]
     assert mounts(nginx)["/etc/conda-mirror/tls"] == "/certificates"
+    plain = resolved()["services"]["nginx"]
+    assert "user" not in plain and "cap_add" not in plain
+    assert (nginx["user"], nginx["cap_drop"]) == ("0:0", ["ALL"])
     told = {name: nginx["environment"][name] for name in ("TLS", "TLS_REDIRECT", "TLS_BIND")}
     assert told == {"TLS": "yes", "TLS_REDIRECT": "yes", "TLS_BIND": "444"}
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -10,12 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from tests.support.clients.nginx import NOBODY, SOURCE, executable, free_port
 from tests.support.upstream.certificates import Authority, authority, openssl
+
+
+def tls_service() -> Any:
+    """nginx as docker-compose.tls.yml has it."""
+    return yaml.safe_load((SOURCE.parent / "docker-compose.tls.yml").read_text())["services"][
+        "nginx"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +45,23 @@ class Image:
         return (self.folder / "errors").read_text()
 
     @contextmanager
-    def started(self, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the start command as the image's user."""
+    def started(
+        self, *, as_root: bool = False, **environment: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the start command as the image's user, or as docker-compose.tls.yml has it."""
+        lent = ",".join(f"+{one.lower()}" for one in tls_service()["cap_add"])
+        limited = ["setpriv", "--no-new-privs", f"--bounding-set=-all,{lent}", "--clear-groups"]
         # Files, not pipes: nginx opens /dev/stderr again, and these it may open.
         with (
             (self.folder / "out").open("ab") as out,
             (self.folder / "errors").open("ab") as errors,
             subprocess.Popen(
-                [str(self.folder / "start")],
+                [*(limited if as_root else []), str(self.folder / "start")],
                 env={"PATH": f"{self.folder}:{os.environ['PATH']}:/usr/sbin", **environment},
                 stdout=out,
                 stderr=errors,
-                user=NOBODY if os.geteuid() == 0 else None,
-                extra_groups=[] if os.geteuid() == 0 else None,
+                user=NOBODY if os.geteuid() == 0 and not as_root else None,
+                extra_groups=[] if os.geteuid() == 0 and not as_root else None,
                 start_new_session=True,
             ) as process,
         ):
@@ -137,6 +151,71 @@ def test_tls_from_the_mounted_folder(image: Image, ca: Authority) -> None:
         assert answer.text == "ok\n"
         plain = requests.get(f"http://127.0.0.1:{image.port}/x", allow_redirects=False, timeout=5)
         assert plain.headers["Location"] == "https://127.0.0.1/x"
+
+
+def workers(image: Image) -> list[int]:
+    master = int((image.folder / "tmp/nginx.pid").read_text())
+    found = map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split())
+    return [pid for pid in found if Path(f"/proc/{pid}/comm").read_text() == "nginx\n"]
+
+
+def can_read(pid: int, path: Path) -> bool:
+    """Whether a process's user, groups and capabilities let it open a file."""
+    found = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    user, group = found["Uid"].split()[1], found["Gid"].split()[1]
+    assert int(found["CapEff"], 16) == 0 or user == "0"
+    command = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+    return subprocess.run([*command, "test", "-r", str(path)], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_workers_can_not_open_the_key(image: Image, ca: Authority, log_format: str) -> None:
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can start a program with some of root's powers")
+    assert tls_service()["user"] == "0:0"
+    folder = image.folder / "certificates"
+    ca.issue(folder)
+    folder.chmod(0o755)
+    key = folder / "privkey.pem"
+    key.chmod(0o400)
+    url = f"https://127.0.0.1:{image.tls_port}/healthz"
+    with image.started(as_root=True, TLS="yes", LOG_FORMAT=log_format) as process:
+        image.wait_until_up(process)
+        assert requests.get(url, verify=str(ca.certificate), timeout=5).text == "ok\n"
+        first = workers(image)
+        assert first
+        assert not any(can_read(pid, key) for pid in first)
+        # A renewed key is read by the master, too, and the old workers leave.
+        ca.issue(folder)
+        key.chmod(0o400)
+        os.kill(int((image.folder / "tmp/nginx.pid").read_text()), signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while set(workers(image)) & set(first) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not set(workers(image)) & set(first)
+        assert requests.get(url, verify=str(ca.certificate), timeout=5).text == "ok\n"
+        assert not any(can_read(pid, key) for pid in workers(image))
+        process.send_signal(signal.SIGQUIT)
+        assert process.wait(30) == 0
+    assert "can read privkey.pem" not in image.errors
+    assert "emerg" not in image.errors
+
+
+def test_a_key_that_the_workers_can_read_is_said_and_used(image: Image, ca: Authority) -> None:
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can start a program with some of root's powers")
+    folder = image.folder / "certificates"
+    ca.issue(folder)
+    folder.chmod(0o755)
+    key = folder / "privkey.pem"
+    key.chmod(0o400)
+    shutil.chown(key, "www-data", "www-data")  # as 0.1.0 asked for
+    with image.started(as_root=True, TLS="yes") as process:
+        image.wait_until_up(process)
+        assert any(can_read(pid, key) for pid in workers(image))
+    assert "the web server's workers can read privkey.pem" in image.errors
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
