@@ -1,6 +1,7 @@
 "use strict";
 // How well the mirror is, from the times in status.json and a clock. Pure: it also tells when
-// everything that could have written a newer status.json has died.
+// everything that could have written a newer status.json has died. Whatever status.json holds, it
+// ends with words: what is not of the kind that is expected counts as not said.
 
 const HOUR = 3600;
 
@@ -15,8 +16,34 @@ function span(seconds) {
 
 const ago = (seconds) => (seconds < 45 ? "just now" : `${span(seconds)} ago`);
 
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const asNumber = (value) => (Number.isFinite(value) ? value : null);
+const asText = (value) => (typeof value === "string" ? value : "");
+
+// What is needed of status.json, with null for what it does not say; null if it is no such thing.
+function understood(found) {
+  if (!isObject(found)) return null;
+  const { sync } = found;
+  return {
+    written: asNumber(found.written),
+    next_report_seconds: asNumber(found.next_report_seconds),
+    channels: (Array.isArray(found.channels) ? found.channels : []).filter(isObject).map((channel) => (
+      { name: asText(channel.name), status: asText(channel.status) })),
+    sync: !isObject(sync) ? null : {
+      status: asText(sync.status),
+      finished: asNumber(sync.finished),
+      last_sync: asNumber(sync.last_sync),
+      failing_since: asNumber(sync.failing_since),
+      reported: asNumber(sync.reported),
+      health_hours: asNumber(sync.health_hours),
+    },
+  };
+}
+
 // Returns {level, text}; level is good, warn, bad or busy. `now` is in seconds since the epoch.
-function judge(status, now) {
+function judge(found, now) {
+  const status = understood(found);
+  if (!status || status.written === null) return { level: "warn", text: "The mirror's state is not understood" };
   const sync = status.sync;
   const limit = ((sync && sync.health_hours) || 50) * HOUR;
   const silence = status.next_report_seconds ? now - status.written : 0;

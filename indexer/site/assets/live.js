@@ -3,15 +3,17 @@
 const LOOK_SECONDS = 15;
 const byId = (id) => document.getElementById(id);
 let clockOffset = 0; // the mirror's clock minus ours, in seconds: its times are compared with its own
-let lastStatus = null;
+let lastStatus; // what status.json said last; null if it is no JSON
 let lastShown = "";
 
 const serverNow = () => Date.now() / 1000 + clockOffset;
 
 function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = Date.parse(time.dateTime);
+    if (Number.isNaN(at)) continue; // as it is written
     time.title = time.title || time.textContent;
-    time.textContent = ago(serverNow() - Date.parse(time.dateTime) / 1000);
+    time.textContent = ago(serverNow() - at / 1000);
   }
 }
 
@@ -27,18 +29,30 @@ async function look() {
     answer = await fetch("/status.json", { cache: "no-cache" });
     const date = Date.parse(answer.headers.get("Date") || "");
     if (date) clockOffset = (date - Date.now()) / 1000;
-    if (answer.ok) lastStatus = await answer.json();
+    if (answer.ok) lastStatus = parsed(await answer.text());
   } catch {
     showBadge({ level: "bad", text: "The mirror does not answer" });
     return;
   }
-  if (!lastStatus) return; // a mirror that has not written one yet
+  if (lastStatus === undefined) return; // a mirror that has not written one yet
   showBadge(judge(lastStatus, serverNow()));
-  const shown = JSON.stringify({ ...lastStatus, written: 0, sync: { ...lastStatus.sync, reported: 0 } });
+  const shown = JSON.stringify({ ...lastStatus, written: 0, sync: { ...lastStatus?.sync, reported: 0 } });
   const isNews = lastShown && shown !== lastShown;
-  lastShown = shown;
-  if (isNews) await takeOver();
+  try {
+    if (isNews) await takeOver();
+    lastShown = shown;
+  } catch {
+    // the mirror went away between the two: the next look is for the same news
+  }
   showTimes(document);
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 // Fetches this page again and takes over what changed, without touching what one is working on.

@@ -132,14 +132,21 @@ function buildRow(channel, name, build, choose) {
 }
 
 function date(entered, built) {
-  if (!entered && !built) return "";
-  const text = new Date((entered || built) * 1000).toISOString().slice(0, 10);
-  const shown = make("span", entered ? text : `built ${text}`);
-  if (entered && built) shown.title = `built ${new Date(built * 1000).toISOString().slice(0, 10)}`;
+  const [came, made] = [day(entered), day(built)];
+  if (!came && !made) return "";
+  const shown = make("span", came || `built ${made}`);
+  if (came && made) shown.title = `built ${made}`;
   return shown;
 }
 
+// A date in years of four digits; nothing for what is none, such as a time in microseconds.
+function day(seconds) {
+  const isDate = typeof seconds === "number" && seconds > 0 && seconds < 253402300800;
+  return isDate ? new Date(seconds * 1000).toISOString().slice(0, 10) : "";
+}
+
 function amount(size) {
+  if (!Number.isFinite(size)) return "";
   let found = size;
   for (const unit of ["B", "kB", "MB"]) {
     if (found < 999.5) return unit === "B" || found >= 99.95 ? `${Math.round(found)} ${unit}` : `${found.toFixed(1)} ${unit}`;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -277,3 +278,23 @@ def test_half_a_character_in_an_error_is_shown_as_a_mark(scene: Scene) -> None:
     scene.write()
     assert "half: ?" in (scene.mirror.site / "index.html").read_text()
     assert status_of(scene)["sync"]["error"] == "half: \ud800"
+
+
+def test_after_a_lost_state_it_tells_of_what_is_published(scene: Scene) -> None:
+    scene.publish("conda-forge", two("1.3"))
+    scene.publish("ours", two("1.0"))
+    scene.install("miniforge", "Miniforge3-Linux-x86_64.sh")
+    scene.write()
+    before = status_of(scene)
+    shutil.rmtree(scene.volumes.state.root)
+    publication._seen.clear()
+    scene.volumes.state.root.mkdir()
+    scene.write()
+    found = status_of(scene)
+    assert [one["name"] for one in found["channels"]] == ["conda-forge", "ours"]
+    for now, then in zip(found["channels"], before["channels"], strict=True):
+        same = ("records", "size", "generation", "snapshot", "created", "names", "held")
+        assert {key: now[key] for key in same} == {key: then[key] for key in same}
+    assert found["installers"] == before["installers"]
+    assert "conda create -n try jq" in (scene.mirror.site / "index.html").read_text()
+    assert Data(scene).listed["jq"] == ("1.8", 2)

@@ -250,6 +250,34 @@ class TestSearch:
         assert page.complaints == []
         assert all(url.startswith(nginx.url) for url in page.requests)
 
+    def test_a_package_with_odd_fields_is_shown(self, show: Show) -> None:
+        odd: list[Any] = [
+            None, "soon", -1, 0, 10**15, 1_700_000_000_000_000, 10**18, -(10**15), [1], {"a": 1},
+            True, 1e300,
+        ]  # fmt: skip
+
+        def make(folder: Path) -> Scene:
+            scene = Scene.below(folder)
+            records = [
+                record("odd", f"1.{number}", timestamp=value, license=value)
+                for number, value in enumerate(odd)
+            ]
+            scene.publish("ours", {"noarch": by_filename(*records)})
+            scene.write()
+            return scene
+
+        page, _, _ = show(make, "#package=odd")
+        page.wait("document.querySelector('#package tbody tr')")
+        assert page.evaluate("document.querySelectorAll('#package tbody tr').length") == len(odd)
+        shown = text(page, "#package")
+        assert "could not be loaded" not in shown
+        assert not re.search("NaN|undefined|Invalid|Infinity", shown)
+        days = page.evaluate("[null, 'x', NaN, Infinity, -1, 0, 1e15, {}, 1700000000].map(day)")
+        assert days == ["", "", "", "", "", "", "", "", "2023-11-14"]
+        sizes = page.evaluate("[null, 'x', NaN, Infinity, {}, 5].map(amount)")
+        assert sizes == ["", "", "", "", "", "5 B"]
+        assert page.complaints == []
+
     def test_data_that_is_gone_is_looked_for_again(self, show: Show) -> None:
         page, _, scene = show(scenes.complete)
         assert "jq" in search(page, "jq")
@@ -336,6 +364,55 @@ class TestFreshness:
         assert self.judge(page, scene, hours=0, last_sync=None, failing_since=now) == (
             "warn", "No sync has succeeded yet",
         )  # fmt: skip
+
+    def test_a_status_of_another_shape_ends_with_words(self, show: Show) -> None:
+        page, _, scene = show(scenes.complete)
+        path = scene.mirror.site / "status.json"
+        document = json.loads(path.read_text())
+        odd: list[Any] = [None, 0, -1, 1e300, True, "soon", "NaN", [], [[]], {}, {"sync": 1}]
+        shapes = [*map(json.dumps, odd), "no JSON", ""]
+        for key in document:
+            shapes += [json.dumps(document | {key: value}) for value in odd]
+            shapes.append(json.dumps({one: document[one] for one in document if one != key}))
+        for key in document["sync"]:
+            shapes += [
+                json.dumps(document | {"sync": document["sync"] | {key: value}}) for value in odd
+            ]
+        for key in document["channels"][0]:
+            shapes += [
+                json.dumps(document | {"channels": [document["channels"][0] | {key: value}]})
+                for value in odd
+            ]
+        found = page.evaluate(
+            f"""{json.dumps(shapes)}.map((text) => {{
+                const now = Date.now() / 1000;
+                const judged = judge(parsed(text), now);
+                const isKnown = ["good", "warn", "bad", "busy"].includes(judged.level);
+                return isKnown && !/NaN|undefined|null|Infinity|object/.test(judged.text);
+            }})"""
+        )
+        assert [shape for shape, is_well in zip(shapes, found, strict=True) if not is_well] == []
+        # And as the page itself looks at it.
+        for shape in ("[]", "no JSON", '{"sync": 3, "channels": 4, "written": "x"}'):
+            path.write_text(shape)
+            page.evaluate("byId('badge').dataset.level = 'unknown'; look()")
+            page.wait("byId('badge').dataset.level === 'warn'")
+            assert text(page, "#badge") == "The mirror's state is not understood"
+        assert page.complaints == []
+
+    def test_a_time_that_is_none_stays_as_it_is_written(self, show: Show) -> None:
+        page, _, _ = show(scenes.complete)
+        page.evaluate(
+            """(() => {
+                const time = document.createElement("time");
+                time.id = "odd";
+                time.setAttribute("datetime", "soon");
+                time.textContent = "some time";
+                document.body.append(time);
+                showTimes(document);
+            })()"""
+        )
+        assert text(page, "#odd") == "some time"
 
     def test_a_mirror_that_does_not_answer_is_said_so(self, show: Show) -> None:
         page, nginx, _ = show(scenes.complete)

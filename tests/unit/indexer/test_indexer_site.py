@@ -421,6 +421,12 @@ class TestCatalog:
         assert found["builds"] == [["", "", "noarch", "", 0, "", 0, 0]]
         assert catalog.newest(found) == ("", 1)
 
+    @pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan"), 10**400, -1, True])
+    def test_numbers_that_are_none(self, odd: float) -> None:
+        record = {"timestamp": odd, "size": odd, "build_number": odd, "version": "1"}
+        found = catalog.entry([Build("noarch", "x-1-0.conda", record, None)], "")
+        json.loads(catalog.bucket({"x": found}), parse_constant=pytest.fail)
+
     def test_a_name_with_very_many_builds_is_cut_and_says_so(self) -> None:
         builds = [
             Build("linux-64", f"x-1.{number}-0.conda", {"version": f"1.{number}"}, None)
