@@ -72,6 +72,10 @@ Index and publish (indexer, channel lock). Work exists when the ledger's serial 
     documents are on the mirror volume, a lost state volume loses no snapshot, pin or rollback.
     A ledger that is made anew, or is an older copy, goes on from the highest serial that a kept
     generation was made of, under another identity; until then nothing is published from it.
+Local files (indexer, channel lock). What lies in ``local/`` is copied into the draft, and the copy
+    is what is opened, hashed, fsynced, linked from generation to generation, and served; the
+    ledger's artifact wins where both have a filename. What people had in ``channels/`` with 0.1.0
+    moves to ``local/``: copied, made durable, then unlinked.
 Retire (syncer, channel lock, after a run whose transfers all worked; what upstream lists and does
     not deliver does not keep alive what it removed). The ledger moves the row from ``artifact``
     to ``retired`` and raises the serial; once the indexer has published without the record the

@@ -143,18 +143,18 @@ def likely_subdir(name: str) -> str | None:
     return close[0] if close else None
 
 
-def printable(name: str) -> str:
+def escaped(name: str) -> str:
     """A file's name as people and documents get it; another one for each name.
 
     What can't be printed, is no UTF-8, or is a backslash, is escaped. A name that nothing is wrong
     with stays as it is.
     """
     return "".join(
-        letter if letter.isprintable() and letter != "\\" else _escaped(letter) for letter in name
+        letter if letter.isprintable() and letter != "\\" else _escape(letter) for letter in name
     )
 
 
-def _escaped(letter: str) -> str:
+def _escape(letter: str) -> str:
     if "\udc80" <= letter <= "\udcff":  # how Python shows a byte that is no UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
     if letter <= "\x1f" or letter == "\x7f":

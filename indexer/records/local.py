@@ -20,7 +20,7 @@ from volume.disk.files import volume_error
 from volume.errors import NameRefusedError
 from volume.layout import Mirror
 from volume.ledger.ledger import Ledger
-from volume.names import SUBDIRS, likely_subdir, parse_artifact, printable
+from volume.names import SUBDIRS, escaped, likely_subdir, parse_artifact
 
 SETTLED_SECONDS = 5.0
 """A file that was changed less than this ago may still be being written."""
@@ -108,7 +108,7 @@ def _all(mirror: Mirror, channel: str, ledger: Ledger | None, now: float) -> Ite
             yield from _in_subdir(root / folder, folder, ledger, now)
         elif not channels.subdirs(root / folder):
             for name in channels.packages(root / folder):
-                if seen := _see(root / folder / name, printable(folder), now, _misspelt(folder)):
+                if seen := _see(root / folder / name, escaped(folder), now, _misspelt(folder)):
                     yield seen
 
 
@@ -144,7 +144,7 @@ def _see(path: Path, subdir: str, now: float, refused: str | None) -> _Seen | No
         raise volume_error(error, "look at", path) from error
     if refused is None and not stat.S_ISREG(status.st_mode):
         refused = _NO_FILE
-    file = LocalFile(subdir, printable(path.name), status.st_size, status.st_mtime_ns)
+    file = LocalFile(subdir, escaped(path.name), status.st_size, status.st_mtime_ns)
     # ctime can't be set by rsync or cp -p; an mtime in the future says nothing.
     changed = max(status.st_ctime, status.st_mtime if status.st_mtime <= now else 0.0)
     return _Seen(file, now - changed >= SETTLED_SECONDS, refused)

@@ -36,7 +36,7 @@ CREATE TABLE left_shard (subdir TEXT NOT NULL, name TEXT NOT NULL, since REAL NO
 class LocalFile:
     """A file that people added; equal size and mtime mean the same bytes.
 
-    ``subdir`` and ``filename`` are as they are printed (``volume.names.printable``).
+    ``subdir`` and ``filename`` are as they are shown (``volume.names.escaped``).
     """
 
     subdir: str

@@ -26,6 +26,7 @@ from indexer.records.memory import LocalFile, Memory
 from indexer.story import work
 from indexer.story.fill import OWN, Fill, Filled, writes_itself
 from indexer.story.intake import Intake
+from indexer.story.takeover import Takeover
 from indexer.story.work import Work
 from volume import generations, locks
 from volume.disk import files
@@ -84,6 +85,7 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
     with locks.Held(lock_path, role="indexer", wait_seconds=wait_seconds) as lock:
         generation.converge(volumes.mirror, channel)
         with _open(volumes.state, channel) as (memory, ledger):
+            _take_over(volumes, channel, memory, ledger)
             found = work.find(
                 volumes.mirror, volumes.state, channel, memory, ledger, now=volumes.clock()
             )
@@ -106,6 +108,12 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
     )
     pending = (*found.look.pending, *run.undecided)
     return Outcome(channel, made, is_new, pending, seconds, run.stages.seconds)
+
+
+def _take_over(volumes: Volumes, channel: str, memory: Memory, ledger: Ledger | None) -> None:
+    kept = generations.kept(volumes.mirror, channel)
+    newest = kept[-1] if kept else None
+    Takeover(volumes.mirror, volumes.state, channel, memory, ledger, newest, volumes.clock()).move()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ decides, not the published one: a rollback is not undone by looking.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from indexer.base.errors import MissingLedgerError
@@ -14,6 +15,7 @@ from indexer.generations import generation
 from indexer.records import local
 from indexer.records.local import Look
 from indexer.records.memory import Memory
+from indexer.story.takeover import Takeover
 from volume import generations, locks
 from volume.generations import Generation
 from volume.layout import Mirror, State
@@ -76,6 +78,10 @@ def find(
         reason = None  # what is published is more complete than this ledger is yet
     else:
         reason = _reason(serial, newest, look, memory)
+        moment = time.time() if now is None else now
+        own = Takeover(mirror, state, channel, memory, ledger, newest, moment)
+        if reason is None and own.is_due():
+            reason = "files of people's own lie in channels/"
     return Work(reason, newest, serial, look, is_rebuilt)
 
 

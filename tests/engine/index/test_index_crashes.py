@@ -14,11 +14,13 @@ import pytest
 from indexer.generations.chosen import rollback
 from indexer.generations.hold import read as read_hold
 from tests.support.mirror.committed import CommittedMirror
+from tests.support.mirror.former import put_back
 from tests.support.mirror.indexed import LATER, IndexedMirror, check_artifacts, volumes
 from tests.support.upstream.packages import package
 from volume import generations
 from volume.disk import faults
 from volume.errors import MirrorError
+from volume.layout import Mirror, State
 
 SUBDIR = "linux-64"
 CHANNEL = "conda-forge"
@@ -109,6 +111,37 @@ def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path, engine: st
             break
         point += 1
     assert point > 10
+
+
+def test_every_point_of_a_takeover(conda_exe: Path, tmp_path: Path) -> None:
+    expected = {f"{name}-1.0-0.conda" for name in ("theirs", "ours", "mine")}
+    prepared = fresh(conda_exe, tmp_path / "prepared")
+    committed = prepared.committed
+    committed.commit(package("theirs"))
+    for name in ("ours", "mine"):
+        committed.add_local(package(name))
+    prepared.index(later=LATER)
+    put_back(committed)
+    point = 0
+    while True:
+        folder = tmp_path / str(point)
+        subprocess.run(["cp", "-a", tmp_path / "prepared", folder], check=True)
+        mirror, state = Mirror(folder / "mirror"), State(folder / "state")
+        indexed = IndexedMirror(
+            CommittedMirror(mirror, state), volumes(mirror, state, conda_exe, clock=time.time)
+        )
+        crashed = dies_at(point, lambda: indexed.index(later=LATER))  # noqa: B023
+        assert published(indexed) == expected, f"at point {point}"
+        indexed.index(later=LATER)
+        assert published(indexed) == expected, f"after point {point}"
+        moved = {path.name for path in indexed.committed.local(SUBDIR).iterdir()}
+        assert moved == expected - {"theirs-1.0-0.conda"}, f"after point {point}"
+        left = {path.name for path in indexed.committed.artifacts(SUBDIR).iterdir()}
+        assert left == {"theirs-1.0-0.conda"}, f"after point {point}"
+        if not crashed:
+            break
+        point += 1
+    assert point > 4
 
 
 def fails_at(point: int, action: Callable[[], object], code: int) -> str | None:

@@ -4,13 +4,16 @@ import bz2
 import io
 import json
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from indexer.records.package import damage, run_exports
+from indexer.records.package import damage, refusal, run_exports
 from tests.support.upstream.packages import conda_archive, package, tar
 from volume import limits
 
@@ -148,3 +151,136 @@ def test_real_packages_are_whole(realdata: Path) -> None:
     paths = sorted((realdata / "upstream").glob("*/noarch/*.*"))
     checked = [damage(path) for path in paths if "repodata" not in path.name]
     assert checked == [None] * 15
+
+
+def refused(folder: Path, filename: str, data: bytes) -> str:
+    return refusal(write(folder, filename, data)) or ""
+
+
+def info_of(stem: str, **more: bytes) -> dict[str, tuple[bytes, int]]:
+    name, version, build = stem.rsplit("-", 2)
+    index = {"name": name, "version": version, "build": build, "build_number": 0, "depends": []}
+    files = {"info/index.json": json.dumps(index).encode()}
+    files.update({f"info/{path}": content for path, content in more.items()})
+    return {path: (content, 0o644) for path, content in files.items()}
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_a_good_package_is_taken(tmp_path: Path, extension: str) -> None:
+    one = package("a", extension=extension, padding_bytes=50_000, depends=("b >=1", "c"))
+    assert refusal(write(tmp_path, one.filename, one.data)) is None
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_a_renamed_one_is_refused_with_what_is_inside(tmp_path: Path, extension: str) -> None:
+    said = refused(tmp_path, f"b-2-0{extension}", package("a", extension=extension).data)
+    assert said == "its name does not match what is inside: 'a-1.0-0'; rename it"
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        (b"[]", "not an object"),
+        (b"{", "malformed"),
+        (b"[" * 100_000, "malformed"),
+        (b'{"name": "a", "version": 1, "build": "0"}', "lacks"),
+        (b'{"name": "x", "version": "1", "build": "0"}', "does not match"),
+        (b'{"name": "a", "version": "1", "build": "0", "depends": "b"}', "not a list"),
+        (b'{"name": "a", "version": "1", "build": "0", "constrains": [1]}', "not a list"),
+        (
+            json.dumps(
+                {"name": "a", "version": "1", "build": "0", "depends": ["y " + "(" * 900]}
+            ).encode(),
+            "brackets",
+        ),
+    ],
+)
+def test_a_bad_index_is_told(tmp_path: Path, extension: str, index: bytes, said: str) -> None:
+    files = {"info/index.json": (index, 0o644)}
+    data = conda_archive("a-1-0", files, {})
+    if extension == ".tar.bz2":
+        data = bz2.compress(tar(files))
+    assert said in refused(tmp_path, f"a-1-0{extension}", data)
+
+
+class TestLimits:
+    @pytest.mark.parametrize("name", ["about.json", "paths.json", "recipe/meta.yaml", "x.json"])
+    def test_a_document_of_a_gibibyte_costs_no_memory(self, tmp_path: Path, name: str) -> None:
+        gibibyte = 1 << 30
+        member = tarfile.TarInfo(f"info/{name}")
+        member.size = gibibyte
+        compressor = zstandard.ZstdCompressor().compressobj()
+        parts = [compressor.compress(tar(info_of("a-1-0"))[:1024] + member.tobuf())]
+        parts += [compressor.compress(bytes(1 << 20)) for _ in range(gibibyte >> 20)]
+        packed = b"".join([*parts, compressor.flush()])
+        assert len(packed) < 200_000
+        with zipfile.ZipFile(tmp_path / "a-1-0.conda", "w") as archive:
+            archive.writestr("info-a-1-0.tar.zst", packed)
+            archive.writestr("pkg-a-1-0.tar.zst", b"")
+        tracemalloc.start()
+        said = refusal(tmp_path / "a-1-0.conda") or ""
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert "unpacks to more than" in said or f"info/{name} has" in said
+        assert peak < 20 << 20
+
+    def test_a_header_that_says_it_is_huge(self, tmp_path: Path) -> None:
+        for kind in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME):
+            member = tarfile.TarInfo("long")
+            member.type, member.size = kind, 1 << 30
+            data = bz2.compress(member.tobuf() + bytes(3 << 20))
+            assert "a header of" in refused(tmp_path, "a-1-0.tar.bz2", data)
+
+    @pytest.mark.parametrize("path", ["info/" + "d/" * 100 + "x", "p/" * 100])
+    def test_a_deep_path(self, tmp_path: Path, path: str) -> None:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.addfile(tarfile.TarInfo(path))
+        said = refused(tmp_path, "a-1-0.tar.bz2", bz2.compress(buffer.getvalue()))
+        assert "more than 64 folders" in said
+
+    @pytest.mark.parametrize(
+        ("limit", "value", "said"),
+        [
+            ("INFO_MEMBERS", 3, "its info/ has more than 3 files"),
+            ("INFO_SIZE", 1000, "its info/ unpacks to more than"),
+            ("PACKAGE_MEMBERS", 3, "more than 3 files"),
+        ],
+    )
+    def test_counts_and_sums(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, said: str
+    ) -> None:
+        files = info_of("a-1-0", **{f"test{number}": b"x" * 500 for number in range(9)})
+        monkeypatch.setattr(limits, limit, value)
+        assert said in refused(tmp_path, "a-1-0.tar.bz2", bz2.compress(tar(files)))
+
+    def test_a_conda_is_a_zip_of_few_parts_stored_as_they_are(self, tmp_path: Path) -> None:
+        one = package("a")
+        (tmp_path / "parts").write_bytes(one.data)
+        with zipfile.ZipFile(tmp_path / "parts") as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        path = tmp_path / one.filename
+        for kind, more, said in (
+            (zipfile.ZIP_DEFLATED, 0, "compressed once more"),
+            (zipfile.ZIP_STORED, 40, "43 parts"),
+        ):
+            with zipfile.ZipFile(path, "w", kind) as archive:
+                for name, content in parts.items():
+                    archive.writestr(name, content)
+                for number in range(more):
+                    archive.writestr(f"more{number}", b"")
+            assert said in (refusal(path) or "")
+
+
+@given(data=st.data(), extension=st.sampled_from(EXTENSIONS))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_flipped_is_a_reason_or_harmless(
+    tmp_path: Path, data: st.DataObject, extension: str
+) -> None:
+    one = package("a", extension=extension)
+    content = bytearray(one.data)
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    found = refusal(write(tmp_path, one.filename, bytes(content)))  # never an exception
+    assert found is None or found

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -198,3 +199,41 @@ def test_a_barrier_works_and_a_missing_path_is_named(tmp_path: Path) -> None:
 
 def files_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class TestCopy:
+    def test_it_has_bytes_of_its_own_and_the_time(self, tmp_path: Path) -> None:
+        source, target = tmp_path / "a", tmp_path / "b"
+        source.write_bytes(b"x" * 3_000_000)
+        os.utime(source, ns=(1, 123_456_789))
+        source.chmod(0o600)
+        assert files.copy(source, target)
+        assert target.stat().st_mtime_ns == 123_456_789
+        assert stat.S_IMODE(target.stat().st_mode) == 0o644
+        with source.open("r+b") as stream:
+            stream.write(b"y" * 100)
+        assert target.read_bytes() == b"x" * 3_000_000
+
+    def test_it_works_where_the_kernel_does_not_help(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> int:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+        monkeypatch.setattr(os, "copy_file_range", refuse)
+        (tmp_path / "a").write_bytes(b"x" * 3_000_000)
+        assert files.copy(tmp_path / "a", tmp_path / "b")
+        assert (tmp_path / "b").read_bytes() == b"x" * 3_000_000
+
+    def test_what_is_gone_is_no_error_and_leaves_nothing(self, tmp_path: Path) -> None:
+        assert not files.copy(tmp_path / "a", tmp_path / "b")
+        assert not list(tmp_path.iterdir())
+
+    def test_a_link_is_not_followed_and_a_pipe_not_waited_for(self, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text("secret")
+        (tmp_path / "link").symlink_to("secret")
+        os.mkfifo(tmp_path / "pipe")
+        for name in ("link", "pipe"):
+            with pytest.raises(VolumeError):
+                files.copy(tmp_path / name, tmp_path / "b")
+        assert {path.name for path in tmp_path.iterdir()} == {"secret", "link", "pipe"}
