@@ -23,7 +23,7 @@ from volume.disk.files import hash_file, volume_error
 from volume.layout import Mirror
 from volume.ledger.artifact import Retired
 from volume.ledger.ledger import Ledger
-from volume.names import SUBDIRS, printable
+from volume.names import SUBDIRS, escaped
 
 _SETTLING = 2.0  # seconds; a filesystem's times are coarse
 
@@ -36,7 +36,7 @@ class Stray:
     filename: str
 
     def __str__(self) -> str:
-        return f"{self.subdir}/{printable(self.filename)}"
+        return f"{self.subdir}/{escaped(self.filename)}"
 
 
 def find(mirror: Mirror, channel: str, ledger: Ledger) -> list[Stray]:
