@@ -41,13 +41,16 @@ def problem(kind: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Disk:
     """One filesystem: an image, and where it is mounted."""
 
     kind: str
     image: Path
     mount_point: Path
+    # Not looked up: /proc/self/mounts may miss one while others mount, and without power a look at
+    # the place itself fails.
+    is_mounted: bool = False
 
     def make(self) -> None:
         """A new, empty filesystem, mounted."""
@@ -62,15 +65,17 @@ class Disk:
     def mount(self) -> None:
         """Mount; the filesystem replays its log."""
         _run("mount", "-o", "loop", str(self.image), str(self.mount_point))
+        self.is_mounted = True
 
     def unmount(self) -> None:
         """Unmount, when the last program that was killed has let go of it."""
         end = time.monotonic() + _BUSY_SECONDS
-        while _is_mounted(self.mount_point):
+        while self.is_mounted:
             done = subprocess.run(
                 ["umount", str(self.mount_point)], capture_output=True, text=True, check=False
             )
-            if done.returncode != 0 and time.monotonic() > end:
+            self.is_mounted = done.returncode != 0
+            if self.is_mounted and time.monotonic() > end:
                 raise RuntimeError(f"{self.mount_point} can't be unmounted: {done.stderr.strip()}")
 
     def revive(self) -> None:
@@ -119,12 +124,6 @@ def mounted(kind: str, folder: Path, *names: str) -> Iterator[tuple[Disk, ...]]:
         for disk in disks:
             disk.unmount()
             disk.image.unlink(missing_ok=True)
-
-
-def _is_mounted(mount_point: Path) -> bool:
-    # A look at the place itself fails on a filesystem without power.
-    lines = Path("/proc/self/mounts").read_text().splitlines()
-    return any(line.split()[1] == str(mount_point) for line in lines)
 
 
 def _run(*command: str) -> None:
