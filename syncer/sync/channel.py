@@ -190,9 +190,11 @@ class ChannelSync:
 
     def _heal(self, ledger: LedgerWriter) -> None:
         """Let damaged rows be taken from upstream again, before the indexer meets them."""
-        is_indexed = generations.last_serial(self._tools.mirror, self._channel) == ledger.serial
-        if is_indexed and self._is_settled(ledger):
-            return  # nothing will be read of it
+        kept = generations.kept(self._tools.mirror, self._channel)
+        # What the indexer found damaged it left out; what it took in, it found right.
+        is_sound = bool(kept) and kept[-1].serial == ledger.serial and not kept[-1].left_out
+        if is_sound and self._is_settled(ledger):
+            return
         damaged = ledger.unproven()
         if not damaged:
             return

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from syncer.sync.session import Options
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises, files, publish
 from tests.support.upstream.packages import package
+from volume import generations
 from volume.identity import Word
 
 DAY = 86_400.0
@@ -173,6 +175,22 @@ def test_a_flipped_bit_is_healed_from_upstream_and_named(syncer: Syncer) -> None
     assert syncer.upstream.count("*.conda") == 0
     publish(syncer.volumes)
     assert syncer.channel().warnings == []
+
+
+def test_a_row_that_the_indexer_left_out_is_healed_though_nothing_is_new(
+    published: Syncer,
+) -> None:
+    assert published.channel().unchanged
+    before = rows(published)
+    connection = sqlite3.connect(published.volumes.state.ledger("conda-forge"))
+    with connection:
+        connection.execute("UPDATE artifact SET record = replace(record, 'tk', 'tj')")
+    connection.close()
+    newest = generations.kept(published.volumes.mirror, "conda-forge")[-1]
+    out = generations.LeftOut("linux-64", TK.filename, 0, 0, "its row is damaged")
+    generations.write(published.volumes.mirror, "conda-forge", replace(newest, left_out=(out,)))
+    assert published.channel().status == "success"
+    assert rows(published) == before
 
 
 def rows(syncer: Syncer) -> list[tuple[str, str]]:
