@@ -271,8 +271,16 @@ def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
 
 def broken_limit(entry: Entry) -> str | None:
     """Which limit a record's dependencies break, None for none; a malformed record breaks none."""
+    text = bytes(entry.raw)
+    if (
+        len(text) <= limits.SPEC_LENGTH
+        and b"\\" not in text
+        and text.count(b"(") + text.count(b"[") <= limits.SPEC_DEPTH
+        and text.count(b"*") <= limits.SPEC_WILDCARDS
+    ):
+        return None  # as nearly always: no string in it can
     try:
-        found = _decode_dependencies(entry.raw)
+        found = _decode_dependencies(text)
     except (ValueError, RecursionError):
         return None
     for key in ("depends", "constrains", "extra_depends"):

@@ -139,3 +139,11 @@ def test_what_is_too_large_to_carry_along_is_left_out_and_named(
     assert [one.filename for one in index.refused] == ["v4", "info.x"]
     assert index.carried == {}
     assert parse(json.dumps({"info": {}, "v4": "b"}).encode(), "noarch").carried == {"v4": '"b"'}
+
+
+def test_a_limit_is_broken_by_what_a_text_means_not_by_how_it_is_escaped() -> None:
+    content = json.dumps({"packages.conda": {"x-1-0.conda": record(depends=["y ~"])}})
+    hostile = content.replace("~", "\\u0028" * 20 + "1").encode()
+    (entry,) = parse(hostile, "noarch").entries
+    found = wanted(entry, "noarch")
+    assert isinstance(found, Refused) and "brackets more than 16 deep" in found.reason
