@@ -6,6 +6,7 @@ MirrorError
 |   +-- TransferError        the connection failed or was cut
 |   |   +-- StalledError       it stood still until our patience ended
 |   +-- HostStoppedError     it wants no more requests, and gets none in this run
+|   +-- RefusedAddressError  it is, or leads, where no request may go
 |   +-- MissingError         a folder that is an upstream does not have the file
 |   +-- ManyUpstreamsError   none of several upstreams could be used
 |   |   +-- PeerError          another channel can't be had that an environment needs as well
@@ -53,6 +54,10 @@ class StalledError(TransferError):
 
 class HostStoppedError(UpstreamError):
     """A host had enough of us: it is not asked again in this run."""
+
+
+class RefusedAddressError(UpstreamError):
+    """An address may not be asked: somebody's terms are not accepted, or it is not public."""
 
 
 class MissingError(UpstreamError):

@@ -20,6 +20,7 @@ from syncer.artifacts.writeback import Writeback
 from syncer.conda.repodata import Wanted
 from syncer.errors import IntegrityError, UpstreamError
 from syncer.transport.fetch import Expected, Fetch
+from syncer.transport.hosts import Refusals
 from volume.disk.files import make_directory, volume_error
 from volume.layout import Mirror, staged_name
 from volume.program.stop import Stop
@@ -59,6 +60,7 @@ class Downloads:
         self._workers = workers
         self._meter = meter
         self._adoption = adoption
+        self._refusals = Refusals()
         self._folders: dict[tuple[str, str], _Folder] = {}
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Staged | Failed | Absent | None]:
@@ -109,7 +111,7 @@ class Downloads:
         part = Part(path, meter, is_new=folder.is_untouched)
         urls = task.urls if self._adoption is None else ()
         try:
-            found = self._fetch.fetch(urls, _expected(artifact), part)
+            found = self._fetch.fetch(urls, _expected(artifact), part, self._refusals)
         except IntegrityError:
             if self._adoption is None:
                 raise

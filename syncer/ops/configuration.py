@@ -28,7 +28,7 @@ def shown(settings: Settings) -> dict[str, Any]:
             },
         }
     environments = [asdict(one) for one in settings.environments]
-    network = environment.read(settings.secrets_dir)
+    network = environment.read(settings)
     return {
         **common,
         "channels": channels,

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from urllib.parse import unquote, urlsplit
 
 from volume.names import check_channel
 from volume.program.log import register
 
 SCHEMES = ("http", "https", "file")
+_PRIVATE_HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 _TOKEN = re.compile(r"(?:^|(?<=/))t/([^/]+)(?:/|$)")
 
 
@@ -97,6 +99,22 @@ def check_alias(word: str) -> str:
     if separator and "://" not in name:
         return f"{check_channel(name)}={check_url(url)}"
     return check_url(word)
+
+
+def check_private_host(word: str) -> str:
+    """Return a word of PRIVATE_HOSTS if it is a host, host:port or a network.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        ip_network(word, strict=False)
+    except ValueError:
+        if not _PRIVATE_HOST.fullmatch(word):
+            raise ValueError(
+                f"{word!r} is no host: write storage.lan, storage.lan:9000 or 10.1.0.0/16"
+            ) from None
+    return word
 
 
 def parse(word: str, bases: Sequence[str]) -> Address:

@@ -10,7 +10,7 @@ from typing import Any
 from syncer import __version__
 from syncer.settings import consistency, mirror_toml, rate, terms
 from syncer.settings import secrets as credentials
-from syncer.settings.address import Address, check_alias, check_url, parse
+from syncer.settings.address import Address, check_alias, check_private_host, check_url, parse
 from syncer.settings.installers import InstallerSettings
 from syncer.settings.notify import NotifySettings
 from syncer.settings.policy import ChannelPolicy, Environment, Policy, environments_of
@@ -89,6 +89,13 @@ class Settings(Policy, InstallerSettings, NotifySettings, Common):
     repo_urls: tuple[str, ...] = setting(
         "CONDA_REPO_URL", "https://repo.anaconda.com", parsers.Words(check_url, str.split),
         "Where the channels pkgs/* and the installers come from: one address, or several.",
+        section="Upstream",
+    )  # fmt: skip
+    private_hosts: tuple[str, ...] = setting(
+        "PRIVATE_HOSTS", "", parsers.Words(check_private_host, str.split),
+        "Hosts and networks of your own that upstreams may lead to, by a redirect or base_url,"
+        " though their addresses are not public: storage.lan:9000 10.1.0.0/16. Configured upstreams"
+        " need not be named.",
         section="Upstream",
     )  # fmt: skip
     connections: int = setting(

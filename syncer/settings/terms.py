@@ -1,33 +1,37 @@
-"""The terms guard: Anaconda's channels and installers need a licence, and a person's word. Pure.
+"""Anaconda's terms: what needs its licence, and so a person's word. Pure.
 
-Guaranteed: without ``ANACONDA_TERMS_ACCEPTED=yes`` no setting leads to its host, nor to the copies
-of its channels that the community host has. ``needs_word`` is for whoever is led elsewhere. What is
-known about the terms is in README.md.
+The one place that knows; ``problems`` tells people when the settings are read, and the transport
+asks ``licensed`` before every request. What is known about the terms is in README.md.
 """
 
 from __future__ import annotations
 
 import re
+from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from syncer.settings.settings import Settings
 
-# Their terms ask for a paid licence of whoever mirrors them; the second is the older name.
-_LICENSED_HOSTS = frozenset({"repo.anaconda.com", "repo.continuum.io"})
-_COMMUNITY_HOST = "conda.anaconda.org"
-# Channels of the community host that are Anaconda's own.
-_COPIES = re.compile(r"(/t/[^/]+)?/+(pkgs|main|r|msys2|anaconda|free|pro)(/.*)?", re.IGNORECASE)
+# Hosts whose terms ask for a paid licence of whoever mirrors them; the last is an older name.
+_LICENSED = frozenset({"repo.anaconda.com", "repo.anaconda.cloud", "repo.continuum.io"})
+# Hosts of community channels; some of these are copies of the licensed ones.
+COMMUNITY = frozenset(
+    {"conda.anaconda.org", "conda-static.anaconda.org", "conda.binstar.org", "anaconda.org"}
+)
+_COPIES = re.compile(r"(?:/t/[^/]+)?/(pkgs|main|r|msys2|anaconda|free|pro)(?:/.*)?", re.IGNORECASE)
 
 
-def needs_word(url: str) -> bool:
-    """Whether what is at a URL is under Anaconda's terms."""
+def licensed(url: str) -> str:
+    """What a URL leads to that is under Anaconda's terms, for people; empty if nothing."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    if host == _COMMUNITY_HOST:
-        return _COPIES.fullmatch(unquote(parts.path)) is not None
-    return host in _LICENSED_HOSTS
+    if host in COMMUNITY:  # as it is sent: without dots, slashes and escapes for nothing
+        path = normpath(re.sub("/+", "/", f"/{unquote(parts.path)}"))
+        copy = _COPIES.fullmatch(path)
+        return f"{host}/{copy[1]}" if copy else ""
+    return host if host in _LICENSED else ""
 
 
 def problems(settings: Settings) -> list[str]:
@@ -39,12 +43,11 @@ def problems(settings: Settings) -> list[str]:
         " licence, for anybody. Set ANACONDA_TERMS_ACCEPTED=yes if you have one; conda-forge"
         " has most of the same packages and needs none"
         for channel in settings.channels
-        if any(map(needs_word, settings.channel_urls(channel)))
+        if any(map(licensed, settings.channel_urls(channel)))
     ] + [
-        f"INSTALLERS={kind}: Anaconda states that mirroring what is on {urlsplit(url).hostname}"
+        f"INSTALLERS={kind}: Anaconda states that mirroring what is on {what}"
         " always needs a paid licence, for anybody. Set ANACONDA_TERMS_ACCEPTED=yes if you have"
         " one; miniforge installs conda as well and needs none"
         for kind in settings.installers
-        for url in settings.installer_urls(kind)
-        if needs_word(url)
+        for what in dict.fromkeys(filter(None, map(licensed, settings.installer_urls(kind))))
     ]

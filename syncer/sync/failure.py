@@ -29,7 +29,7 @@ def kind_of(error: BaseException) -> str:
     """The word for an error; of several upstreams' errors the one that they share."""
     if errors.says_absent(error):
         return "absent"
-    if isinstance(error, errors.DeniedError):
+    if isinstance(error, errors.DeniedError | errors.RefusedAddressError):
         return REFUSED
     if isinstance(error, errors.ManyUpstreamsError):
         found = {kind_of(one) for one in error.errors}

@@ -77,7 +77,7 @@ def tools(
     fetch = Fetch(
         limits,
         stop,
-        network.read(settings.secrets_dir),
+        network.read(settings),
         throttle=throttle(settings.rate_limit, stop),
     )
     offers = Offers(settings, state, fetch, reads_all=bool(options.explain))

@@ -7,6 +7,8 @@ heal, or stops the host for the rest of the run (terms of service, a web page in
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Iterator, Mapping
 
 from syncer.errors import HttpStatusError, MissingError, TransferError, UpstreamError
 from syncer.transport.hosts import Tally
@@ -15,6 +17,7 @@ from syncer.transport.retry import STATUSES, Retryable
 from volume.program.log import redact
 
 SAID = 1 << 14  # bytes of an answer's body that are looked at
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TERMS = re.compile(rb"terms\s+of\s+service", re.IGNORECASE)
 _CONNECT = re.compile(r"(?:[Tt]unnel (?:connection )?failed:|[Tt]unnel failed, response) ?(\d{3})")
@@ -102,6 +105,59 @@ def unreachable(
         ),
         tally,
     )
+
+
+class Decoder:
+    """Takes a content coding off a body that nobody asked to be coded (RFC 9110 section 8.4).
+
+    Pieces are never longer than ``PIECE``, whatever a few bytes would become.
+    """
+
+    PIECE = 1 << 16  # bytes
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stream = self._fresh()
+        self._has_begun = False
+
+    @staticmethod
+    def _fresh() -> zlib._Decompress:
+        return zlib.decompressobj(wbits=47)  # of gzip or zlib, as it says itself
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body ended where its coding does."""
+        return self._stream.eof or not self._has_begun
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next bytes stand for.
+
+        Raises:
+            TransferError: they are no such coding.
+        """
+        self._has_begun = True
+        try:
+            while chunk:
+                if self._stream.eof:  # a gzip body may have several members
+                    self._stream = self._fresh()
+                if piece := self._stream.decompress(chunk, self.PIECE):
+                    yield piece
+                chunk = self._stream.unconsumed_tail or self._stream.unused_data
+        except zlib.error as error:
+            raise TransferError(
+                f"{self._url} says that it is compressed for its transfer, and is not ({error})"
+            ) from error
+
+
+def decoder(url: str, headers: Mapping[str, str]) -> Decoder | None:
+    """What decodes a body, or None if it is as it is.
+
+    Some servers mean the file itself by Content-Encoding: then its name says so too.
+    """
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding not in _CODINGS or url.partition("?")[0].endswith((".gz", ".tgz")):
+        return None
+    return Decoder(redact(url))
 
 
 def connect_status(why: str) -> int:

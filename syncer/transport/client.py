@@ -80,12 +80,15 @@ class Client:
 
     def use(self, shared: Multiplexer) -> None:
         """Let this thread's requests go over a shared connection; one of its own is closed."""
-        self._local.connections = {}
+        self.rest()
         self._local.shared = shared
 
     def rest(self) -> None:
         """Close this thread's connections, for other threads to have them; they come back."""
+        own: dict[str, Connection] = getattr(self._local, "connections", {})
         self._local.connections = {}
+        for connection in own.values():
+            connection.close()
 
     def _connection(self, host: Host) -> Connection:
         """This thread's connection; hosts with a client certificate have one of their own."""
@@ -96,6 +99,7 @@ class Client:
         if found is None:
             found = own[host.certificate] = Connection(
                 self._limits, self._stop, self._network.ca_bundle, host.certificate,
-                self._hosts, self._throttle, getattr(self._local, "shared", None),
+                self._network.egress, self._hosts, self._throttle,
+                getattr(self._local, "shared", None),
             )  # fmt: skip
         return found

@@ -8,6 +8,7 @@ followed.
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,7 @@ import pycurl
 from syncer.errors import HttpStatusError, StalledError, TransferError
 from syncer.transport import answers
 from syncer.transport.document import UNCONDITIONAL, UNKNOWN, Conditions, Validators
+from syncer.transport.egress import Egress, refused
 from syncer.transport.hosts import Hosts, Tally
 from syncer.transport.multiplex import Multiplexer
 from syncer.transport.network import Host
@@ -37,6 +39,7 @@ _UNTRUSTED = frozenset(
 )
 # What a web page may begin with, and no archive does (answers.is_page looks closer).
 _MAY_BE_A_PAGE = frozenset({b"<", b"\xef", b" ", b"\t", b"\r", b"\n"})
+_GZIP = b"\x1f"  # what a body in that coding begins with, and no artifact
 _FINAL = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
 
 
@@ -81,6 +84,7 @@ class Connection:
         stop: Stop,
         ca_bundle: str,
         certificate: str,
+        egress: Egress,
         hosts: Hosts,
         throttle: Throttle | None,
         shared: Multiplexer | None = None,
@@ -92,7 +96,7 @@ class Connection:
         self._can_gather = throttle is None
         self._gathers: bool | None = None
         self._gathered: list[bytes] = []
-        self._arrival = _Arrival(stop, throttle)
+        self._arrival = _Arrival(stop, throttle, egress)
         self._tallies: dict[str, Tally] = {}
         self._curl = curl = pycurl.Curl()
         self._host: Host | None = None
@@ -114,9 +118,14 @@ class Connection:
         curl.setopt(pycurl.CAPATH if is_folder else pycurl.CAINFO, ca_bundle)
         curl.setopt(pycurl.PROXY_CAPATH if is_folder else pycurl.PROXY_CAINFO, ca_bundle)
         curl.setopt(pycurl.NOPROXY, "")  # Network has decided that
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._arrival.on_socket)
         if certificate:
             curl.setopt(pycurl.SSLCERT, certificate)
             curl.setopt(pycurl.SSLKEY, certificate)
+
+    def close(self) -> None:
+        """End it now: an error that is kept keeps the frames that it went through, and us."""
+        self._curl.close()
 
     @property
     def can_share(self) -> bool:
@@ -150,7 +159,7 @@ class Connection:
         failure = self._perform(address, receiver, gathers=gathers)
         if conditions.is_head:
             curl.setopt(pycurl.HTTPGET, 1)
-        if failure is not None and failure.args[0] == pycurl.E_FILESIZE_EXCEEDED:
+        if gathers and self._must_be_seen(failure):
             gathers = False
             failure = self._perform(address, receiver, gathers=gathers)
         status = curl.getinfo(pycurl.RESPONSE_CODE)
@@ -168,32 +177,41 @@ class Connection:
             receiver.write(body)
         if failure is not None:
             self._stop.check()
+            if arrival.refused and failure.args[0] == pycurl.E_COULDNT_CONNECT:
+                raise refused(host.origin[1], host.origin[2], arrival.refused) from failure
             raise self._translate(shown, host, status, *failure.args) from failure
+        if arrival.decoder is not None and not arrival.decoder.is_complete:
+            receiver.restart()
+            raise Retryable(TransferError(f"{redact(url)} was cut"), self._tally)
         return Answer(host.without_token(target), validators=self._validators())
+
+    def _must_be_seen(self, failure: pycurl.error | None) -> bool:
+        """Whether what was gathered has to come again, with its headers: much, or encoded."""
+        if failure is not None:
+            return bool(failure.args[0] == pycurl.E_FILESIZE_EXCEEDED)
+        return bool(self._gathered) and self._gathered[0][:1] == _GZIP
 
     def _reach(self, host: Host, conditions: tuple[str, ...]) -> None:
         if host is self._host and conditions == self._conditions:
             return
         self._host, self._conditions = host, conditions
+        self._arrival.host = host
         found = self._tallies.get(host.name)
         if found is None:
             found = self._tallies[host.name] = self._hosts.tally(host.name)
         self._tally = found
         self._curl.setopt(pycurl.PROXY, host.proxy)  # empty: none, whatever libcurl finds
-        headers = list(conditions)
+        headers = ["Accept-Encoding: identity", *conditions]
         if host.authorization:
             headers.append(f"Authorization: {host.authorization}")
-        if headers:
-            self._curl.setopt(pycurl.HTTPHEADER, headers)
-        else:
-            self._curl.unsetopt(pycurl.HTTPHEADER)
+        self._curl.setopt(pycurl.HTTPHEADER, headers)
 
     def _perform(self, address: str, receiver: Receiver, *, gathers: bool) -> pycurl.error | None:
         """Ask, and take what comes; the error is libcurl's own."""
         curl, arrival, tally = self._curl, self._arrival, self._tally
         if gathers is not self._gathers:
             self._prepare(gathers=gathers)
-        arrival.begin(receiver, tally)
+        arrival.begin(address, receiver, tally)
         self._gathered.clear()
         curl.setopt(pycurl.URL, address)
         # 0 asks for everything, and says so to libcurl after a request that asked for less.
@@ -288,12 +306,16 @@ class _Arrival:
     connection would stay open after its thread.
     """
 
-    def __init__(self, stop: Stop, throttle: Throttle | None) -> None:
+    def __init__(self, stop: Stop, throttle: Throttle | None, egress: Egress) -> None:
         self.stop = stop
+        self.egress = egress
+        self.host: Host | None = None
         self.throttle = throttle
 
-    def begin(self, receiver: Receiver, tally: Tally) -> None:
+    def begin(self, address: str, receiver: Receiver, tally: Tally) -> None:
         """Forget the last request."""
+        self.address = address
+        self.decoder: answers.Decoder | None = None
         self.receiver = receiver
         self.tally = tally
         self.asked = receiver.position
@@ -301,6 +323,18 @@ class _Arrival:
         self.headers: dict[str, str] = {}
         self.said = b""
         self.problem: BaseException | None = None
+        self.refused = ""
+
+    def on_socket(self, _: int, address: tuple[int, int, int, tuple[str, int]]) -> object:
+        """Open a socket to an address, if the host may be there (``egress``)."""
+        family, kind, protocol, place = address
+        host = self.host
+        if host is not None and not host.proxy and not host.may_be_private:
+            numbers = place[0].partition("%")[0]
+            if not self.egress.admits(numbers):
+                self.refused = numbers
+                return pycurl.SOCKET_BAD
+        return socket.socket(family, kind, protocol)
 
     def on_header(self, line: bytes) -> None:
         """Note a header; a status line begins another answer, behind a proxy's or a 1xx."""
@@ -316,12 +350,19 @@ class _Arrival:
         # libcurl prints an exception of a callback and goes on as if it had not been: keep it for
         # ``receive`` and end the transfer instead.
         try:
-            if not self.said:
+            is_first = not self.said
+            if is_first:
                 self.said = chunk
             if self.status >= 300:
                 return len(chunk)  # an error page is not a body
+            if is_first:
+                self.decoder = answers.decoder(self.address, self.headers)
             self._begin_where_asked()
-            self.receiver.write(chunk)
+            if self.decoder is None:
+                self.receiver.write(chunk)
+            else:
+                for piece in self.decoder.feed(chunk):
+                    self.receiver.write(piece)
             if self.throttle is not None:
                 self.throttle.take(len(chunk))
         except BaseException as problem:  # noqa: BLE001 - kept, and raised by ``receive``
@@ -338,6 +379,9 @@ class _Arrival:
                 raise Retryable(
                     TransferError("the server sent another range than asked for"), self.tally
                 )
+        if self.asked and self.decoder is not None:  # a part of what is encoded can't be decoded
+            self.receiver.restart()
+            raise Retryable(TransferError("the server sends a part of a coded body"), self.tally)
         self.asked = 0
 
     def on_progress(self, *_: int) -> int:

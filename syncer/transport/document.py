@@ -4,25 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Validators:
-    """What makes a request conditional (RFC 9110 section 8.8)."""
-
-    etag: str | None = None
-    last_modified: str | None = None
-
-
-UNKNOWN = Validators()
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A whole body and its validators; ``url`` is where it came from, without secrets."""
-
-    url: str
-    body: bytes
-    validators: Validators
+from syncer.errors import TransferError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +22,57 @@ class Conditions:
     is_head: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What makes a request conditional (RFC 9110 section 8.8)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def conditions(self, *, takes_pages: bool) -> Conditions:
+        """To be sent a document only if it is another one now."""
+        pairs = (("If-None-Match", self.etag), ("If-Modified-Since", self.last_modified))
+        headers = tuple(f"{name}: {value}" for name, value in pairs if value)
+        return Conditions(headers, may_be_unchanged=True, takes_pages=takes_pages)
+
+
+UNKNOWN = Validators()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole body and its validators; ``url`` is where it came from, without secrets."""
+
+    url: str
+    body: bytes
+    validators: Validators
+
+
 UNCONDITIONAL = Conditions()
 HEAD = Conditions(takes_pages=True, is_head=True)
+
+
+class Arriving:
+    """A document's body while it comes, in memory and of one try; ``limit`` is in bytes."""
+
+    is_large = True  # so that its headers are listened to
+
+    def __init__(self, url: str, limit: int) -> None:
+        self._url = url
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self.position = 0
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def write(self, chunk: bytes) -> None:
+        self._pieces.append(chunk)
+        self.position += len(chunk)
+        if self.position > self._limit:
+            raise TransferError(f"{self._url} sends more than {self._limit:,} bytes; refused")
+
+    def restart(self) -> None:
+        self._pieces.clear()
+        self.position = 0

@@ -30,8 +30,14 @@ from syncer.errors import (
 )
 from syncer.transport import answers, folder
 from syncer.transport.client import Client
-from syncer.transport.document import HEAD, UNCONDITIONAL, Conditions, Document, Validators
-from syncer.transport.hosts import Hosts, Reachability
+from syncer.transport.document import (
+    HEAD,
+    UNCONDITIONAL,
+    Arriving,
+    Document,
+    Validators,
+)
+from syncer.transport.hosts import Hosts, Reachability, Refusals
 from syncer.transport.network import Network
 from syncer.transport.retry import Limits, Retries, Retryable
 from syncer.transport.throttle import Throttle
@@ -119,25 +125,38 @@ class Fetch:
     """Fetches, over the connections of the thread that asks; threads may share it."""
 
     def __init__(
-        self,
-        limits: Limits,
-        stop: Stop,
-        network: Network,
-        *,
-        throttle: Throttle | None = None,
+        self, limits: Limits, stop: Stop, network: Network, *, throttle: Throttle | None = None
     ) -> None:
         self.hosts = Hosts()
         self.reachability = Reachability()
         self.client = Client(limits, stop, network, hosts=self.hosts, throttle=throttle)
         self._limits = limits
         self._stop = stop
+        self._egress = network.egress
+
+    def check(self, url: str) -> None:
+        """See if a URL may be asked for, by what it says itself.
+
+        Raises:
+            RefusedAddressError: it may not.
+        """
+        self._egress.check(url)
 
     def workers(self, most: int) -> Workers:
         """Workers that fetch, as many connections at most."""
         return Workers(self.client, self._stop, most)
 
-    def fetch(self, urls: Sequence[str], expected: Expected, sink: Sink) -> Delivered:
+    def fetch(
+        self,
+        urls: Sequence[str],
+        expected: Expected,
+        sink: Sink,
+        refusals: Refusals | None = None,
+    ) -> Delivered:
         """Put a body into ``sink``, from the first of ``urls`` that delivers it.
+
+        Args:
+            refusals: shared by bodies that belong together, such as those of a channel.
 
         Raises:
             IntegrityError: there are no URLs, or the bytes are others.
@@ -151,15 +170,21 @@ class Fetch:
             return Delivered(sha256, body.position, None)
         failures: list[tuple[str, UpstreamError]] = []
         stalled: list[str] = []
+        refusals = refusals or Refusals()
         for url, is_patient in self.reachability.turns(urls, stalled):
+            if (stopped := refusals.stopped(url)) is not None:
+                failures.append((url, stopped))
+                continue
             try:
                 sha256 = self._receive(url, body, is_patient=is_patient)
             except UpstreamError as error:
                 # What is here already is not lost: the next upstream goes on behind it.
                 failures.append((url, error))
+                refusals.refused(url, error)
                 if isinstance(error, StalledError) and not is_patient:
                     stalled.append(url)
             else:
+                refusals.had(url)
                 return Delivered(sha256, body.position, url, tuple(failures))
         if not failures:
             raise IntegrityError(f"{expected.name} has no upstream")
@@ -180,6 +205,7 @@ class Fetch:
             InterruptedRunError: the run was stopped.
         """
         if folder.is_folder(url):
+            self.check(url)
             return folder.document(url, validators, limit=limit)
         try:
             found = self._document(url, validators, limit)
@@ -201,31 +227,27 @@ class Fetch:
             InterruptedRunError: the run was stopped.
         """
         if folder.is_folder(url):
+            self.check(url)
             return folder.validators(url)
         try:
-            return self.client.ask(url, _Pages(redact(url), 0), HEAD).validators
+            return self.client.ask(url, Arriving(redact(url), 0), HEAD).validators
         except Retryable as failure:
             raise failure.error from failure
 
     def _document(self, url: str, validators: Validators, limit: int) -> Document | None:
-        headers = []
-        if validators.etag:
-            headers.append(f"If-None-Match: {validators.etag}")
-        if validators.last_modified:
-            headers.append(f"If-Modified-Since: {validators.last_modified}")
         is_data = answers.is_data(urlsplit(url).path)
-        conditions = Conditions(tuple(headers), may_be_unchanged=True, takes_pages=not is_data)
+        conditions = validators.conditions(takes_pages=not is_data)
         retries = Retries(self._limits, self._stop)
         for number in retries:
-            pages = _Pages(redact(url), limit)
+            arriving = Arriving(redact(url), limit)
             try:
-                answer = self.client.ask(url, pages, conditions)
+                answer = self.client.ask(url, arriving, conditions)
             except Retryable as failure:
                 retries.wait(failure, number)
                 continue
             if answer.is_unchanged:
                 return None
-            return Document(answer.url, pages.content, answer.validators)
+            return Document(answer.url, arriving.content, answer.validators)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _receive(self, url: str, body: _Body, *, is_patient: bool) -> str:
@@ -235,12 +257,13 @@ class Fetch:
             try:
                 with body:
                     if folder.is_folder(url):
+                        self.check(url)
                         folder.receive(url, body, self._stop)
                     else:
                         self._transfer(url, body, is_patient=is_patient)
                 sha256 = body.finish(url)
             except IntegrityError:
-                body.discard()
+                body.restart()
                 # The beginning may be of an earlier run, or of another upstream, and hold other
                 # bytes: once more, all of it from here.
                 if attempt == 2 or not before:
@@ -297,14 +320,14 @@ class _Body:
             self.position += len(block)
         size = self._expected.size
         if size is not None and self.position > size:
-            self.discard()
+            self.restart()
         if not self.position or self.position != (size or self.position):
             return None
         try:
             return self.finish("what is here")
         except IntegrityError:
             if size is not None:
-                self.discard()  # never written to: it may be a served file's second name
+                self.restart()  # never written to: it may be a served file's second name
             # Without a size this may be a part; the hash will tell.
             return None
 
@@ -319,11 +342,7 @@ class _Body:
             self._sink.__exit__()
 
     def restart(self) -> None:
-        """Forget the bytes: the next ones are the first."""
-        self.discard()
-
-    def discard(self) -> None:
-        """Forget the bytes, the sink's too."""
+        """Forget the bytes, the sink's too: the next ones are the first."""
         self._sink.discard()
         self._start()
 
@@ -376,29 +395,3 @@ class _Body:
         self._sha256.update(block)
         if self._md5 is not None:
             self._md5.update(block)
-
-
-class _Pages:
-    """A document's body in memory, of one try."""
-
-    is_large = True  # so that its headers are listened to
-
-    def __init__(self, url: str, limit: int) -> None:
-        self._url = url
-        self._limit = limit
-        self._pieces: list[bytes] = []
-        self.position = 0
-
-    @property
-    def content(self) -> bytes:
-        return b"".join(self._pieces)
-
-    def write(self, chunk: bytes) -> None:
-        self._pieces.append(chunk)
-        self.position += len(chunk)
-        if self.position > self._limit:
-            raise TransferError(f"{self._url} sends more than {self._limit:,} bytes; refused")
-
-    def restart(self) -> None:
-        self._pieces.clear()
-        self.position = 0

@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from syncer.errors import HostStoppedError, HttpStatusError, StalledError, UpstreamError
+from syncer.errors import (
+    HostStoppedError,
+    HttpStatusError,
+    IntegrityError,
+    MissingError,
+    RefusedAddressError,
+    StalledError,
+    UpstreamError,
+)
+from volume.program.log import redact
 from volume.program.stop import Stop
 from volume.run_document import HostTotals
 
@@ -23,6 +32,7 @@ _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5  # while waiting for a host: whether it was stopped meanwhile
 _ENOUGH = 3
 _SERVER_ERROR = 500
+_ENOUGH_REFUSALS = 100
 
 
 @dataclass(slots=True)
@@ -158,6 +168,8 @@ class Reachability:
 
     def note(self, url: str, error: UpstreamError, *, brought_bytes: bool) -> None:
         """Count a transfer that failed, if its host is to blame and not the file."""
+        if isinstance(error, RefusedAddressError):
+            return  # it was not asked
         if isinstance(error, HostStoppedError):
             self.failed(url, for_good=True)
         elif isinstance(error, StalledError):
@@ -172,6 +184,60 @@ class Reachability:
         if self._failures and self._failures.get(_host(url)):
             with self._lock:
                 self._failures.pop(_host(url), None)
+
+
+class Refusals:
+    """Refusals of bodies that belong together: a host that refuses many in a row is left alone.
+
+    An index may list thousands of artifacts that are not there, or lead where nobody may go. Only
+    refusals of the same kind count, and one body that is had forgets them. Threads may share it.
+    """
+
+    def __init__(self, enough: int = _ENOUGH_REFUSALS) -> None:
+        self._enough = enough
+        self._lock = threading.Lock()
+        self._rows: dict[str, tuple[object, int]] = {}
+        self._stopped: dict[str, HostStoppedError] = {}
+
+    def stopped(self, url: str) -> HostStoppedError | None:
+        """Why a URL's host is not to be asked any more; None if it is."""
+        return self._stopped.get(_host(url)) if self._stopped else None
+
+    def refused(self, url: str, error: UpstreamError) -> None:
+        """Count a failure, if it is a refusal."""
+        kind = _kind(error)
+        if kind is None:
+            return
+        host = _host(url)
+        with self._lock:
+            before, count = self._rows.get(host, (kind, 0))
+            count = count + 1 if before == kind else 1
+            self._rows[host] = kind, count
+            if count < self._enough or host in self._stopped:
+                return
+            message = (
+                f"{redact(host)} refused {count:,} in a row, the last one so: {error}. It is asked"
+                " for no more of them in this run; what is missing is left out, and tried again"
+                " next run"
+            )
+            self._stopped[host] = HostStoppedError(message)
+        _LOG.warning("%s", message)
+
+    def had(self, url: str) -> None:
+        """A body came, and was right."""
+        if self._rows:
+            with self._lock:
+                self._rows.pop(_host(url), None)
+
+
+def _kind(error: UpstreamError) -> object:
+    """What makes refusals the same; None for what is no refusal."""
+    if isinstance(error, HttpStatusError):
+        return error.status if error.status < _SERVER_ERROR else None
+    for kind in (IntegrityError, MissingError, RefusedAddressError):
+        if isinstance(error, kind):
+            return kind
+    return None
 
 
 def _host(url: str) -> str:

@@ -20,17 +20,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from syncer.errors import TransferError
+from syncer.errors import RefusedAddressError, TransferError
 from syncer.settings import secrets as credentials
+from syncer.settings import terms
 from syncer.settings.secrets import Secret, Secrets, basic
+from syncer.settings.settings import Settings
+from syncer.transport import proxies
+from syncer.transport.egress import Egress
 from volume.errors import ConfigError
 from volume.program.log import holds_secret, redact, register
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END")
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Host:
     """How to reach one origin.
 
     ``name`` is host:port for people, ``base`` scheme://host:port, ``path_token`` conda's
-    ``/t/<token>`` or empty, ``secrets_from`` where the secrets came from, for people.
+    ``/t/<token>`` or empty, ``secrets_from`` where the secrets came from, for people. It is watched
+    if some of its paths may not be asked for.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Host:
     authorization: str = field(default="", repr=False)
     certificate: str = ""
     secrets_from: str = ""
+    may_be_private: bool = False
+    is_watched: bool = False
     proxy: str = field(default="", repr=False)
 
     def address(self, url: str) -> str:
@@ -79,23 +84,28 @@ class Host:
 class Network:
     """What the process environment and the secrets folder say of the network."""
 
-    def __init__(self, secrets: Secrets | None = None) -> None:
+    def __init__(self, secrets: Secrets, egress: Egress) -> None:
         """Look at proxies and CA bundle.
 
         Raises:
             ConfigError: with every problem of them.
         """
-        self.secrets = secrets or Secrets()
+        self.secrets = secrets
+        self.egress = egress
         self._hosts: dict[str, Host] = {}
         self._redirected: dict[tuple[str, str], Host] = {}
         self._warned: set[str] = set()
-        self.proxies, problems = _proxies()
+        self.proxies, problems = proxies.described(os.environ)
         self.ca_bundle, unusable = _ca_bundle()
         if problems or unusable:
             raise ConfigError([*problems, *unusable])
 
     def host(self, url: str) -> Host:
-        """How to reach a URL's host."""
+        """How to reach a URL's host.
+
+        Raises:
+            RefusedAddressError: it may not be asked (``egress``).
+        """
         end = url.find("/", url.find("://") + 3)
         prefix = url if end < 0 else url[:end]
         found = self._hosts.get(prefix)
@@ -103,6 +113,8 @@ class Network:
             found = self._hosts[prefix] = self._first(url)
         if "/t/" in url:
             _register_token(url)
+        if found.is_watched:
+            self.egress.check(url)
         return found
 
     def follow(self, first: Host, url: str, location: str) -> tuple[str, Host]:
@@ -113,7 +125,8 @@ class Network:
             url: the address that redirects, without secrets.
 
         Raises:
-            TransferError: it leads where we don't go.
+            RefusedAddressError: it may not be asked (``egress``).
+            TransferError: it is no web address, or has a secret of ours in it.
         """
         target = urljoin(url, location).partition("#")[0]
         try:
@@ -124,6 +137,10 @@ class Network:
             raise TransferError(
                 f"{redact(url)} redirects to {redact(location)!r}, which is no web address; refused"
             )
+        try:
+            self.egress.check(target)
+        except RefusedAddressError as error:
+            raise RefusedAddressError(f"{redact(url)} redirects elsewhere: {error}") from error
         if (scheme, name, port) == first.origin:
             return first.without_token(target), first
         if holds_secret(target):
@@ -142,6 +159,7 @@ class Network:
         return f"{base}{parts.path or '/'}{query}", found
 
     def _first(self, url: str) -> Host:
+        self.egress.check(url)
         origin = scheme, name, port = _origin(url)
         base = f"{scheme}://{_netloc(scheme, name, port)}"
         secrets = self.secrets.of(*origin)
@@ -191,16 +209,10 @@ class Network:
             authorization=authorization,
             certificate=str(by_kind["pem"].path) if "pem" in by_kind else "",
             secrets_from=" and ".join(sources),
-            proxy=self._proxy(base),
+            may_be_private=self.egress.may_be_private(origin[1].strip("[]"), origin[2]),
+            is_watched=origin[1].rstrip(".") in terms.COMMUNITY and not self.egress.accepts_terms,
+            proxy=proxies.proxy_for(origin[0], origin[1].strip("[]"), _own_port(base), os.environ),
         )
-
-    def _proxy(self, base: str) -> str:
-        if not any(name.lower().endswith("_proxy") for name in os.environ):
-            return ""
-        from requests import utils  # 50 ms that most do not pay; people know its rules
-
-        found = utils.select_proxy(f"{base}/", utils.get_environ_proxies(f"{base}/", no_proxy=None))
-        return _with_scheme(found) if found else ""
 
     def _warn_of_plain_http(self, name: str, base: str) -> None:
         if base not in self._warned and not _is_loopback(name):
@@ -212,8 +224,8 @@ class Network:
             )
 
 
-def read(secrets_dir: Path) -> Network:
-    """The environment of this process, with the secrets of a folder.
+def read(settings: Settings) -> Network:
+    """The network as the settings, their secrets and the process environment have it.
 
     Raises:
         ConfigError: with every problem of secrets, proxies and CA bundle.
@@ -221,11 +233,11 @@ def read(secrets_dir: Path) -> Network:
     problems: list[str] = []
     secrets = Secrets()
     try:
-        secrets = credentials.read(secrets_dir)
+        secrets = credentials.read(settings.secrets_dir)
     except ConfigError as error:
         problems += error.problems
     try:
-        found = Network(secrets)
+        found = Network(secrets, Egress.of(settings))
     except ConfigError as error:
         problems += error.problems
     if problems:
@@ -259,6 +271,10 @@ def _origin(url: str) -> tuple[str, str, int]:
     )
 
 
+def _own_port(base: str) -> int | None:
+    return urlsplit(base).port
+
+
 def _bracketed(name: str) -> str:
     return f"[{name}]" if ":" in name else name
 
@@ -277,37 +293,6 @@ def _is_loopback(name: str) -> bool:
 def _register_token(url: str) -> None:
     token = urlsplit(url).path.partition("/t/")[2].partition("/")[0]
     register(token, unquote(token))
-
-
-def _with_scheme(proxy: str) -> str:
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _proxies() -> tuple[dict[str, str], list[str]]:
-    """The proxies by variable, without their passwords, and what is wrong with them."""
-    shown: dict[str, str] = {}
-    problems = []
-    for name in _PROXY_VARIABLES:
-        # The lower spelling wins, as for requests and curl.
-        given = (os.environ.get(name.lower()) or os.environ.get(name) or "").strip()
-        if not given:
-            continue
-        try:
-            parts = urlsplit(_with_scheme(given))
-            if parts.password:
-                register(parts.password, unquote(parts.password))
-                register(basic(f"{unquote(parts.username or '')}:{unquote(parts.password)}"))
-            is_good = parts.scheme.lower() in _PROXY_SCHEMES and parts.hostname and parts.port != 0
-        except ValueError:
-            is_good = False
-        shown[name] = redact(_with_scheme(given))
-        if not is_good:
-            problems.append(
-                f"{name}={shown[name]} is not a proxy's address: write"
-                " http://[user:password@]host:port, or begin with https://, socks5:// or"
-                " socks5h://; percent-encode what is not a letter or digit in the password"
-            )
-    return shown, problems
 
 
 def _ca_bundle() -> tuple[str, list[str]]:

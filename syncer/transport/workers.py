@@ -88,6 +88,7 @@ class Workers:
                     shared = self._client.share(_STREAMS)
                     for _ in range(1, _STREAMS if shared is not None else 0):
                         start(shared)
+            self._client.rest()
             if shared is not None:
                 shared.leave()
             with guard:

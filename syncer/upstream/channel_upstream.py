@@ -157,7 +157,7 @@ class ChannelUpstream:
         """
         if found.index is None:
             return found
-        location.folder_url(found.base, subdir, found.index.base_url)
+        self._fetch.check(location.folder_url(found.base, subdir, found.index.base_url))
         known = self._cache.find(f"{subdir}.index")
         if known is not None and (problem := self._problem(found, known, subdir, names)):
             raise IndexRejectedError(problem)

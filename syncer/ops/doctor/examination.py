@@ -55,7 +55,7 @@ def examine(settings: Settings, seconds: float = AREA_SECONDS) -> list[Finding]:
     findings: list[Finding] = []
     clocks: list[float] = []
     try:
-        network = environment.read(settings.secrets_dir)
+        network = environment.read(settings)
     except ConfigError as error:
         step = "until then no upstream can be asked"
         findings = [failed("network settings", problem, step) for problem in error.problems]

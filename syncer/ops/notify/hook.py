@@ -61,7 +61,7 @@ def post(settings: Settings, address: WebhookAddress, body: bytes) -> None:
         HookError: it does not take it.
     """
     try:
-        network = environment.read(settings.secrets_dir)
+        network = environment.read(settings)
     except MirrorError as error:
         raise HookError(f"{address} was not asked: {error}") from error
     for number in range(1, _TRIES + 1):

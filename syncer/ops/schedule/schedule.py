@@ -37,7 +37,7 @@ def run(settings: Settings) -> int:
             bundle can't be used.
         MirrorError: supercronic is missing or ended by itself.
     """
-    environment.read(settings.secrets_dir)  # said now, and not in the night
+    environment.read(settings)  # said now, and not in the night
     supercronic = shutil.which("supercronic")
     if supercronic is None:
         raise MirrorError(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ import pytest
 from syncer.artifacts.download import Downloads
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
+from syncer.settings.secrets import Secrets
 from syncer.transport.client import Client
+from syncer.transport.egress import Egress
 from syncer.transport.fetch import Fetch
 from syncer.transport.multiplex import Multiplexer
 from syncer.transport.network import Network
@@ -131,7 +134,9 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def fetch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Fetch:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "certificate.pem"))
-    return Fetch(Limits(tries=1), Stop(), Network())
+    return Fetch(
+        Limits(tries=1), Stop(), Network(Secrets(), Egress(networks=(ip_network("127.0.0.0/8"),)))
+    )
 
 
 @pytest.fixture

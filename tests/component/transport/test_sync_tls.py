@@ -68,10 +68,10 @@ def test_an_artifact_may_be_redirected_to_another_host_and_is_verified_all_the_s
         elsewhere.put_file("/right", ZLIB.data)
         elsewhere.put_file("/wrong", bytes(len(ZLIB.data)))
         simulator.script("*.conda", faults.redirect(f"{elsewhere.url}/wrong"))
-        assert syncer.run().status == "partial"
+        assert syncer.run(PRIVATE_HOSTS="127.0.0.1 localhost").status == "partial"
         simulator.heal()
         simulator.script("*.conda", faults.redirect(f"{elsewhere.url}/right"))
-        assert syncer.run().status == "success"
+        assert syncer.run(PRIVATE_HOSTS="127.0.0.1 localhost").status == "success"
     assert set(syncer.volumes.served()) == {f"linux-64/{ZLIB.filename}"}
 
 
@@ -100,6 +100,7 @@ def test_a_client_certificate_is_shown_to_its_own_host_only(
             volumes,
             {
                 "SECRETS_DIR": str(tmp_path / "hosts"),
+                "PRIVATE_HOSTS": "127.0.0.1",
                 "REQUESTS_CA_BUNDLE": str(certificate.certificate),
             },
         )
@@ -127,7 +128,7 @@ def test_credentials_do_not_follow_a_redirect_to_another_host(
         address = elsewhere.url.replace("127.0.0.1", "localhost")
         simulator.script("*.conda", faults.redirect(f"{address}/zlib"))
         url = simulator.url.replace("://", "://somebody:secret@")
-        assert syncer.run(CONDA_CLOUD_URL=url).status == "success"
+        assert syncer.run(CONDA_CLOUD_URL=url, PRIVATE_HOSTS="localhost").status == "success"
         (request,) = elsewhere.requests("/zlib")
         assert "authorization" not in {name.lower() for name in request.headers}
         (asked,) = simulator.requests("*.conda")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from syncer.errors import HttpStatusError
 from syncer.ops.schedule.jitter import offset
+from syncer.transport.hosts import Refusals
 from tests.support.mirror.sync_harness import Syncer, wait_until
 from tests.support.upstream import faults
 from tests.support.upstream.faults import Fault
@@ -240,3 +242,33 @@ def test_a_scheduled_run_says_when_it_begins_and_can_be_stopped(many: Syncer) ->
 
 def test_a_mirror_without_an_id_goes_at_once(many: Syncer, tmp_path: Path) -> None:
     assert many.command("--once", "--scheduled", "--offset").code == 0
+
+
+def test_a_host_that_refuses_many_in_a_row_is_left_alone(syncer: Syncer) -> None:
+    channel = syncer.upstream.channel("conda-forge")
+    zlib = package("zlib")
+    for number in range(400):
+        one = zlib.filename.replace("zlib", f"gone{number}")
+        channel.put_record("linux-64", one, {**zlib.record, "name": f"gone{number}"})
+    answer = syncer.command("--once", SYNC_CONNECTIONS="2")
+    assert syncer.upstream.count("*.conda") <= 100 + 8  # and what was on its way
+    assert "refused 100 in a row" in answer.out + answer.err
+    document = documents.read(syncer.volumes.state.sync_run)
+    assert document is not None
+    (result,) = document["channels"]
+    assert result["failed"] == 400
+
+
+def test_one_success_forgets_refusals() -> None:
+    refusals = Refusals(enough=3)
+    missing, broken = HttpStatusError("http://a/x", 404), HttpStatusError("http://a/x", 500)
+    for error in (missing, missing, broken, HttpStatusError("http://a/x", 410), missing, missing):
+        refusals.refused("http://a/x", error)
+        assert refusals.stopped("http://a/y") is None
+    refusals.had("http://a/z")
+    for _ in range(2):
+        refusals.refused("http://a/x", missing)
+    assert refusals.stopped("http://a/y") is None
+    refusals.refused("http://a/x", missing)
+    assert "404" in str(refusals.stopped("http://a/y"))
+    assert refusals.stopped("http://b/y") is None

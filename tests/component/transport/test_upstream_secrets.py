@@ -43,6 +43,7 @@ def private(syncer: Syncer, tmp_path: Path) -> Syncer:
     folder = tmp_path / "upstream-hosts"
     folder.mkdir()
     syncer.environment["SECRETS_DIR"] = str(folder)
+    syncer.environment["PRIVATE_HOSTS"] = "127.0.0.1 localhost"  # redirects lead there
     return syncer
 
 

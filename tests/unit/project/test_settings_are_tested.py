@@ -55,6 +55,7 @@ SHOWN_BY = {
     "NEWER_THAN": EXAMPLES,
     "OLDER_THAN": EXAMPLES,
     "PREFER_CONDA": EXAMPLES,
+    "PRIVATE_HOSTS": "component/transport/test_egress.py::test_a_private_place_is_followed_where_a_setting_names_it",
     "COOLDOWN_DAYS": EXAMPLES,
     "COOLDOWN_EXEMPT": EXAMPLES,
     "DENY": EXAMPLES,

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import TransferError
+from syncer.settings import settings
 from syncer.settings.secrets import Secret, Secrets
-from syncer.transport import network as environment
+from syncer.transport import network
+from syncer.transport.egress import Egress
 from syncer.transport.network import Network
 from volume.errors import ConfigError
 from volume.program import log
@@ -34,7 +36,7 @@ def own() -> Network:
         secret = Secret(host, kind, Path(f"/run/{host}.{kind}"), value)
         found[host] = (*found.get(host, ()), secret)
         log.register(value)
-    return Network(Secrets(found))
+    return Network(Secrets(found), Egress(names=frozenset({"127.0.0.1"})))
 
 
 def test_a_token_goes_into_the_path_and_out_of_what_people_see(own: Network) -> None:
@@ -142,7 +144,7 @@ def test_each_host_has_its_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "me:hush1@proxy:3128")
     monkeypatch.setenv("ALL_PROXY", "socks5h://other:1080")
     monkeypatch.setenv("NO_PROXY", "near.com")
-    own = Network()
+    own = Network(Secrets(), Egress())
     first = own.host("https://a.com/x")
     assert (first.proxy, first.shown_proxy) == ("http://me:hush1@proxy:3128", "http://proxy:3128")
     assert own.host("http://a.com/x").proxy == "socks5h://other:1080"
@@ -159,6 +161,6 @@ def test_problems_of_secrets_proxies_and_bundle_are_told_together(
     monkeypatch.setenv("ALL_PROXY", "socks://me:hush1@p:1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError) as found:
-        environment.read(tmp_path)
+        network.read(settings.read({"SECRETS_DIR": str(tmp_path)}))
     assert len(found.value.problems) == 3
     assert "hush1" not in str(found.value)
