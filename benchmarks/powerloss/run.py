@@ -16,7 +16,7 @@ from benchmarks.torture import person
 from benchmarks.torture.journal import Journal
 from benchmarks.torture.known import Known
 from benchmarks.torture.person import Person
-from benchmarks.torture.upstream import CHANNEL, HOT, SUBDIRS, ChangingUpstream
+from benchmarks.torture.upstream import CHANNEL, DENIED, HOT, SUBDIRS, ChangingUpstream
 from tests.support.mirror.tree import Volumes
 from tests.support.upstream.installers import Folder, broken_installers, content, published
 from tests.support.upstream.simulator import ChannelSimulator
@@ -158,7 +158,7 @@ class _Story:
             self._journal.event(f"a person {self._person.change()}")
         if dice.random() < 0.3:
             self._put_installer()
-        self._environment["DENY"] = " ".join(dice.sample(HOT, dice.choice((0, 0, 1, 2))))
+        self._environment["DENY"] = " ".join([DENIED, *dice.sample(HOT, dice.choice((0, 0, 1, 2)))])
         self._environment["RETIRE_DAYS"] = dice.choice(("0", "0.00002", "14"))
         self._environment["KEEP_GENERATIONS"] = dice.choice(("1", "2", "5"))
         self._environment["INDEX_ENGINE"] = dice.choice(("own", "own", "conda-index"))
@@ -254,7 +254,7 @@ def _environment(options: Options, mirror: Path, state: Path, url: str) -> dict[
         "SCRUB_RATE": "0",
         "INSTALLERS": "miniconda",
         "INSTALLER_NEWEST": "0",
-        "DENY": "",
+        "DENY": DENIED,
         "RETIRE_DAYS": "14",
         "KEEP_GENERATIONS": "5",
         "INDEX_ENGINE": "own",
