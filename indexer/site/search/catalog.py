@@ -19,6 +19,7 @@ from rattler import Version
 from indexer.base.matchspec import MalformedError, version_order
 from volume.names import EXTENSIONS
 
+_LAST_SECOND = 253402300799  # of the year 9999
 FORMAT = 1
 MOST_BUILDS = 1000
 """Builds of one name that are listed, the newest; it keeps a bucket to some 100 kB."""
@@ -113,7 +114,6 @@ def _row(build: Build) -> list[Any]:
     """version, build, subdir, ending, size, licence, built, came in (seconds, 0 if unknown)."""
     record = build.record
     ending = next((one for one in EXTENSIONS if build.filename.endswith(one)), "")
-    timestamp = _number(record.get("timestamp"))
     return [
         _word(record.get("version")),
         _word(record.get("build")),
@@ -121,8 +121,7 @@ def _row(build: Build) -> list[Any]:
         ending,
         _number(record.get("size")),
         _word(record.get("license")),
-        # Some old records are in seconds, all others in milliseconds.
-        timestamp // 1000 if timestamp > 100_000_000_000 else timestamp,
+        _moment(record.get("timestamp")),
         int(build.entered or 0),
     ]
 
@@ -165,6 +164,14 @@ def _json(document: object) -> bytes:
 
 def _word(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _moment(value: Any) -> int:
+    """Seconds since the epoch; 0 for what no browser takes for a moment."""
+    timestamp = _number(value)
+    # Some old records are in seconds, all others in milliseconds.
+    seconds = timestamp // 1000 if timestamp > 100_000_000_000 else timestamp
+    return seconds if 0 < seconds <= _LAST_SECOND else 0
 
 
 def _number(value: Any) -> int:
