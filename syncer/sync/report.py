@@ -107,7 +107,10 @@ def nothing_approved(unmet: Sequence[str]) -> list[str]:
 
 def _channel(result: ChannelResult, left_out: Path, word: str = "artifacts committed") -> list[str]:
     if result.error:
-        return [named(result.channel, f"{result.status}: {unnamed(result.channel, result.error)}")]
+        return [
+            *(f"{result.channel}: warning: {warning}" for warning in result.warnings),
+            named(result.channel, f"{result.status}: {unnamed(result.channel, result.error)}"),
+        ]
     if result.unchanged:
         lines = [f"{result.channel}: nothing changed upstream."]
     else:
