@@ -4,6 +4,8 @@ Guaranteed: nothing outside this room opens a socket for upstream's bytes. What 
 delivers is of the promised size and hash; ``network.Network`` alone knows what a host may be shown;
 every transfer ends in time, and a library's error comes out as an ``UpstreamError``.
 
+Where a request may go is decided in one place, ``egress``, which is asked at every hop.
+
 Public names: ``fetch`` (Fetch, Expected, Delivered, Sink, Memory), ``workers.Workers``,
 ``document`` (Document, Validators), ``network.Network``, ``retry.Limits``,
 ``throttle.throttle``, ``folder`` (is_folder, path_of); for the doctor's own requests ``answers``.

@@ -15,6 +15,7 @@ import urllib3
 
 from syncer.errors import TransferError, UpstreamError
 from syncer.transport import answers
+from syncer.transport.egress import refused
 from syncer.transport.hosts import Standing, Tally
 from syncer.transport.network import Host, Network
 from syncer.transport.retry import Retryable
@@ -50,6 +51,7 @@ def ask(
             given = {"User-Agent": user_agent, "Accept-Encoding": "identity", **headers}
             if host.authorization:
                 given["Authorization"] = host.authorization
+            _see_where(network, host)
             with _send(session, method, target, shown, host, given) as answer:
                 location = session.get_redirect_target(answer)
                 if answer.status_code in answers.REDIRECTS and location:
@@ -60,6 +62,24 @@ def ask(
                 found = {name.lower(): value for name, value in answer.headers.items()}
                 return Head(answer.status_code, found)
     raise TransferError(f"{shown} redirects without end")
+
+
+def _see_where(network: Network, host: Host) -> None:
+    """See if a host may be at the addresses that its name has, as a sync does.
+
+    Raises:
+        RefusedAddressError: it may not.
+    """
+    if host.proxy or host.may_be_private:
+        return
+    name, port = host.origin[1].strip("[]"), host.origin[2]
+    try:
+        found = {str(place[0]) for *_, place in socket.getaddrinfo(name, None)}
+    except (OSError, UnicodeError):
+        return  # the request will say so
+    for address in sorted(found):
+        if not network.egress.admits(address.partition("%")[0]):
+            raise refused(name, port, address)
 
 
 def _send(

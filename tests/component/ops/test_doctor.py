@@ -171,6 +171,21 @@ def test_an_endless_redirect(synced: Syncer) -> None:
     assert about(examine(synced), "conda-forge from", "redirects without end").state == "failed"
 
 
+def test_a_redirect_to_what_is_not_public_is_not_followed(synced: Syncer) -> None:
+    name = socket.gethostname()
+    try:
+        is_own = socket.gethostbyname(name).startswith("127.")
+    except OSError:
+        is_own = False
+    with ChannelSimulator() as other:
+        for host in ("127.0.0.1", name) if is_own else ("127.0.0.1",):
+            url = other.url.replace("127.0.0.1", host)
+            synced.upstream.heal()
+            synced.upstream.script("*", faults.redirect(f"{url}/a", times=None))
+            assert about(examine(synced), "conda-forge from", "is not public").state == "failed"
+        assert other.connections.total == 0
+
+
 def test_the_clock_is_compared_with_upstreams(
     synced: Syncer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
