@@ -74,7 +74,7 @@ def summary(journals: dict[tuple[str, str], Journal]) -> int:
 
 def row(title: str, *values: object) -> None:
     """Print one line of the table."""
-    print(f"{title:24}" + "".join(f"{value!s:>18}" for value in _plain(values)))
+    print(f"{title:24}" + "".join(f"{value!s:>20}" for value in _plain(values)))
 
 
 def _plain(values: Sequence[object]) -> list[object]:
