@@ -9,10 +9,10 @@ from pathlib import Path
 from benchmarks.fuzz.mutation import HTML_TOKENS, JSON_TOKENS
 from syncer.conda.repodata import parse
 from syncer.errors import IndexRejectedError, ListingRejectedError
-from syncer.installers.choice import Choice
+from syncer.installers.changes import plan
+from syncer.installers.installer_filter import InstallerFilter
 from syncer.installers.listings import checksums, files_json, table
-from syncer.installers.listings.listing import Listing
-from syncer.installers.plan import plan
+from syncer.installers.listings.listed import InstallerListing
 from syncer.planning.plan import plan_subdir
 from volume.installers import Installer
 from volume.installers import files_json as text_of
@@ -63,8 +63,8 @@ def exercise_listing(data: bytes) -> bool:
     return True
 
 
-def _check(listing: Listing) -> None:
-    choice = Choice(("linux-64", "win-64", "osx-arm64"))
+def _check(listing: InstallerListing) -> None:
+    choice = InstallerFilter(("linux-64", "win-64", "osx-arm64"))
     planned = plan(listing, choice, {})
     names = [row.filename for row in listing.installers]
     assert len(set(names)) == len(names)

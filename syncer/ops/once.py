@@ -39,6 +39,8 @@ def installers(kinds: Iterable[str]) -> dict[str, Maker]:
     names = list(kinds)
     if not names:
         return {}
-    from syncer.installers.work import InstallersSync  # whoever mirrors none does not load it
+    from syncer.installers.installers_sync import (
+        InstallersSync,  # whoever mirrors none does not load it
+    )
 
     return dict.fromkeys(names, InstallersSync)

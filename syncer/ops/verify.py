@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from syncer.errors import GuardError
-from syncer.installers import scrub as installers_scrub
+from syncer.installers import rehash as installers_scrub
 from syncer.ops import once
 from syncer.settings.settings import Settings
 from syncer.sync import scrub
@@ -136,9 +136,9 @@ def _check(name: str, count: int, looked_at: int, most_percent: float) -> None:
 
 
 def _report(
-    found: Mapping[str, scrub.Looked], looked: Mapping[str, installers_scrub.Looked]
+    found: Mapping[str, scrub.Looked], looked: Mapping[str, installers_scrub.Rehashed]
 ) -> Report:
-    every: list[scrub.Looked | installers_scrub.Looked] = [*found.values(), *looked.values()]
+    every: list[scrub.Looked | installers_scrub.Rehashed] = [*found.values(), *looked.values()]
     return Report(
         looked_at=sum(one.looked_at for one in every),
         size=sum(one.size for one in every),

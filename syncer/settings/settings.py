@@ -11,8 +11,8 @@ from syncer import __version__
 from syncer.settings import consistency, mirror_toml, rate, terms
 from syncer.settings import secrets as credentials
 from syncer.settings.address import Address, check_alias, check_private_host, check_url, parse
-from syncer.settings.installers import InstallerSettings
-from syncer.settings.notify import NotifySettings
+from syncer.settings.installer_settings import InstallerSettings
+from syncer.settings.notify_settings import NotifySettings
 from syncer.settings.policy import ChannelPolicy, Environment, Policy, environments_of
 from volume.errors import ConfigError
 from volume.program import parsers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from syncer.errors import ListingRejectedError
-from syncer.installers.listings.listing import Listed, listed
+from syncer.installers.listings.listed import ListedInstaller, listed
 from syncer.installers.product import parse as parse_product
 
 _LINE = re.compile(r"([0-9a-fA-F]{64})(?:\s+\*?(\S+))?")
@@ -13,7 +13,7 @@ _LINE = re.compile(r"([0-9a-fA-F]{64})(?:\s+\*?(\S+))?")
 _ABOUT = 150_000_000
 
 
-def parse(data: bytes, filename: str, where: str) -> Listed:
+def parse(data: bytes, filename: str, where: str) -> ListedInstaller:
     """Read the hash of ``filename``.
 
     Args:
@@ -38,6 +38,6 @@ def parse(data: bytes, filename: str, where: str) -> Listed:
             " here stay as they are"
         )
     row = listed(filename, [match[1]], about=_ABOUT)
-    if not isinstance(row, Listed):
+    if not isinstance(row, ListedInstaller):
         raise ListingRejectedError(f"{where}: {row.reason}")
     return row

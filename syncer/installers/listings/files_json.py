@@ -9,17 +9,17 @@ from __future__ import annotations
 import msgspec
 
 from syncer.errors import ListingRejectedError
-from syncer.installers.listings.listing import (
-    Listed,
-    Listing,
-    Refused,
+from syncer.installers.listings.listed import (
+    InstallerListing,
+    ListedInstaller,
+    RefusedRow,
     collect,
     is_installer,
     listed,
 )
 
 
-class _Entry(msgspec.Struct):
+class _ListedFile(msgspec.Struct):
     size: int
     sha256: str | None = None
     md5: str | None = None
@@ -27,10 +27,10 @@ class _Entry(msgspec.Struct):
 
 
 _decode_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_entry = msgspec.json.Decoder(_Entry).decode
+_decode_entry = msgspec.json.Decoder(_ListedFile).decode
 
 
-def parse(data: bytes, where: str) -> Listing:
+def parse(data: bytes, where: str) -> InstallerListing:
     """Take a ``.files.json`` apart.
 
     Args:
@@ -56,10 +56,10 @@ def parse(data: bytes, where: str) -> Listing:
     return listing
 
 
-def _row(filename: str, raw: msgspec.Raw) -> Listed | Refused:
+def _row(filename: str, raw: msgspec.Raw) -> ListedInstaller | RefusedRow:
     try:
         entry = _decode_entry(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Refused(filename, f"its entry can't be understood ({error})")
+        return RefusedRow(filename, f"its entry can't be understood ({error})")
     hashes = [text for text in (entry.sha256, entry.md5) if text]
     return listed(filename, hashes, size=entry.size, mtime=entry.mtime)

@@ -17,10 +17,10 @@ from lxml.etree import LxmlError
 from pyquery import PyQuery
 
 from syncer.errors import ListingRejectedError
-from syncer.installers.listings.listing import (
-    Listed,
-    Listing,
-    Refused,
+from syncer.installers.listings.listed import (
+    InstallerListing,
+    ListedInstaller,
+    RefusedRow,
     collect,
     hash_kind,
     is_installer,
@@ -37,7 +37,7 @@ _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMGT]?)i?B?", re.IGNORECASE)
 _STAYS = "the installers that are here stay as they are"
 
 
-def parse(data: bytes, where: str) -> Listing:
+def parse(data: bytes, where: str) -> InstallerListing:
     """Take a page apart.
 
     Args:
@@ -48,7 +48,7 @@ def parse(data: bytes, where: str) -> Listing:
     """
     rows = _rows(data, where)
     columns: dict[str, int] = {}
-    found: list[Listed | Refused] = []
+    found: list[ListedInstaller | RefusedRow] = []
     for headings, cells in rows:
         if headings:
             columns = _columns([_text(cell) for cell in headings])
@@ -96,7 +96,7 @@ def _columns(headings: Sequence[str]) -> dict[str, int]:
     return columns if {"name", "hash"} <= columns.keys() else {}
 
 
-def _row(cells: Sequence[Any], columns: dict[str, int]) -> Listed | Refused | None:
+def _row(cells: Sequence[Any], columns: dict[str, int]) -> ListedInstaller | RefusedRow | None:
     """One file, or None for a row that does not speak of an installer."""
     texts = [_text(cell) for cell in cells]
     if columns and max(columns.values()) >= len(texts):
@@ -107,7 +107,7 @@ def _row(cells: Sequence[Any], columns: dict[str, int]) -> Listed | Refused | No
     if not is_installer(filename):
         return None  # a folder, or a document
     if columns["hash"] >= len(texts):
-        return Refused(filename, "its row has no hash")
+        return RefusedRow(filename, "its row has no hash")
     return listed(
         filename,
         [texts[columns["hash"]]],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from syncer.ops.schedule import schedule
+from syncer.ops.schedule import daemon
 from syncer.settings.settings import Settings
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Run the schedule."""
-    return schedule.run(settings)
+    return daemon.run(settings)

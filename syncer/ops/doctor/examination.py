@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from syncer.ops.doctor import clients, configuration, disk, finding, upstreams, volumes
+from syncer.ops.doctor import (
+    client_checks,
+    configuration_checks,
+    disk_checks,
+    finding,
+    upstream_checks,
+    volume_checks,
+)
 from syncer.ops.doctor.finding import FAILED, Finding, failed
 from syncer.settings.settings import Settings
 from syncer.transport import network as environment
@@ -48,9 +55,9 @@ def examine(settings: Settings, seconds: float = AREA_SECONDS) -> list[Finding]:
     mirror, state = Mirror(settings.mirror_dir), State(settings.state_dir)
     now = time.time()
     areas = [
-        _Area("settings", lambda: configuration.look(settings)),
-        _Area("disk", lambda: disk.look(mirror, state, settings.min_free)),
-        _Area("volumes", lambda: volumes.look(settings, mirror, state, now)),
+        _Area("settings", lambda: configuration_checks.look(settings)),
+        _Area("disk", lambda: disk_checks.look(mirror, state, settings.min_free)),
+        _Area("volumes", lambda: volume_checks.look(settings, mirror, state, now)),
     ]
     findings: list[Finding] = []
     clocks: list[float] = []
@@ -61,36 +68,36 @@ def examine(settings: Settings, seconds: float = AREA_SECONDS) -> list[Finding]:
         findings = [failed("network settings", problem, step) for problem in error.problems]
     else:
         areas += _network_areas(settings, network, state, now, clocks)
-        client = clients.Client(settings.mirror_url, network.ca_bundle)
+        client = client_checks.WebServer(settings.mirror_url, network.ca_bundle)
         areas.append(
-            _Area("clients", lambda: clients.look(client, mirror, state, settings.channels))
+            _Area("clients", lambda: client_checks.look(client, mirror, state, settings.channels))
         )
     for area in areas:
         area.start()
     deadline = time.monotonic() + seconds
     for area in areas:
         findings += _collect(area, deadline, seconds)
-    findings.append(upstreams.clock(min(clocks, key=abs) if clocks else None))
+    findings.append(upstream_checks.clock(min(clocks, key=abs) if clocks else None))
     return findings
 
 
 def _network_areas(
     settings: Settings, network: Network, state: State, now: float, clocks: list[float]
 ) -> list[_Area]:
-    def area(one: upstreams.Asked) -> _Area:
+    def area(one: upstream_checks.Asked) -> _Area:
         def look() -> Iterator[Finding]:
-            found, difference = upstreams.look(settings, network, state, one, now)
+            found, difference = upstream_checks.look(settings, network, state, one, now)
             if difference is not None:
                 clocks.append(difference)
             yield found
 
         return _Area(one.subject, look)
 
-    areas = [area(one) for one in upstreams.all_of(settings)]
+    areas = [area(one) for one in upstream_checks.all_of(settings)]
     return [
         *areas,
-        _Area("secrets", lambda: upstreams.spare_secrets(settings, network)),
-        _Area("secrets", lambda: upstreams.open_secrets(network)),
+        _Area("secrets", lambda: upstream_checks.spare_secrets(settings, network)),
+        _Area("secrets", lambda: upstream_checks.open_secrets(network)),
     ]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pycurl
 
-from syncer.settings.notify import WebhookAddress
+from syncer.settings.notify_settings import WebhookAddress
 from syncer.settings.settings import Settings
 from syncer.transport import network as environment
 from syncer.transport.network import Network

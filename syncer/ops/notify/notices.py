@@ -14,7 +14,7 @@ from dataclasses import replace
 from syncer.ops.notify import event as events
 from syncer.ops.notify.event import Event, Told
 from syncer.ops.notify.hook import Hook, HookError, configured
-from syncer.settings.notify import DEFAULT_MIRROR_URL
+from syncer.settings.notify_settings import DEFAULT_MIRROR_URL
 from syncer.settings.settings import Settings
 from volume import locks
 from volume.disk import documents

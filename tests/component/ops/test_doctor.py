@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from syncer.ops.doctor import disk, examination, network
+from syncer.ops.doctor import disk_checks, examination, network_checks
 from syncer.ops.doctor.finding import Finding
-from syncer.ops.doctor.network import Head
+from syncer.ops.doctor.network_checks import Head
 from syncer.settings.settings import read
 from tests.support.mirror.sync_harness import Syncer, wait_until
 from tests.support.mirror.tree import publish, snapshot
@@ -132,7 +132,7 @@ def test_a_connection_that_is_refused_or_hangs(
 ) -> None:
     found = examine(synced, CONDA_CLOUD_URL="http://127.0.0.1:9")
     assert about(found, "conda-forge from", "can't be reached").state == "failed"
-    monkeypatch.setattr(network, "_SECONDS", 0.5)
+    monkeypatch.setattr(network_checks, "_SECONDS", 0.5)
     synced.upstream.script("*", faults.stall(60, times=None))
     assert about(examine(synced), "conda-forge from", "timed out").state == "failed"
 
@@ -190,7 +190,7 @@ def test_the_clock_is_compared_with_upstreams(
     synced: Syncer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = Head(200, {"date": "Sun, 01 Nov 2026 00:00:00 GMT"})
-    monkeypatch.setattr(network, "ask", lambda *_, **__: old)
+    monkeypatch.setattr(network_checks, "ask", lambda *_, **__: old)
     assert "ahead of upstream's" in about(examine(synced), "clock", "set it (NTP)").fact
 
 
@@ -239,7 +239,7 @@ def test_a_file_system_without_case_or_with_short_names(
         path.write_bytes(b"doctor\n")
         path.with_name("PROBE").write_bytes(b"doctor\n")
 
-    monkeypatch.setattr(disk, "_write", write_both)
+    monkeypatch.setattr(disk_checks, "_write", write_both)
     monkeypatch.setattr(os, "pathconf", lambda *_: 143)
     found = examine(synced)
     assert about(found, "mirror volume", "takes PROBE and probe for one name").state == "failed"
@@ -247,7 +247,7 @@ def test_a_file_system_without_case_or_with_short_names(
 
 
 def test_what_is_written_must_be_read(synced: Syncer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "_write", lambda path: path.write_bytes(b"zeros!\n"))
+    monkeypatch.setattr(disk_checks, "_write", lambda path: path.write_bytes(b"zeros!\n"))
     assert about(examine(synced), "state volume", "is not what is read").state == "failed"
 
 
@@ -263,7 +263,7 @@ def test_state_on_a_network_file_system(synced: Syncer, monkeypatch: pytest.Monk
     def on_nfs(path: Path) -> None:
         raise StateError(f"the state volume {path} is on nfs4")
 
-    monkeypatch.setattr(disk, "check_local", on_nfs)
+    monkeypatch.setattr(disk_checks, "check_local", on_nfs)
     assert about(examine(synced), "state volume", "is on nfs4").state == "failed"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from syncer.ops.doctor.clients import Client, look
+from syncer.ops.doctor.client_checks import WebServer, look
 from syncer.ops.doctor.finding import Finding
 from tests.support.clients.nginx import Nginx, Tls, serving
 from tests.support.mirror.sync_harness import Syncer
@@ -46,7 +46,7 @@ def show_status(volumes: Volumes, generation: int, name: str = "conda-forge") ->
 
 
 def view(volumes: Volumes, url: str, ca_bundle: str = certifi.where()) -> list[Finding]:
-    client = Client(url, ca_bundle)
+    client = WebServer(url, ca_bundle)
     return list(look(client, volumes.mirror, volumes.state, ("conda-forge",)))
 
 

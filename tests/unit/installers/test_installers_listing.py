@@ -10,7 +10,7 @@ import pytest
 
 from syncer.errors import ListingRejectedError
 from syncer.installers.listings import checksums, files_json, table
-from syncer.installers.listings.listing import Listing
+from syncer.installers.listings.listed import InstallerListing
 from tests.conftest import REPOSITORY
 
 CORPUS = REPOSITORY / "tests" / "corpus" / "listing"
@@ -28,7 +28,7 @@ def page(*rows: str, heading: str = "SHA256") -> bytes:
     return f"<html><table>{head}{''.join(rows)}</table></html>".encode()
 
 
-def named(listing: Listing) -> dict[str, str | None]:
+def named(listing: InstallerListing) -> dict[str, str | None]:
     return {one.filename: one.sha256 or one.md5 for one in listing.installers}
 
 

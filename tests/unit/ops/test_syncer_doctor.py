@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from syncer.ops.doctor import clients, disk, examination, upstreams, volumes
+from syncer.ops.doctor import (
+    client_checks,
+    disk_checks,
+    examination,
+    upstream_checks,
+    volume_checks,
+)
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, summary, warning
-from syncer.ops.doctor.network import Head
-from syncer.ops.doctor.upstreams import Asked
+from syncer.ops.doctor.network_checks import Head
+from syncer.ops.doctor.upstream_checks import Asked
 from syncer.settings.settings import read
 
 ASKED = Asked("conda-forge", "https://user:pw@a.example/conda-forge")
@@ -22,36 +28,39 @@ def head(status: int = 200, **headers: str) -> Head:
 
 
 def index(answer: Head) -> Finding:
-    return upstreams.index_found(ASKED, "noarch/repodata.json.zst", answer, NOW)
+    return upstream_checks.index_found(ASKED, "noarch/repodata.json.zst", answer, NOW)
 
 
 @pytest.mark.parametrize(
     ("found", "state", "words"),
     [
-        (disk.space("m", total=9 * GB, free=6 * GB, room=5 * GB), "ok", "6.0 GB of 9.0 GB free"),
-        (disk.space("m", total=9 * GB, free=GB, room=5 * GB), "warning", "less than 5.0 GB"),
-        (disk.space("m", total=9 * GB, free=0, room=0), "failed", "it is full"),
-        (disk.inodes("m", 10**7), "ok", "10,000,000 more files"),
-        (disk.inodes("m", 500), "warning", "500 more files"),
-        (disk.inodes("m", 0), "failed", "no inodes left"),
-        (disk.one_file_system(Path("/m"), 1, {Path("/m/index"): 1}), "ok", "one file system"),
-        (disk.one_file_system(Path("/m"), 1, {Path("/m/index"): 2}), "failed", "is a mount"),
-        (upstreams.clock(None), "skipped", "no upstream told"),
-        (upstreams.clock(-30), "ok", "within 120 s"),
-        (upstreams.clock(-300), "warning", "5 min 0 s behind"),
-        (upstreams.clock(7200), "failed", "2 h 0 min ahead of"),
-        (volumes.indexer_alive(NOW - 10, NOW), "ok", "alive"),
-        (volumes.indexer_alive(NOW - 3600, NOW), "failed", "no sign of life for 1 h 0 min"),
-        (volumes.indexer_alive(None, NOW), "warning", "never ran"),
+        (disk_checks.space("m", total=9 * GB, free=6 * GB, room=5 * GB),
+         "ok", "6.0 GB of 9.0 GB free"),
+        (disk_checks.space("m", total=9 * GB, free=GB, room=5 * GB), "warning", "less than 5.0 GB"),
+        (disk_checks.space("m", total=9 * GB, free=0, room=0), "failed", "it is full"),
+        (disk_checks.inodes("m", 10**7), "ok", "10,000,000 more files"),
+        (disk_checks.inodes("m", 500), "warning", "500 more files"),
+        (disk_checks.inodes("m", 0), "failed", "no inodes left"),
+        (disk_checks.one_file_system(Path("/m"), 1, {Path("/m/index"): 1}),
+         "ok", "one file system"),
+        (disk_checks.one_file_system(Path("/m"), 1, {Path("/m/index"): 2}), "failed", "is a mount"),
+        (upstream_checks.clock(None), "skipped", "no upstream told"),
+        (upstream_checks.clock(-30), "ok", "within 120 s"),
+        (upstream_checks.clock(-300), "warning", "5 min 0 s behind"),
+        (upstream_checks.clock(7200), "failed", "2 h 0 min ahead of"),
+        (volume_checks.indexer_alive(NOW - 10, NOW), "ok", "alive"),
+        (volume_checks.indexer_alive(NOW - 3600, NOW), "failed", "no sign of life for 1 h 0 min"),
+        (volume_checks.indexer_alive(None, NOW), "warning", "never ran"),
         (index(head(304)), "ok", "unchanged since the last sync"),
         (index(head()), "ok", "has noarch/repodata.json.zst"),
         (index(head(content_type="text/html; charset=utf-8")), "failed", "a web page comes"),
         (index(head(last_modified="Fri, 15 Jan 2027 07:00:00 GMT")), "ok", "1 h 0 min old"),
         (index(head(last_modified="Sat, 15 Jan 2022 07:00:00 GMT")), "warning", "old"),
         (index(head(last_modified="yesterday")), "ok", "has noarch"),
-        (clients.status("c", {"a": 3, "b": 1}, {"a": 3, "b": 1}), "ok", "shows what is published"),
-        (clients.status("c", {"a": 2, "b": 1}, {"a": 3, "b": 1}), "warning", "behind for a"),
-        (clients.status("c", {"x": 1}, {"a": 3}), "failed", "shows none of the channels"),
+        (client_checks.status("c", {"a": 3, "b": 1}, {"a": 3, "b": 1}),
+         "ok", "shows what is published"),
+        (client_checks.status("c", {"a": 2, "b": 1}, {"a": 3, "b": 1}), "warning", "behind for a"),
+        (client_checks.status("c", {"x": 1}, {"a": 3}), "failed", "shows none of the channels"),
     ],
 )  # fmt: skip
 def test_judgements(found: Finding, state: str, words: str) -> None:
@@ -98,8 +107,8 @@ def test_what_hangs_is_a_finding_and_what_it_found_before_is_kept(
         yield ok("mirror volume", "there")
         release.wait(60)
 
-    monkeypatch.setattr(disk, "look", hang)
-    monkeypatch.setattr(upstreams, "all_of", lambda settings: [])
+    monkeypatch.setattr(disk_checks, "look", hang)
+    monkeypatch.setattr(upstream_checks, "all_of", lambda settings: [])
     settings = read(
         {
             "MIRROR_DIR": str(tmp_path),

@@ -4,7 +4,7 @@ import pytest
 
 from syncer.ops.notify import event
 from syncer.ops.notify.event import Event
-from syncer.settings.notify import webhook
+from syncer.settings.notify_settings import webhook
 from syncer.settings.settings import read
 from syncer.sync.run import ChannelResult, Run
 from volume.errors import ConfigError

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from indexer.ops.metrics import _GAUGES
-from syncer.settings.notify import EVENTS
+from syncer.settings.notify_settings import EVENTS
 from syncer.sync import metrics
 from syncer.sync.failure import KINDS
 from tests.unit.sync.test_syncer_metrics import a_run

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from syncer.conda import shards
 from syncer.errors import HostStoppedError, HttpStatusError, UpstreamError
-from syncer.ops.doctor import network
+from syncer.ops.doctor import network_checks
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.settings.settings import Settings
 from syncer.transport.folder import is_folder, path_of
@@ -61,7 +61,7 @@ def look(
         return _folder(one, subdir), None
     host = connection.host(one.base)
     name = urlsplit(host.proxy).hostname or "" if host.proxy else host.origin[1]
-    if problem := network.resolve(name):
+    if problem := network_checks.resolve(name):
         what = "the proxy's name" if host.proxy else "its name"
         step = "check the container's DNS, and the spelling"
         if not host.proxy:
@@ -82,7 +82,7 @@ def look(
         }
     try:
         for index, variant in enumerate(names):
-            head = network.ask(
+            head = network_checks.ask(
                 connection, f"{one.base}/{subdir}/{variant}", {} if index else headers,
                 settings.user_agent,
             )  # fmt: skip
@@ -111,7 +111,7 @@ def _cure(error: UpstreamError) -> tuple[str, str]:
     return fact, step or "check the network between here and there, and its firewall"
 
 
-def index_found(one: Asked, path: str, head: network.Head, now: float) -> Finding:
+def index_found(one: Asked, path: str, head: network_checks.Head, now: float) -> Finding:
     """Judge the answer for an index. Pure."""
     if head.status == 304:
         return ok(one.subject, f"{path} is unchanged since the last sync")

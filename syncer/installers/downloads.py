@@ -12,7 +12,7 @@ from syncer.artifacts.part import Meter, Part
 from syncer.artifacts.progress import Progress
 from syncer.artifacts.writeback import Writeback
 from syncer.errors import UpstreamError
-from syncer.installers.listings.listing import Listed
+from syncer.installers.listings.listed import ListedInstaller
 from syncer.sync.tools import Tools
 from syncer.transport.fetch import Delivered, Expected
 from volume.disk.files import make_directory, size_of
@@ -20,7 +20,7 @@ from volume.layout import INSTALLERS
 
 _LOG = logging.getLogger(__name__)
 
-Group = tuple[Listed, ...]
+Group = tuple[ListedInstaller, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Downloaded:
 
     sha256: dict[bytes, str]
     size: int
-    failures: dict[Listed, str]
+    failures: dict[ListedInstaller, str]
 
 
-class Staging:
+class InstallerDownloads:
     """Stages installers of one kind, which are in a folder with one or more addresses."""
 
     def __init__(self, tools: Tools, kind: str, bases: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ class Staging:
         self._kind = kind
         self._bases = bases
 
-    def path(self, row: Listed) -> Path:
+    def path(self, row: ListedInstaller) -> Path:
         """Where an installer is staged."""
         return self._tools.mirror.staged(INSTALLERS, self._kind, row.filename, row.digest)
 
@@ -89,7 +89,9 @@ class Staging:
                 progress.show()
         return Downloaded(found.sha256, size, found.failures)
 
-    def _attempt(self, row: Listed, meter: Meter) -> tuple[Listed, Delivered | UpstreamError]:
+    def _attempt(
+        self, row: ListedInstaller, meter: Meter
+    ) -> tuple[ListedInstaller, Delivered | UpstreamError]:
         name = quote(row.filename, safe="+._-")
         urls = [f"{base}/{name}" for base in self._bases]
         expected = Expected(row.filename, row.size, row.sha256, row.md5)

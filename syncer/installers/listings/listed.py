@@ -21,7 +21,7 @@ _HASHES = {64: "sha256", 32: "md5"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedInstaller:
     """One installer upstream. One of ``sha256`` and ``md5`` is there at least.
 
     ``size`` is in bytes, None where the listing only rounds it; ``about`` is for disk space and may
@@ -43,7 +43,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRow:
     """A row that can't be used, and why."""
 
     filename: str
@@ -51,11 +51,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class InstallerListing:
     """All that an upstream lists; ``rows`` counts the installers in it, refused ones included."""
 
-    installers: tuple[Listed, ...]
-    refused: tuple[Refused, ...]
+    installers: tuple[ListedInstaller, ...]
+    refused: tuple[RefusedRow, ...]
 
     @property
     def rows(self) -> int:
@@ -79,7 +79,7 @@ def listed(
     size: int | None = None,
     about: int = 0,
     mtime: float | None = None,
-) -> Listed | Refused:
+) -> ListedInstaller | RefusedRow:
     """One row, checked.
 
     Args:
@@ -88,34 +88,34 @@ def listed(
     try:
         check_installer_name(filename)
     except NameRefusedError as error:
-        return Refused(filename, str(error))
+        return RefusedRow(filename, str(error))
     known: dict[str, str] = {}
     for text in hashes:
         kind = hash_kind(text)
         if kind is None:
-            return Refused(filename, f"{text[:70]!r} is neither a sha256 nor an md5")
+            return RefusedRow(filename, f"{text[:70]!r} is neither a sha256 nor an md5")
         known[kind] = text.lower()
     if not known:
-        return Refused(filename, "upstream lists no hash for it")
+        return RefusedRow(filename, "upstream lists no hash for it")
     if size is not None and not 0 < size < _LARGEST:
-        return Refused(filename, f"upstream says that it has {size} bytes")
+        return RefusedRow(filename, f"upstream says that it has {size} bytes")
     if mtime is not None and not 0 <= mtime < _LATEST_TIME:
         mtime = None
     about = size or min(max(about, 0), _LARGEST)
-    return Listed(filename, known.get("sha256"), known.get("md5"), size, about, mtime)
+    return ListedInstaller(filename, known.get("sha256"), known.get("md5"), size, about, mtime)
 
 
-def collect(rows: Iterable[Listed | Refused]) -> Listing:
+def collect(rows: Iterable[ListedInstaller | RefusedRow]) -> InstallerListing:
     """Rows in their order; a name that comes twice with two hashes is refused altogether."""
-    found: dict[str, Listed] = {}
-    refused: dict[str, Refused] = {}
+    found: dict[str, ListedInstaller] = {}
+    refused: dict[str, RefusedRow] = {}
     for row in rows:
-        if isinstance(row, Refused):
+        if isinstance(row, RefusedRow):
             refused.setdefault(row.filename, row)
         elif (other := found.setdefault(row.filename, row)) != row and (
             (other.sha256, other.md5) != (row.sha256, row.md5)
         ):
-            refused[row.filename] = Refused(row.filename, "listed twice, with different hashes")
+            refused[row.filename] = RefusedRow(row.filename, "listed twice, with different hashes")
     for filename in refused:
         found.pop(filename, None)
-    return Listing(tuple(found.values()), tuple(refused.values()))
+    return InstallerListing(tuple(found.values()), tuple(refused.values()))

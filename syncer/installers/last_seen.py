@@ -1,6 +1,6 @@
 """What a run remembers of the listing that it saw last. A cache: nothing breaks if it is lost.
 
-``settled`` identifies the listing's address, the choice and what is published, after a run in which
+``settled`` identifies the listing's address, the filter and what is published, after a run in which
 everything worked; while it still fits, an unchanged listing needs no look. ``dropped`` is since
 when an installer that is here is not wanted any more, in seconds since the epoch.
 """
@@ -30,7 +30,7 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Memory:
+class LastSeen:
     """What is remembered of one kind; ``rows`` is the size of the last accepted listing."""
 
     settled: str = ""
@@ -39,17 +39,17 @@ class Memory:
     dropped: dict[str, float] = field(default_factory=dict)
 
 
-def read(state: State, kind: str) -> Memory:
+def read(state: State, kind: str) -> LastSeen:
     """What is remembered, or nothing."""
     try:
         found = documents.read(state.installers(kind))
-        return Memory() if found is None else _memory(found)
+        return LastSeen() if found is None else _memory(found)
     except (StateError, KeyError, TypeError, ValueError, AttributeError):
-        return Memory()
+        return LastSeen()
 
 
-def _memory(found: dict[str, Any]) -> Memory:
-    return Memory(
+def _memory(found: dict[str, Any]) -> LastSeen:
+    return LastSeen(
         settled=str(found["settled"]),
         rows=int(found["rows"]),
         seen={url: Seen(**values) for url, values in found["seen"].items()},
@@ -57,7 +57,7 @@ def _memory(found: dict[str, Any]) -> Memory:
     )
 
 
-def write(state: State, kind: str, memory: Memory) -> None:
+def write(state: State, kind: str, last: LastSeen) -> None:
     """Remember.
 
     Raises:
@@ -65,13 +65,13 @@ def write(state: State, kind: str, memory: Memory) -> None:
     """
     seen = {
         url: {"etag": one.etag, "last_modified": one.last_modified, "digest": one.digest}
-        for url, one in memory.seen.items()
+        for url, one in last.seen.items()
     }
     document = {
-        "settled": memory.settled,
-        "rows": memory.rows,
+        "settled": last.settled,
+        "rows": last.rows,
         "seen": seen,
-        "dropped": memory.dropped,
+        "dropped": last.dropped,
     }
     if documents_differ(state, kind, document):
         documents.write(state.installers(kind), document)

@@ -15,14 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from syncer.errors import UpstreamError
-from syncer.installers import memory as memories
-from syncer.installers import publication
-from syncer.installers.choice import Choice
-from syncer.installers.listings.listing import Listed
-from syncer.installers.memory import Memory
-from syncer.installers.plan import Plan, check_rows, plan, totals
-from syncer.installers.staging import Downloaded, Staging
-from syncer.installers.upstream import Folder, Found, Release, Upstream
+from syncer.installers import last_seen, publication
+from syncer.installers.changes import Plan, check_rows, plan, totals
+from syncer.installers.downloads import Downloaded, InstallerDownloads
+from syncer.installers.installer_filter import InstallerFilter
+from syncer.installers.last_seen import LastSeen
+from syncer.installers.listings.listed import ListedInstaller
+from syncer.installers.sources import FolderUpstream, Found, ReleaseUpstream, Upstream
 from syncer.planning.guard import check_space
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
@@ -37,9 +36,9 @@ _LOG = logging.getLogger(__name__)
 _DAY = 86400.0
 
 
-def choice_of(settings: Settings) -> Choice:
+def filter_of(settings: Settings) -> InstallerFilter:
     """What the settings ask for."""
-    return Choice(settings.subdirs, settings.installer_include, settings.installer_newest)
+    return InstallerFilter(settings.subdirs, settings.installer_include, settings.installer_newest)
 
 
 class InstallersSync:
@@ -49,14 +48,14 @@ class InstallersSync:
         self._tools = tools
         self._kind = kind
         self._allow_wipe = allow_wipe
-        self._choice = choice_of(tools.settings)
+        self._filter = filter_of(tools.settings)
         self._bases = tools.settings.installer_urls(kind)
         self._upstream: Upstream = (
-            Release(tools.fetch, self._bases, self._choice)
+            ReleaseUpstream(tools.fetch, self._bases, self._filter)
             if kind == "miniforge"
-            else Folder(tools.fetch, self._bases)
+            else FolderUpstream(tools.fetch, self._bases)
         )
-        self._staging = Staging(tools, kind, self._bases)
+        self._staging = InstallerDownloads(tools, kind, self._bases)
         self._is_damaged = False
         self.result = ChannelResult(kind)
 
@@ -67,13 +66,13 @@ class InstallersSync:
             UpstreamError: the listing can't be had or trusted.
             GuardError, NoSpaceError: the run would be refused.
         """
-        memory = memories.read(self._tools.state, self._kind)
+        last = last_seen.read(self._tools.state, self._kind)
         present = self._present()
-        found = self._upstream.listing(memory.seen)
+        found = self._upstream.listing(last.seen)
         planned = self._planned(found, present)
-        self.result.plan = [totals(self._kind, planned, present, memory.dropped)]
+        self.result.plan = [totals(self._kind, planned, present, last.dropped)]
         self._report(planned, {})
-        self._check(planned, found.rows, memory.rows)
+        self._check(planned, found.rows, last.rows)
         return self.result.plan
 
     def run(self) -> ChannelResult:
@@ -86,14 +85,14 @@ class InstallersSync:
             InterruptedRunError: the run was stopped; what is published stays.
         """
         publication.sweep(self._tools.mirror, self._kind)
-        memory = memories.read(self._tools.state, self._kind)
+        last = last_seen.read(self._tools.state, self._kind)
         present = self._present()
-        is_settled = memory.settled == self._inputs(present) and not self._is_damaged
-        if is_settled and self._upstream.unchanged(memory.seen):
+        is_settled = last.settled == self._inputs(present) and not self._is_damaged
+        if is_settled and self._upstream.unchanged(last.seen):
             self.result.unchanged = True
-            self._let_go(memory, present)
+            self._let_go(last, present)
         else:
-            self._change(memory, present)
+            self._change(last, present)
         return self.result
 
     # -- looking ------------------------------------------------------------------------------
@@ -115,14 +114,14 @@ class InstallersSync:
     def _inputs(self, present: Mapping[str, Installer]) -> str:
         """Changes when the outcome of a clean run may, the listing itself apart."""
         published = sorted((one.filename, one.sha256) for one in present.values())
-        text = f"{self._bases}\n{self._choice.fingerprint}\n{published}"
+        text = f"{self._bases}\n{self._filter.fingerprint}\n{published}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _planned(self, found: Found, present: Mapping[str, Installer]) -> Plan:
         for refused in found.listing.refused:
-            if not self._choice.wants(refused.filename):
+            if not self._filter.wants(refused.filename):
                 self._warn(f"{refused.filename}: {refused.reason}")
-        return plan(found.listing, self._choice, present)
+        return plan(found.listing, self._filter, present)
 
     def _check(self, planned: Plan, rows: int, before: int) -> None:
         settings = self._tools.settings
@@ -131,41 +130,41 @@ class InstallersSync:
         needed = self._staging.missing_size(planned.downloads)
         check_space(needed, free_space(self._tools.mirror), settings.min_free)
 
-    def _due(self, memory: Memory, unwanted: frozenset[str]) -> set[str]:
+    def _due(self, last: LastSeen, unwanted: frozenset[str]) -> set[str]:
         """What has been unwanted for long enough to go."""
         oldest = self._tools.now() - self._tools.settings.retire_days * _DAY
         now = self._tools.now()
-        return {name for name in unwanted if memory.dropped.get(name, now) <= oldest}
+        return {name for name in unwanted if last.dropped.get(name, now) <= oldest}
 
     # -- changing -----------------------------------------------------------------------------
 
-    def _change(self, memory: Memory, present: dict[str, Installer]) -> None:
-        found = self._upstream.listing(memory.seen)
+    def _change(self, last: LastSeen, present: dict[str, Installer]) -> None:
+        found = self._upstream.listing(last.seen)
         planned = self._planned(found, present)
-        self.result.plan = [totals(self._kind, planned, present, memory.dropped)]
+        self.result.plan = [totals(self._kind, planned, present, last.dropped)]
         self._tools.show_plan(self.result.plan)
-        self._check(planned, found.rows, memory.rows)
+        self._check(planned, found.rows, last.rows)
         downloaded = self._staging.download(planned.downloads)
         if downloaded.failures and self._has_moved(found):
             _LOG.info("%s: upstream changed meanwhile; looking again", self._kind)
             found = self._upstream.listing(found.seen)
             planned = self._planned(found, present)
-            self._check(planned, found.rows, memory.rows)
+            self._check(planned, found.rows, last.rows)
             downloaded = self._staging.download(planned.downloads)
         self._report(planned, downloaded.failures)
-        memory.seen, memory.rows = found.seen, found.rows
+        last.seen, last.rows = found.seen, found.rows
         is_clean = not (downloaded.failures or planned.refused)
         if is_clean:
-            self._drop(memory, planned.unwanted)
-        due = self._due(memory, planned.unwanted) if is_clean else set()
+            self._drop(last, planned.unwanted)
+        due = self._due(last, planned.unwanted) if is_clean else set()
         wanted, sources = self._next(planned, present, downloaded)
         wanted.update((name, present[name]) for name in planned.unwanted - due)
         self._publish(wanted, present, sources)
         self.result.downloaded = len(downloaded.sha256)
         self.result.downloaded_size = downloaded.size
         self.result.expired = len(due)
-        memory.settled = self._inputs(wanted) if is_clean else ""
-        self._remember(memory, wanted)
+        last.settled = self._inputs(wanted) if is_clean else ""
+        self._remember(last, wanted)
         unfinished = [self._staging.path(row) for row in downloaded.failures]
         publication.clear_staging(self._tools.mirror, self._kind, unfinished)
 
@@ -176,7 +175,7 @@ class InstallersSync:
         except UpstreamError:
             return False
 
-    def _report(self, planned: Plan, failures: Mapping[Listed, str]) -> None:
+    def _report(self, planned: Plan, failures: Mapping[ListedInstaller, str]) -> None:
         for row, reason in failures.items():
             self.result.fail(row.filename, self._kind, reason, "other")
         for refused in planned.refused:
@@ -222,27 +221,27 @@ class InstallersSync:
 
     # -- letting go ---------------------------------------------------------------------------
 
-    def _drop(self, memory: Memory, unwanted: frozenset[str]) -> None:
+    def _drop(self, last: LastSeen, unwanted: frozenset[str]) -> None:
         """Note since when installers are not wanted, and forget it of those that are again."""
         now = self._tools.now()
-        self.result.retired = len(unwanted - memory.dropped.keys())
-        memory.dropped = {name: memory.dropped.get(name, now) for name in sorted(unwanted)}
+        self.result.retired = len(unwanted - last.dropped.keys())
+        last.dropped = {name: last.dropped.get(name, now) for name in sorted(unwanted)}
 
-    def _let_go(self, memory: Memory, present: dict[str, Installer]) -> None:
+    def _let_go(self, last: LastSeen, present: dict[str, Installer]) -> None:
         """Upstream says nothing new; but time has passed."""
-        due = self._due(memory, frozenset(memory.dropped) & present.keys())
+        due = self._due(last, frozenset(last.dropped) & present.keys())
         if due:
             left = {name: one for name, one in present.items() if name not in due}
             self._publish(left, present, {})
             self.result.unchanged = False
             self.result.expired = len(due)
-            memory.settled = self._inputs(left)
-            self._remember(memory, left)
+            last.settled = self._inputs(left)
+            self._remember(last, left)
         publication.clear_staging(self._tools.mirror, self._kind)
 
-    def _remember(self, memory: Memory, wanted: Mapping[str, Installer]) -> None:
-        memory.dropped = {name: since for name, since in memory.dropped.items() if name in wanted}
-        memories.write(self._tools.state, self._kind, memory)
+    def _remember(self, last: LastSeen, wanted: Mapping[str, Installer]) -> None:
+        last.dropped = {name: since for name, since in last.dropped.items() if name in wanted}
+        last_seen.write(self._tools.state, self._kind, last)
 
     def _warn(self, warning: str) -> None:
         if warning not in self.result.warnings:
@@ -250,7 +249,7 @@ class InstallersSync:
             _LOG.debug("%s: %s", self._kind, warning)  # the outcome says it
 
 
-def _named(installer: Installer, row: Listed) -> Installer:
+def _named(installer: Installer, row: ListedInstaller) -> Installer:
     mtime = installer.mtime if row.mtime is None else row.mtime
     return replace(installer, filename=row.filename, mtime=mtime)
 

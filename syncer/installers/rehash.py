@@ -25,7 +25,7 @@ _DAY = 86400
 
 
 @dataclass(slots=True)
-class Looked:
+class Rehashed:
     """What was looked at in one kind; ``size`` is in bytes, ``damaged`` says what is wrong."""
 
     looked_at: int = 0
@@ -33,7 +33,7 @@ class Looked:
     damaged: dict[str, str] = field(default_factory=dict)
 
 
-def look_through(tools: Tools, kind: str, *, share: float, is_rolling: bool) -> Looked:
+def look_through(tools: Tools, kind: str, *, share: float, is_rolling: bool) -> Rehashed:
     """Hash a random ``share`` of a kind's installers, or those that are due today.
 
     Raises:
@@ -45,10 +45,10 @@ def look_through(tools: Tools, kind: str, *, share: float, is_rolling: bool) -> 
         present = read(tools.mirror, kind)
     except StateError as error:
         _LOG.error("%s: %s", kind, error)
-        return Looked()
+        return Rehashed()
     chosen = _choose(tools, present, share=share, is_rolling=is_rolling)
     folder = publication.folder_of(tools.mirror, kind)
-    found = Looked()
+    found = Rehashed()
     rate, begun = tools.settings.scrub_rate, time.monotonic()
     progress = Progress(
         f"{kind}: verifying",

@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from syncer.errors import HttpStatusError, ListingRejectedError, UpstreamError
-from syncer.installers.choice import Choice
+from syncer.installers.installer_filter import InstallerFilter
+from syncer.installers.last_seen import Seen
 from syncer.installers.listings import checksums, files_json, table
-from syncer.installers.listings.listing import Listing, collect
-from syncer.installers.memory import Seen
+from syncer.installers.listings.listed import InstallerListing, collect
 from syncer.transport.document import Document, Validators
 from syncer.transport.fetch import Fetch
 from volume.installers import FILES_JSON
@@ -38,7 +38,7 @@ class Found:
     ``rows`` is to be compared with the next listing's; 0 where only wanted names were asked for.
     """
 
-    listing: Listing
+    listing: InstallerListing
     rows: int
     seen: dict[str, Seen] = field(default_factory=dict)
 
@@ -53,7 +53,7 @@ class Upstream(Protocol):
         """What is there now."""
 
 
-class Folder:
+class FolderUpstream:
     """A folder with ``.files.json``, or else a page with a table."""
 
     def __init__(self, fetch: Fetch, bases: Sequence[str]) -> None:
@@ -79,7 +79,7 @@ class Folder:
         return _first(self._bases, lambda base: self._listing(base, seen))
 
     def _listing(self, base: str, seen: dict[str, Seen]) -> Found:
-        read: Callable[[bytes, str], Listing]
+        read: Callable[[bytes, str], InstallerListing]
         for number, read in enumerate((files_json.parse, table.parse)):
             url = _documents(base)[number]
             document = _whole(self._fetch, url, _LARGEST_PAGE)
@@ -96,13 +96,13 @@ class Folder:
         )
 
 
-class Release:
+class ReleaseUpstream:
     """A release of miniforge: known names, and ``<name>.sha256`` beside each."""
 
-    def __init__(self, fetch: Fetch, bases: Sequence[str], choice: Choice) -> None:
+    def __init__(self, fetch: Fetch, bases: Sequence[str], wanted: InstallerFilter) -> None:
         self._fetch = fetch
         self._bases = bases
-        self._names = choice.derived(_MINIFORGE)
+        self._names = wanted.derived(_MINIFORGE)
 
     def unchanged(self, seen: dict[str, Seen]) -> bool:
         """Whether the first address still has every checksum that was seen there.

@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import GuardError
-from syncer.installers.choice import Choice
+from syncer.installers.changes import check_rows, plan
+from syncer.installers.installer_filter import InstallerFilter
 from syncer.installers.listings import table
-from syncer.installers.listings.listing import Listed, Listing, Refused, collect, listed
-from syncer.installers.plan import check_rows, plan
+from syncer.installers.listings.listed import (
+    InstallerListing,
+    ListedInstaller,
+    RefusedRow,
+    collect,
+    listed,
+)
 from syncer.installers.product import parse, version_key
-from syncer.settings.installers import check_pattern
+from syncer.settings.installer_settings import check_pattern
 from volume.installers import Installer
 
 LINUX = ("linux-64", "noarch")
@@ -24,7 +30,7 @@ def sha256(number: int) -> str:
     return f"{number:064x}"
 
 
-def rows(**hashes: str) -> Listing:
+def rows(**hashes: str) -> InstallerListing:
     return collect(listed(name, [hashed], size=10) for name, hashed in hashes.items())
 
 
@@ -74,16 +80,19 @@ def test_the_newest_of_each_line_and_what_is_called_latest() -> None:
         "Miniconda3-latest-Windows-x86_64.exe",
         "Miniconda3-uninstaller-patch-win-1.2.3.exe",
     ]
-    assert Choice(LINUX).choose(names) == {names[0], names[2], names[3]}
-    assert Choice(LINUX, newest=0).choose(names) == set(names[:4])
-    assert Choice(LINUX, ("*-Windows-*", "*uninstaller*")).choose(names) == {names[5], names[6]}
-    assert Choice(("noarch",)).choose(names) == frozenset()
+    assert InstallerFilter(LINUX).choose(names) == {names[0], names[2], names[3]}
+    assert InstallerFilter(LINUX, newest=0).choose(names) == set(names[:4])
+    assert InstallerFilter(LINUX, ("*-Windows-*", "*uninstaller*")).choose(names) == {
+        names[5],
+        names[6],
+    }
+    assert InstallerFilter(("noarch",)).choose(names) == frozenset()
 
 
 def test_the_platforms_of_a_real_page(realdata: Path) -> None:
     page = (realdata / "html" / "miniconda-2023-07-14.html").read_bytes()
     names = [one.filename for one in table.parse(page, "here").installers]
-    chosen = Choice(("linux-64", "win-64", "osx-arm64", "noarch")).choose(names)
+    chosen = InstallerFilter(("linux-64", "win-64", "osx-arm64", "noarch")).choose(names)
     assert "Miniconda3-py311_23.5.2-0-Linux-x86_64.sh" in chosen
     assert "Miniconda3-py311_23.5.1-0-Linux-x86_64.sh" not in chosen
     assert {name for name in chosen if "-latest-" in name} == {
@@ -93,18 +102,20 @@ def test_the_platforms_of_a_real_page(realdata: Path) -> None:
     }  # fmt: skip
     ends = r"(Linux-x86_64\.sh|Windows-x86_64\.exe|MacOSX-arm64\.(sh|pkg))$"
     assert all(re.search(ends, name) for name in chosen)
-    every = Choice(("linux-64", "win-64", "osx-arm64", "noarch"), newest=0).choose(names)
+    every = InstallerFilter(("linux-64", "win-64", "osx-arm64", "noarch"), newest=0).choose(names)
     assert every == {name for name in names if re.search(ends, name)}
 
 
 def test_names_of_a_release_follow_the_platforms() -> None:
-    assert Choice(("linux-64", "win-64", "osx-arm64")).derived("Miniforge3") == (
+    assert InstallerFilter(("linux-64", "win-64", "osx-arm64")).derived("Miniforge3") == (
         "Miniforge3-Linux-x86_64.sh",
         "Miniforge3-MacOSX-arm64.sh",
         "Miniforge3-MacOSX-arm64.pkg",
         "Miniforge3-Windows-x86_64.exe",
     )
-    assert Choice((), ("*-aarch64.sh",)).derived("Miniforge3") == ("Miniforge3-Linux-aarch64.sh",)
+    assert InstallerFilter((), ("*-aarch64.sh",)).derived("Miniforge3") == (
+        "Miniforge3-Linux-aarch64.sh",
+    )
 
 
 def test_a_pattern_must_be_able_to_match() -> None:
@@ -121,13 +132,13 @@ OLD, NEW, LATEST = (
 
 
 def test_a_content_with_two_names_is_downloaded_once() -> None:
-    planned = plan(rows(**{NEW: sha256(2), LATEST: sha256(2)}), Choice(LINUX), {})
+    planned = plan(rows(**{NEW: sha256(2), LATEST: sha256(2)}), InstallerFilter(LINUX), {})
     assert [[row.filename for row in group] for group in planned.downloads] == [[NEW, LATEST]]
 
 
 def test_a_content_that_is_here_is_not_downloaded_for_another_name() -> None:
     present = {NEW: installer(NEW, 2), LATEST: installer(LATEST, 1)}
-    planned = plan(rows(**{NEW: sha256(2), LATEST: sha256(2)}), Choice(LINUX), present)
+    planned = plan(rows(**{NEW: sha256(2), LATEST: sha256(2)}), InstallerFilter(LINUX), present)
     assert planned.downloads == ()
     assert [(row.filename, here) for row, here in planned.linked] == [(LATEST, NEW)]
     assert planned.kept == (NEW,)
@@ -137,16 +148,16 @@ def test_a_content_that_is_here_is_not_downloaded_for_another_name() -> None:
 def test_md5_is_compared_where_upstream_has_no_sha256() -> None:
     same, other = f"{1:032x}", f"{2:032x}"
     present = {OLD: installer(OLD, 1)}
-    assert plan(rows(**{OLD: same}), Choice(LINUX), present).kept == (OLD,)
-    assert plan(rows(**{OLD: other}), Choice(LINUX), present).replaced == {OLD}
+    assert plan(rows(**{OLD: same}), InstallerFilter(LINUX), present).kept == (OLD,)
+    assert plan(rows(**{OLD: other}), InstallerFilter(LINUX), present).replaced == {OLD}
 
 
 def test_older_versions_become_unwanted_and_bad_rows_do_not() -> None:
     present = {OLD: installer(OLD, 1), LATEST: installer(LATEST, 1)}
     listing = collect(
-        [listed(NEW, [sha256(2)], size=10), listed(OLD, [sha256(1)]), Refused(LATEST, "bad")]
+        [listed(NEW, [sha256(2)], size=10), listed(OLD, [sha256(1)]), RefusedRow(LATEST, "bad")]
     )
-    planned = plan(listing, Choice(LINUX), present)
+    planned = plan(listing, InstallerFilter(LINUX), present)
     assert planned.unwanted == {OLD}
     assert planned.kept == (LATEST,)
     assert [one.filename for one in planned.refused] == [LATEST]
@@ -155,7 +166,7 @@ def test_older_versions_become_unwanted_and_bad_rows_do_not() -> None:
 def test_a_row_of_md5_and_sha256_has_the_digest_of_its_sha256() -> None:
     both = listed(NEW, [sha256(1), f"{1:032x}"])
     one = listed(NEW, [sha256(1)])
-    assert isinstance(both, Listed) and isinstance(one, Listed)
+    assert isinstance(both, ListedInstaller) and isinstance(one, ListedInstaller)
     assert both.digest == one.digest
 
 

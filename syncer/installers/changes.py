@@ -6,8 +6,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from syncer.errors import GuardError
-from syncer.installers.choice import Choice
-from syncer.installers.listings.listing import Listed, Listing, Refused
+from syncer.installers.installer_filter import InstallerFilter
+from syncer.installers.listings.listed import InstallerListing, ListedInstaller, RefusedRow
 from volume.installers import Installer
 from volume.run_document import Totals
 
@@ -25,25 +25,27 @@ class Plan:
 
     offered: int
     kept: tuple[str, ...]
-    linked: tuple[tuple[Listed, str], ...]
-    downloads: tuple[tuple[Listed, ...], ...]
+    linked: tuple[tuple[ListedInstaller, str], ...]
+    downloads: tuple[tuple[ListedInstaller, ...], ...]
     replaced: frozenset[str]
     unwanted: frozenset[str]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedRow, ...]
 
 
-def plan(listing: Listing, choice: Choice, present: Mapping[str, Installer]) -> Plan:
+def plan(
+    listing: InstallerListing, filtered: InstallerFilter, present: Mapping[str, Installer]
+) -> Plan:
     """Compare what upstream lists and we want with what is published."""
-    refused = {row.filename: row for row in listing.refused if choice.wants(row.filename)}
+    refused = {row.filename: row for row in listing.refused if filtered.wants(row.filename)}
     rows = {row.filename: row for row in listing.installers}
-    chosen = choice.choose([*rows, *refused])
+    chosen = filtered.choose([*rows, *refused])
     by_bytes: dict[str, str] = {}
     for name, installer in present.items():
         by_bytes.setdefault(installer.sha256, name)
         by_bytes.setdefault(installer.md5, name)
     kept: list[str] = []
-    linked: list[tuple[Listed, str]] = []
-    groups: dict[bytes, list[Listed]] = {}
+    linked: list[tuple[ListedInstaller, str]] = []
+    groups: dict[bytes, list[ListedInstaller]] = {}
     replaced: set[str] = set()
     for row in listing.installers:
         name = row.filename
@@ -72,7 +74,7 @@ def plan(listing: Listing, choice: Choice, present: Mapping[str, Installer]) -> 
     )
 
 
-def is_same(row: Listed, installer: Installer) -> bool:
+def is_same(row: ListedInstaller, installer: Installer) -> bool:
     """Whether upstream's row speaks of the bytes that we have."""
     if row.sha256 is not None:
         return row.sha256 == installer.sha256
@@ -108,7 +110,7 @@ def totals(
     )
 
 
-def _replaces(plan: Plan, group: tuple[Listed, ...]) -> bool:
+def _replaces(plan: Plan, group: tuple[ListedInstaller, ...]) -> bool:
     return all(row.filename in plan.replaced for row in group)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
-from syncer.settings.notify import DEFAULT_MIRROR_URL
+from syncer.settings.notify_settings import DEFAULT_MIRROR_URL
 from syncer.transport import answers
 from volume import generations
 from volume.errors import MirrorError
@@ -32,7 +32,7 @@ class ViewError(MirrorError):
         self.step = step
 
 
-class Client:
+class WebServer:
     """Asks the web server as a client does: directly, and trusting the same certificates."""
 
     def __init__(self, url: str, ca_bundle: str) -> None:
@@ -82,7 +82,7 @@ def _unreached(url: str) -> str:
 
 
 def look(
-    client: Client, mirror: Mirror, state: State, channels: tuple[str, ...]
+    client: WebServer, mirror: Mirror, state: State, channels: tuple[str, ...]
 ) -> Iterator[Finding]:
     """Look at the site, then at an index and an artifact of each published channel."""
     subject = f"clients at {client.url}"
@@ -118,7 +118,7 @@ def _published(mirror: Mirror, channel: str) -> Generation | None:
         return None  # ``volumes`` reports it
 
 
-def _status(subject: str, client: Client, there: dict[str, Generation]) -> Finding:
+def _status(subject: str, client: WebServer, there: dict[str, Generation]) -> Finding:
     with client.ask("/status.json") as answer:
         try:
             document = json.loads(answer.raw.read(_LARGEST))
@@ -143,7 +143,7 @@ def status(subject: str, shown: dict[str, Any], published: dict[str, int]) -> Fi
 
 
 def _channel(
-    client: Client, mirror: Mirror, state: State, channel: str, generation: Generation
+    client: WebServer, mirror: Mirror, state: State, channel: str, generation: Generation
 ) -> Finding:
     subject = f"{channel} for clients"
     subdir = max(generation.subdirs, key=lambda name: generation.subdirs[name].records, default="")
@@ -158,7 +158,7 @@ def _channel(
     return ok(subject, f"{subdir}/{_INDEX} and {artifact.filename} are served whole")
 
 
-def _compare(client: Client, path: str, size: int | None) -> None:
+def _compare(client: WebServer, path: str, size: int | None) -> None:
     with client.ask(path, "HEAD") as answer:
         length = answer.headers.get("Content-Length")
     if size is not None and length != str(size):

@@ -10,7 +10,7 @@ from syncer.installers.product import ENDINGS, PLATFORMS, Product, parse
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class InstallerFilter:
     """What a person wants of installers.
 
     Without patterns the platforms of ``subdirs`` decide; patterns (of whole filenames, ``*`` is a
@@ -57,7 +57,7 @@ class Choice:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the choice may."""
+        """Changes when what is mirrored may."""
         return f"{sorted(self.subdirs)} {sorted(self.patterns)} {self.newest}"
 
     def _platforms(self) -> set[tuple[str, str]]:
