@@ -113,7 +113,7 @@ class Reference:
         if not seed.cache_path(self.root, subdirs[0]).exists():
             engine.create_caches(self.root, subdirs)
         source = seed.Source(
-            self.committed.state.ledger(CHANNEL), self.committed.state.index_memory(CHANNEL)
+            self.committed.state.ledger(CHANNEL), self.committed.state.record_cache(CHANNEL)
         )
         for subdir in subdirs:
             seed.seed(seed.cache_path(self.root, subdir), subdir, source)

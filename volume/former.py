@@ -1,7 +1,7 @@
 """Volumes of 0.1.0: documents that lay on the state volume move to the mirror volume.
 
-0.1.0 kept one document per generation, and the hold, on the state volume, and a note without the
-pin in the generation itself. Both programs call ``take_over`` before they do anything else.
+0.1.0 kept one document per generation, and the rollback, on the state volume, and a note without
+the pin in the generation itself. Both programs call ``take_over`` before they do anything else.
 
 Guaranteed: a generation that was published, or is kept as a snapshot, has its document afterwards,
 also where the state volume was lost; a stop at any moment is repaired by the next call, and what
@@ -36,10 +36,10 @@ def take_over(mirror: Mirror, state: State) -> None:
                 _write(mirror, state, channel, number, note if number in finished else None)
             if note.exists():
                 files.unlink(note)
-        hold = documents.read(state.former_hold(channel))
-        if hold is not None:
-            documents.write(mirror.hold(channel), hold)
-            files.unlink(state.former_hold(channel))
+        rollback = documents.read(state.former_rollback(channel))
+        if rollback is not None:
+            documents.write(mirror.rollback(channel), rollback)
+            files.unlink(state.former_rollback(channel))
         files.remove_tree(state.former_generations(channel))
 
 

@@ -33,7 +33,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class UnindexedFile:
     """A local file that could not be indexed, and why."""
 
     subdir: str
@@ -59,7 +59,7 @@ class Generation:
     created: float
     engine: str
     subdirs: dict[str, Published]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[UnindexedFile, ...] = ()
     pinned: bool = False
     ledger: str = ""
 
@@ -114,7 +114,7 @@ def understood(document: Mapping[str, Any], path: Path) -> Generation:
             created=document["created"],
             engine=document["engine"],
             subdirs={name: Published(**value) for name, value in document["subdirs"].items()},
-            left_out=tuple(LeftOut(**value) for value in document["left_out"]),
+            left_out=tuple(UnindexedFile(**value) for value in document["left_out"]),
             pinned=document["pinned"],
             ledger=document.get("ledger", ""),
         )

@@ -121,7 +121,7 @@ class Mirror:
         """A copy of ``State.listed``, for when that is lost."""
         return self.index(channel) / ".listed.db.gz"
 
-    def hold(self, channel: str) -> Path:
+    def rollback(self, channel: str) -> Path:
         """A rollback that lasts until something newer is committed, or until it is released."""
         return self.index(channel) / ".hold.json"
 
@@ -253,11 +253,11 @@ class State:
     def engine(self, channel: str) -> Path:
         return self.channel(channel) / "engine"
 
-    def index_memory(self, channel: str) -> Path:
+    def record_cache(self, channel: str) -> Path:
         """What the indexer remembers between runs; a cache."""
         return self.channel(channel) / "index-memory.db"
 
-    def former_hold(self, channel: str) -> Path:
+    def former_rollback(self, channel: str) -> Path:
         """Where 0.1.0 kept a rollback that is in force."""
         return self.channel(channel) / "hold.json"
 

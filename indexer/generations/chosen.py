@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from indexer.base.volumes import Volumes
-from indexer.generations import generation, hold, shards
-from indexer.generations.hold import Hold
+from indexer.generations import generation, rolled_back, shards
+from indexer.generations.rolled_back import Rollback
 from volume import generations, locks
 from volume.disk import files
 from volume.errors import ConfigError, StateError
@@ -97,7 +97,9 @@ def rollback(
         if target.number == kept[-1].number:
             return _release(volumes, channel, target)
         _keep_shards_reachable(volumes, channel, target, current)
-        hold.write(volumes.mirror, channel, Hold(target.number, kept[-1].number, volumes.clock()))
+        rolled_back.write(
+            volumes.mirror, channel, Rollback(target.number, kept[-1].number, volumes.clock())
+        )
         _swap(volumes, channel, target)
         return target
 
@@ -130,7 +132,7 @@ def _kept(
 def _release(volumes: Volumes, channel: str, newest: Generation) -> Generation:
     current = generations.current_number(volumes.mirror, channel)
     _keep_shards_reachable(volumes, channel, newest, current)
-    hold.release(volumes.mirror, channel)
+    rolled_back.release(volumes.mirror, channel)
     _swap(volumes, channel, newest)
     return newest
 

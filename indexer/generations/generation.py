@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.generations import shards
-from indexer.generations.hold import read as read_hold
+from indexer.generations.rolled_back import read as read_rolled_back
 from volume import generations
 from volume.disk import files
 from volume.generations import Generation
@@ -209,16 +209,16 @@ def converge(mirror: Mirror, channel: str) -> None:
 
 
 def due(mirror: Mirror, channel: str, kept: list[Generation]) -> int | None:
-    """The generation that ``current`` must name: the newest, or the one that is held.
+    """The generation that ``current`` must name: the newest, or the one that a rollback keeps.
 
     Raises:
-        StateError: the hold's document can't be understood.
+        StateError: the rollback's document can't be understood.
     """
     if not kept:
         return None
-    hold = read_hold(mirror, channel)
-    if hold is not None and hold.newest == kept[-1].number:
-        return hold.generation
+    rollback = read_rolled_back(mirror, channel)
+    if rollback is not None and rollback.newest == kept[-1].number:
+        return rollback.generation
     return kept[-1].number
 
 

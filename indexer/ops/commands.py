@@ -12,13 +12,13 @@ from indexer import site
 from indexer.base.channels import discover
 from indexer.base.settings import Settings
 from indexer.base.volumes import Volumes
-from indexer.generations import chosen, difference, hold
+from indexer.generations import chosen, difference, rolled_back
 from indexer.ops.loop import HEARTBEAT_LIMIT
 from indexer.ops.round import index_all
 from indexer.records.local import SETTLED_SECONDS
 from indexer.story.index import has_work
-from indexer.story.report import ChannelReport
-from indexer.story.report import read as read_reports
+from indexer.story.index_run import ChannelReport
+from indexer.story.index_run import read as read_reports
 from volume import generations as volume_generations
 from volume import identity
 from volume.errors import ConfigError, MirrorError
@@ -73,7 +73,7 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
     rows: list[dict[str, Any]] = []
     for channel in _choose(volumes, only):
         current = volume_generations.current_number(volumes.mirror, channel)
-        held = hold.read(volumes.mirror, channel)
+        rollback = rolled_back.read(volumes.mirror, channel)
         for item in volume_generations.kept(volumes.mirror, channel):
             rows.append(
                 {
@@ -85,7 +85,7 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
                     "records": sum(one.records for one in item.subdirs.values()),
                     "size": sum(one.size for one in item.subdirs.values()),
                     "published": item.number == current,
-                    "held": held is not None and held.generation == item.number,
+                    "held": rollback is not None and rollback.generation == item.number,
                     "pinned": item.pinned,
                     "left_out": len(item.left_out),
                 }
@@ -146,7 +146,7 @@ def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> 
         "committed_serial": serial,
         "records": sum(one.records for one in subdirs),
         "size": sum(one.size for one in subdirs),
-        "held": hold.read(volumes.mirror, channel) is not None,
+        "held": rolled_back.read(volumes.mirror, channel) is not None,
         "work": work,
         "left_out": [asdict(file) for file in published.left_out] if published else [],
         "status": report.status if report else None,

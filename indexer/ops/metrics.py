@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from indexer.base.channels import discover
-from indexer.generations import hold
-from indexer.story import report
+from indexer.generations import rolled_back
+from indexer.story import index_run
 from volume import generations, locks
 from volume.disk import documents, files
 from volume.errors import LockBusyError, MirrorError
@@ -145,7 +145,7 @@ class Metrics:
             self._complaints.pop(channel, None)
             yield from found
         try:
-            yield from _indexed(report.read(self.state))
+            yield from _indexed(index_run.read(self.state))
         except MirrorError as error:
             self._complain("reports", str(error))
         else:
@@ -161,7 +161,7 @@ class Metrics:
 
     def _channel(self, channel: str, now: float) -> Iterator[Found]:
         published = generations.published(self.mirror, channel)
-        is_held = hold.read(self.mirror, channel) is not None
+        is_held = rolled_back.read(self.mirror, channel) is not None
         yield "rolled_back", sample(is_held, channel=channel)
         if published is not None:
             yield "published_serial", sample(published.serial, channel=channel)
@@ -213,7 +213,7 @@ class Metrics:
             log.warning("%s", message)
 
 
-def _indexed(reports: dict[str, report.ChannelReport]) -> Iterator[Found]:
+def _indexed(reports: dict[str, index_run.ChannelReport]) -> Iterator[Found]:
     for channel, one in reports.items():
         for status in _INDEX_STATUSES:
             is_it = one.status == status

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from indexer import site
 from indexer.base.errors import PARTIAL
 from indexer.base.volumes import Volumes
-from indexer.story import report
+from indexer.story import index_run
 from indexer.story.index import has_work, index_channel
-from indexer.story.report import ChannelReport
+from indexer.story.index_run import ChannelReport
 from volume.errors import InterruptedRunError, LockBusyError, MirrorError
 
 log = logging.getLogger("indexer.ops.round")
@@ -31,23 +31,23 @@ def index_all(
         volumes.stop.check()
         try:
             if has_work(volumes, channel):
-                report.write(volumes.state, report.running(channel, volumes.clock()))
+                index_run.write(volumes.state, index_run.running(channel, volumes.clock()))
             outcome = index_channel(volumes, channel, wait_seconds=wait_seconds)
-            made = report.done(outcome, volumes.clock())
+            made = index_run.done(outcome, volumes.clock())
             codes.add(outcome.exit_code)
         except InterruptedRunError as error:
-            report.write(volumes.state, report.failed(channel, error, volumes.clock()))
+            index_run.write(volumes.state, index_run.failed(channel, error, volumes.clock()))
             raise
         except LockBusyError as error:
             log.info("%s", error)
-            made = report.busy(channel, error, volumes.clock())
+            made = index_run.busy(channel, error, volumes.clock())
             codes.add(error.exit_code)
         except MirrorError as error:
             log.error("%s: not indexed: %s", channel, error)
-            made = report.failed(channel, error, volumes.clock())
+            made = index_run.failed(channel, error, volumes.clock())
             codes.add(error.exit_code)
         if made.is_new or made.status != "success" or _is_news(volumes, made):
-            report.write(volumes.state, made)
+            index_run.write(volumes.state, made)
         reports.append(made)
     site.write(volumes)
     return reports, _combine(codes)
@@ -55,7 +55,7 @@ def index_all(
 
 def _is_news(volumes: Volumes, made: ChannelReport) -> bool:
     """Whether finding nothing to do says more than what is known of the channel."""
-    known = report.read(volumes.state).get(made.channel)
+    known = index_run.read(volumes.state).get(made.channel)
     return known is None or known.status != "success" or known.serial != made.serial
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.records.memory import Memory
-from indexer.records.refused import Refused
+from indexer.records.record_cache import RecordCache
+from indexer.records.refused import RefusedArtifact
 from volume.generations import Published
 from volume.ledger.ledger import UNPROVEN, Ledger
 
@@ -23,9 +23,9 @@ class Listing:
 
     channel: str
     ledger: Ledger | None
-    memory: Memory
+    cache: RecordCache
     subdirs: tuple[str, ...]
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedArtifact, ...] = ()
 
     @property
     def records(self) -> int:
@@ -53,7 +53,7 @@ class Listing:
         totals = {subdir: (0, 0) for subdir in self.subdirs}
         for found in (
             self.ledger.totals() if self.ledger is not None else {},
-            self.memory.local_totals(),
+            self.cache.local_totals(),
         ):
             for subdir, (count, size) in found.items():
                 before = totals.get(subdir, (0, 0))

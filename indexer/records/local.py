@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.base import channels
-from indexer.records.memory import LocalFile, LocalRecord, Memory
+from indexer.records.record_cache import LocalFile, LocalRecord, RecordCache
 from volume.disk.files import volume_error
 from volume.errors import NameRefusedError
 from volume.layout import Mirror
@@ -61,7 +61,12 @@ class _Seen:
 
 
 def look(
-    mirror: Mirror, channel: str, memory: Memory, ledger: Ledger | None, *, now: float | None = None
+    mirror: Mirror,
+    channel: str,
+    cache: RecordCache,
+    ledger: Ledger | None,
+    *,
+    now: float | None = None,
 ) -> Look:
     """Compare what lies in a channel's ``local/`` with what is remembered.
 
@@ -69,7 +74,7 @@ def look(
         VolumeError: a folder can't be read.
     """
     moment = time.time() if now is None else now
-    known = {(record.file.subdir, record.file.filename): record for record in memory.decided()}
+    known = {(record.file.subdir, record.file.filename): record for record in cache.decided()}
     changed: list[LocalFile] = []
     refused: list[LocalRecord] = []
     pending: list[LocalFile] = []

@@ -24,7 +24,7 @@ _REASON = "its row in the ledger is damaged; the next sync writes it again"
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedArtifact:
     """One artifact; ``row`` is its row in the ledger, by which it is found whatever is damaged."""
 
     row: int
@@ -34,7 +34,7 @@ class Refused:
     reason: str
 
 
-def damaged(ledger: Ledger) -> tuple[Refused, ...]:
+def damaged(ledger: Ledger) -> tuple[RefusedArtifact, ...]:
     """Artifacts of which a row is not what was written; reads every row.
 
     Raises:
@@ -42,7 +42,7 @@ def damaged(ledger: Ledger) -> tuple[Refused, ...]:
     """
     try:
         return tuple(
-            Refused(row, _text(subdir), _text(filename), size, _REASON)
+            RefusedArtifact(row, _text(subdir), _text(filename), size, _REASON)
             for row, subdir, filename, size in ledger.connection.execute(_DAMAGED)
         )
     except sqlite3.DatabaseError as error:
@@ -55,11 +55,11 @@ def _text(name: bytes) -> str:
     return name.decode(errors="replace")
 
 
-def named(ledger: Ledger, reasons: Mapping[tuple[str, str], str]) -> Iterator[Refused]:
+def named(ledger: Ledger, reasons: Mapping[tuple[str, str], str]) -> Iterator[RefusedArtifact]:
     """Those of these artifacts, by subdir and filename, that are committed."""
     for (subdir, filename), reason in reasons.items():
         row = ledger.connection.execute(
             "SELECT rowid, size FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
         ).fetchone()
         if row is not None:
-            yield Refused(row[0], subdir, filename, row[1], reason)
+            yield RefusedArtifact(row[0], subdir, filename, row[1], reason)

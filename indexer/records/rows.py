@@ -1,6 +1,6 @@
 """The rows of an index: what is listed, with all that an index says of it, out of two databases.
 
-Read in SQL from the ledger and the memory, as a channel may have a million artifacts. The channel's
+Read in SQL from the ledger and the cache, as a channel may have a million artifacts. The channel's
 lock keeps both still. Nothing is decoded here but the package's name.
 """
 
@@ -42,13 +42,13 @@ class Row:
 _MIRRORED = (
     "SELECT a.filename, CASE WHEN json_valid(a.record) AND json_type(a.record, '$.name') = 'text'"
     " THEN CAST(json_extract(a.record, '$.name') AS BLOB) END, a.record, coalesce(u.run_exports,"
-    " (SELECT r.run_exports FROM memory.read_run_exports r WHERE r.sha256 = a.sha256), '{}')"
+    " (SELECT r.run_exports FROM cache.read_run_exports r WHERE r.sha256 = a.sha256), '{}')"
     " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
     " WHERE a.rowid NOT IN (SELECT row FROM refused) AND"
 )
 _LOCAL = (
     "SELECT filename, json_extract(record, '$.name'), record, coalesce(run_exports, '{}'),"
-    " recipe, about, post_install FROM memory.local"
+    " recipe, about, post_install FROM cache.local"
 )
 
 
@@ -67,10 +67,10 @@ _BATCH = 5000  # filenames in one question
 class Rows:
     """The rows of one channel, but for those of the ledger that are ``refused``, by row."""
 
-    def __init__(self, ledger: Path | None, memory: Path, refused: Iterable[int] = ()) -> None:
+    def __init__(self, ledger: Path | None, cache: Path, refused: Iterable[int] = ()) -> None:
         self._has_ledger = ledger is not None
         self._connection = sqlite3.connect("", isolation_level=None)
-        self._connection.execute("ATTACH DATABASE ? AS memory", (str(memory),))
+        self._connection.execute("ATTACH DATABASE ? AS cache", (str(cache),))
         if ledger is not None:
             self._connection.execute("ATTACH DATABASE ? AS ledger", (str(ledger),))
         self._connection.execute("CREATE TEMP TABLE refused (row INTEGER PRIMARY KEY)")
@@ -89,7 +89,7 @@ class Rows:
         """All rows of a subdir, in the order of their filenames, without duplicates.
 
         Raises:
-            StateError: the ledger or the memory is damaged.
+            StateError: the ledger or the cache is damaged.
         """
         with self._translated():
             local = self._local("WHERE subdir = ? AND refused IS NULL ORDER BY filename", (subdir,))
@@ -104,9 +104,9 @@ class Rows:
         """Every filename that a subdir lists.
 
         Raises:
-            StateError: the ledger or the memory is damaged.
+            StateError: the ledger or the cache is damaged.
         """
-        queries = ["SELECT filename FROM memory.local WHERE subdir = ? AND refused IS NULL"]
+        queries = ["SELECT filename FROM cache.local WHERE subdir = ? AND refused IS NULL"]
         if self._has_ledger:
             queries.append(f"SELECT filename FROM ledger.artifact WHERE subdir = ? AND {_LISTED}")  # noqa: S608
         with self._translated():
@@ -149,7 +149,7 @@ class Rows:
         """The rows of these artifacts, in the same order; what is not listed is left out.
 
         Raises:
-            StateError: the ledger or the memory is damaged.
+            StateError: the ledger or the cache is damaged.
         """
         remaining = iter(filenames)
         while batch := list(itertools.islice(remaining, _BATCH)):
@@ -177,6 +177,6 @@ class Rows:
             yield
         except sqlite3.DatabaseError as error:
             raise StateError(
-                f"the ledger or the memory of the channel can't be read: {error};"
+                f"the ledger or the cache of the channel can't be read: {error};"
                 " see the state volume's disk, then run 'syncer verify'"
             ) from error

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from indexer.records import package
-from indexer.records.memory import Memory
+from indexer.records.record_cache import RecordCache
 from volume.layout import Mirror
 from volume.ledger.artifact import Placed
 from volume.program.stop import Stop
@@ -25,7 +25,7 @@ _THREADS = 2  # decompression lets other threads run
 
 
 def read_missing(
-    mirror: Mirror, channel: str, unknown: Iterator[Placed], memory: Memory, stop: Stop
+    mirror: Mirror, channel: str, unknown: Iterator[Placed], cache: RecordCache, stop: Stop
 ) -> int:
     """Read what is not remembered of these, which upstream says nothing of; return how many were.
 
@@ -36,15 +36,15 @@ def read_missing(
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         while batch := list(itertools.islice(unknown, _BATCH)):
             stop.check()
-            done = memory.has_run_exports(artifact.sha256 for artifact in batch)
+            done = cache.has_run_exports(artifact.sha256 for artifact in batch)
             todo = {
                 artifact.sha256: mirror.home(channel, artifact)
                 for artifact in batch
                 if artifact.sha256 not in done
             }
             found = list(pool.map(_read, todo.values()))
-            with memory.transaction():
-                memory.remember_run_exports(zip(todo, found, strict=True))
+            with cache.transaction():
+                cache.remember_run_exports(zip(todo, found, strict=True))
             count += len(todo)
     return count
 

@@ -5,10 +5,10 @@ only to files that are there; the page needs nothing from outside, and a text th
 elsewhere is never markup (``templates``). Not guaranteed: that it is of this second; an old
 ``status.json`` tells by its age that nobody writes it any more.
 
-``page``, ``templates``, ``status``, ``clients``, ``setup_script``, ``facts`` and ``assets`` are
-pure; ``gather`` looks at the volumes, ``search`` and ``publication`` write.
+``page``, ``templates``, ``status_json``, ``clients``, ``facts`` and ``assets`` are pure; ``gather``
+looks at the volumes, ``search`` and ``site_files`` write.
 """
 
-from indexer.site.publication import refresh, write
+from indexer.site.site_files import refresh, write
 
 __all__ = ["refresh", "write"]

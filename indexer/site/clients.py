@@ -153,3 +153,30 @@ def single_command(tool: str, path: str, package: str | None) -> str:
 
 def _plain(package: str | None) -> str:
     return package if package and _PLAIN_NAME.fullmatch(package) else _PACKAGE
+
+
+def setup_script(template: str, channels: Sequence[str], example: str) -> str:
+    """``/setup.sh``: client configuration as one command, with a dry run and an undo.
+
+    Guaranteed by the script: nothing of the user's is overwritten; a second run changes nothing;
+    ``--undo`` leaves what was there before, byte for byte. conda's part is a file of its own in
+    ``~/.conda/condarc.d``, so it counts less than ``~/.condarc``; pixi, which has no such folder,
+    gets a file if there is none and else a marked block at the end of the one that is there.
+
+    Args:
+        template: the script, with ``@NAME@`` where values go.
+        channels: those that are here.
+        example: the command that the script proposes at the end.
+    """
+    values = {
+        "CHANNELS": " ".join(
+            [*channels, *(["defaults"] if "defaults" in first_channels(channels) else [])]
+        ),
+        "CONDARC": condarc(channels).rstrip("\n"),
+        "PIXI": pixi(channels).rstrip("\n"),
+        "MIRRORS": pixi_mirrors(channels).rstrip("\n"),
+        "EXAMPLE": example,
+    }
+    for name, value in values.items():
+        template = template.replace(f"@{name}@", value)
+    return template

@@ -14,7 +14,7 @@ from volume.run_document import CanaryFailure, Facts, FailedArtifact, RunDocumen
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelRun:
+class LastRun:
     """What a run did to one channel, or one kind of installers."""
 
     name: str
@@ -46,7 +46,7 @@ class Sync:
     reported: float | None = None
     health_hours: float | None = None
     error: str | None = None
-    runs: tuple[ChannelRun, ...] = ()
+    runs: tuple[LastRun, ...] = ()
     canaries: tuple[CanaryFailure, ...] = ()
 
     @property
@@ -133,8 +133,8 @@ def sync_of(run: RunDocument, reported: float | None) -> Sync:
     )
 
 
-def _channel_run(found: run_document.ChannelRun) -> ChannelRun:
-    return ChannelRun(
+def _channel_run(found: run_document.ChannelRun) -> LastRun:
+    return LastRun(
         name=found.channel,
         status=found.status,
         downloaded=found.downloaded,

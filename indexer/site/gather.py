@@ -11,12 +11,12 @@ from email.utils import parsedate_to_datetime
 
 from indexer.base.channels import discover
 from indexer.base.volumes import Volumes
-from indexer.generations import hold
+from indexer.generations import rolled_back
 from indexer.site import clients
 from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
-from indexer.story import report
-from indexer.story.report import ChannelReport
+from indexer.story import index_run
+from indexer.story.index_run import ChannelReport
 from volume import generations, installers, run_document
 from volume.disk import documents
 from volume.errors import StateError
@@ -49,7 +49,7 @@ def site(
     """Everything that the site shows."""
     reports: dict[str, ChannelReport] = {}
     with contextlib.suppress(StateError):
-        reports = report.read(volumes.state)
+        reports = index_run.read(volumes.state)
     return Site(
         written=volumes.clock(),
         channels=tuple(
@@ -71,7 +71,7 @@ def _channel(
 ) -> Channel:
     is_held = False
     with contextlib.suppress(StateError):
-        is_held = hold.read(volumes.mirror, name) is not None
+        is_held = rolled_back.read(volumes.mirror, name) is not None
     return Channel(
         name=name,
         path=clients.url_path(name),

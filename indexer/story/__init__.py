@@ -4,6 +4,6 @@ Guaranteed: until the swap nothing that anybody sees is touched, so whatever goe
 the old generation still served; whatever one record or one file of people's own holds, the rest of
 the channel is published with every output, and what is left out is named.
 
-Its public names: ``index.index_channel``, ``index.has_work``, ``index.Outcome``, and ``report`` for
-what became of each channel.
+Its public names: ``index.index_channel``, ``index.has_work``, ``index.Outcome``, and ``index_run``
+for what became of each channel.
 """

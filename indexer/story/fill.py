@@ -31,10 +31,10 @@ from indexer.generations.generation import Draft
 from indexer.records import refused, run_exports
 from indexer.records.known_names import FILENAME, KnownNames
 from indexer.records.listing import Listing
-from indexer.records.memory import LocalRecord
+from indexer.records.record_cache import LocalRecord
 from indexer.records.rows import Rows
 from indexer.verify.check import Check
-from indexer.verify.verify import verify
+from indexer.verify.verification import verify
 from volume.disk import files
 from volume.layout import Mirror
 from volume.program.stop import Stop
@@ -65,7 +65,7 @@ def _link(source: str, target: str) -> None:
 
 def _rows(listing: Listing) -> Rows:
     ledger = None if listing.ledger is None else listing.ledger.path
-    return Rows(ledger, listing.memory.path, (one.row for one in listing.refused))
+    return Rows(ledger, listing.cache.path, (one.row for one in listing.refused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +130,12 @@ class Fill:
         reasons = dict(error.reasons)
         mine: list[LocalRecord] = []
         for subdir in listing.subdirs:
-            for record in listing.memory.accepted(subdir):
+            for record in listing.cache.accepted(subdir):
                 if reason := reasons.pop((subdir, record.file.filename), None):
                     mine.append(LocalRecord(record.file, refused=reason))
                     (self.draft.folder / subdir / record.file.filename).unlink(missing_ok=True)
-        with listing.memory.transaction():
-            listing.memory.remember(mine)
+        with listing.cache.transaction():
+            listing.cache.remember(mine)
         theirs = [] if listing.ledger is None else list(refused.named(listing.ledger, reasons))
         if not mine and not theirs:
             raise error  # nothing that could be left out: again would not end
@@ -145,7 +145,7 @@ class Fill:
         channel = self.draft.channel
         with self.stages.measured("run_exports"), _rows(listing) as rows:
             read = run_exports.read_missing(
-                self.mirror, channel, rows.without_run_exports(), listing.memory, self.stop
+                self.mirror, channel, rows.without_run_exports(), listing.cache, self.stop
             )
         if read:
             log.info("%s: run_exports read from %d packages", channel, read)
@@ -215,7 +215,7 @@ class Fill:
             files.make_directory(self.root)
             engine.create_caches(self.root, missing)
         ledger = None if listing.ledger is None else listing.ledger.path
-        source = seed.Source(ledger, listing.memory.path)
+        source = seed.Source(ledger, listing.cache.path)
         for subdir in subdirs:
             seed.seed(seed.cache_path(self.root, subdir), subdir, source)
 
@@ -228,7 +228,7 @@ class Fill:
             return
         with self.stages.measured("links"):
             for subdir in listing.subdirs:
-                left = listing.memory.left_shards(subdir)
+                left = listing.cache.left_shards(subdir)
                 source, target = base / subdir, folder / subdir
                 for name in shards.names(source):
                     if left.get(name, self.now) >= self.oldest_shard:

@@ -18,19 +18,19 @@ from indexer.base.stages import Stages
 from indexer.base.volumes import Volumes
 from indexer.engines.conda_index.engine import Engine
 from indexer.engines.conda_index.opening import Opener
-from indexer.generations import generation, hold, shards
+from indexer.generations import generation, rolled_back, shards
 from indexer.generations.generation import Draft
 from indexer.records import local, refused
 from indexer.records.listing import Listing
-from indexer.records.memory import LocalFile, Memory
-from indexer.story import work
+from indexer.records.record_cache import LocalFile, RecordCache
+from indexer.story import pending_work
 from indexer.story.fill import OWN, Fill, Filled, writes_itself
 from indexer.story.intake import Intake
+from indexer.story.pending_work import PendingWork
 from indexer.story.takeover import Takeover
-from indexer.story.work import Work
 from volume import generations, locks
 from volume.disk import files
-from volume.generations import Generation, LeftOut
+from volume.generations import Generation, UnindexedFile
 from volume.layout import State
 from volume.ledger.ledger import Ledger
 from volume.names import SUBDIRS
@@ -65,11 +65,13 @@ def has_work(volumes: Volumes, channel: str) -> str | None:
     """Why a channel needs an index, or None; takes no lock and changes nothing that is served.
 
     Raises:
-        MirrorError: see ``work.find``.
+        MirrorError: see ``pending_work.find``.
     """
     state = volumes.state
-    with _open(state, channel) as (memory, ledger):
-        return work.find(volumes.mirror, state, channel, memory, ledger, now=volumes.clock()).reason
+    with _open(state, channel) as (cache, ledger):
+        return pending_work.find(
+            volumes.mirror, state, channel, cache, ledger, now=volumes.clock()
+        ).reason
 
 
 def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) -> Outcome:
@@ -84,16 +86,16 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
     files.make_directory(lock_path.parent)
     with locks.Held(lock_path, role="indexer", wait_seconds=wait_seconds) as lock:
         generation.converge(volumes.mirror, channel)
-        with _open(volumes.state, channel) as (memory, ledger):
-            _take_over(volumes, channel, memory, ledger)
-            found = work.find(
-                volumes.mirror, volumes.state, channel, memory, ledger, now=volumes.clock()
+        with _open(volumes.state, channel) as (cache, ledger):
+            _take_over(volumes, channel, cache, ledger)
+            found = pending_work.find(
+                volumes.mirror, volumes.state, channel, cache, ledger, now=volumes.clock()
             )
             if found.reason is None:
                 seconds = time.monotonic() - started
                 return Outcome(channel, found.newest, False, found.look.pending, seconds)
             log.info("%s: indexing, because %s", channel, found.reason)
-            run = _Run(volumes, channel, memory, ledger, found, lock)
+            run = _Run(volumes, channel, cache, ledger, found, lock)
             made = run.make()
     seconds = time.monotonic() - started
     is_new = found.newest is None or made.number != found.newest.number
@@ -110,18 +112,18 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
     return Outcome(channel, made, is_new, pending, seconds, run.stages.seconds)
 
 
-def _take_over(volumes: Volumes, channel: str, memory: Memory, ledger: Ledger | None) -> None:
+def _take_over(volumes: Volumes, channel: str, cache: RecordCache, ledger: Ledger | None) -> None:
     kept = generations.kept(volumes.mirror, channel)
     newest = kept[-1] if kept else None
-    Takeover(volumes.mirror, volumes.state, channel, memory, ledger, newest, volumes.clock()).move()
+    Takeover(volumes.mirror, volumes.state, channel, cache, ledger, newest, volumes.clock()).move()
 
 
 @contextlib.contextmanager
-def _open(state: State, channel: str) -> Iterator[tuple[Memory, Ledger | None]]:
+def _open(state: State, channel: str) -> Iterator[tuple[RecordCache, Ledger | None]]:
     ledger = Ledger.read(state.ledger(channel))
     try:
-        with Memory.open(state.index_memory(channel)) as memory:
-            yield memory, ledger
+        with RecordCache.open(state.record_cache(channel)) as cache:
+            yield cache, ledger
     finally:
         if ledger is not None:
             ledger.close()
@@ -134,9 +136,9 @@ class _Run:
         self,
         volumes: Volumes,
         channel: str,
-        memory: Memory,
+        cache: RecordCache,
         ledger: Ledger | None,
-        found: Work,
+        found: PendingWork,
         lock: int,
     ) -> None:
         self._mirror = volumes.mirror
@@ -145,7 +147,7 @@ class _Run:
         self._stop = volumes.stop
         self._now = volumes.clock()
         self._channel = channel
-        self._memory = memory
+        self._cache = cache
         self._ledger = ledger
         self._found = found
         self._root = volumes.state.engine(channel)
@@ -161,7 +163,7 @@ class _Run:
         listing = Listing(
             self._channel,
             self._ledger,
-            self._memory,
+            self._cache,
             tuple(sorted(subdirs & SUBDIRS)),  # one bit makes another name of one
             refused.damaged(self._ledger) if self._ledger is not None else (),
         )
@@ -180,7 +182,7 @@ class _Run:
             document = Generation(
                 number=draft.number,
                 serial=self._found.serial,
-                local=local.fingerprint(self._memory.local_files()),
+                local=local.fingerprint(self._cache.local_files()),
                 snapshot="",
                 created=self._now,
                 engine=OWN if filled.is_own else f"conda-index {engine}",
@@ -199,7 +201,7 @@ class _Run:
             if generations.read(self._mirror, self._channel, draft.number) is None:
                 files.remove_tree(draft.folder)
             raise
-        hold.release(self._mirror, self._channel)
+        rolled_back.release(self._mirror, self._channel)
         with self.stages.measured("pruning"):
             keep = self._settings.keep_generations
             generation.prune(self._mirror, self._channel, keep)
@@ -208,7 +210,7 @@ class _Run:
     def _take_in(self, draft: Draft) -> None:
         scratch = self._root.with_name("scratch")
         opener = Opener(self._mirror, draft, self._engine, scratch, self._stop)
-        intake = Intake(self._mirror, draft, self._memory)
+        intake = Intake(self._mirror, draft, self._cache)
         self.undecided = intake.take_in(self._found, opener)
         if self._ledger is not None:
             intake.link_replaced(self._ledger)
@@ -248,26 +250,27 @@ class _Run:
         return fill.fill(listing)
 
     def _note_left_shards(self, draft: Draft, listing: Listing, filled: Filled) -> None:
-        with self._memory.transaction():
+        with self._cache.transaction():
             for subdir in listing.subdirs:
-                before = self._memory.left_shards(subdir)
+                before = self._cache.left_shards(subdir)
                 left = shards.names(draft.folder / subdir) - filled.referenced[subdir]
-                self._memory.set_left_shards(
+                self._cache.set_left_shards(
                     subdir, {name: before.get(name, self._now) for name in left}
                 )
 
-    def _left_out(self, listing: Listing) -> tuple[LeftOut, ...]:
+    def _left_out(self, listing: Listing) -> tuple[UnindexedFile, ...]:
         theirs = (
-            LeftOut(one.subdir, one.filename, one.size, 0, one.reason) for one in listing.refused
+            UnindexedFile(one.subdir, one.filename, one.size, 0, one.reason)
+            for one in listing.refused
         )
         mine = (
-            LeftOut(
+            UnindexedFile(
                 record.file.subdir,
                 record.file.filename,
                 record.file.size,
                 record.file.mtime_ns,
                 record.refused or "",
             )
-            for record in self._memory.refused()
+            for record in self._cache.refused()
         )
         return (*theirs, *mine)

@@ -14,8 +14,8 @@ from pathlib import Path
 from indexer.engines.conda_index.opening import Opener, link_local
 from indexer.generations.generation import Draft
 from indexer.records import local
-from indexer.records.memory import LocalFile, LocalRecord, Memory
-from indexer.story.work import Work
+from indexer.records.record_cache import LocalFile, LocalRecord, RecordCache
+from indexer.story.pending_work import PendingWork
 from volume.disk import files
 from volume.layout import Mirror
 from volume.ledger.ledger import Ledger
@@ -29,9 +29,9 @@ class Intake:
 
     mirror: Mirror
     draft: Draft
-    memory: Memory
+    cache: RecordCache
 
-    def take_in(self, found: Work, opener: Opener) -> list[LocalFile]:
+    def take_in(self, found: PendingWork, opener: Opener) -> list[LocalFile]:
         """Decide on local files and link all that are accepted; return those undecided.
 
         Raises:
@@ -47,19 +47,19 @@ class Intake:
                 "%s/%s/%s is left out: %s",
                 self.draft.channel, record.file.subdir, record.file.filename, record.refused,
             )  # fmt: skip
-        with self.memory.transaction():
-            self.memory.forget(found.look.gone)
-            self.memory.forget(undecided)
-            self.memory.remember(decided)
-            self.memory.remember(found.look.refused)
+        with self.cache.transaction():
+            self.cache.forget(found.look.gone)
+            self.cache.forget(undecided)
+            self.cache.remember(decided)
+            self.cache.remember(found.look.refused)
         lost = [
             record.file
             for subdir in found.look.subdirs
-            for record in self.memory.accepted(subdir)
+            for record in self.cache.accepted(subdir)
             if not self._link(record)
         ]
-        with self.memory.transaction():
-            self.memory.forget(lost)
+        with self.cache.transaction():
+            self.cache.forget(lost)
         return undecided + lost
 
     def _link(self, record: LocalRecord) -> bool:

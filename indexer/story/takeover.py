@@ -21,7 +21,7 @@ from pathlib import Path
 from indexer.base import channels
 from indexer.records import local
 from indexer.records.local import SETTLED_SECONDS
-from indexer.records.memory import Memory
+from indexer.records.record_cache import RecordCache
 from volume.disk import files
 from volume.generations import Generation
 from volume.layout import Mirror, State
@@ -37,7 +37,7 @@ class Takeover:
     mirror: Mirror
     state: State
     channel: str
-    memory: Memory
+    cache: RecordCache
     ledger: Ledger | None
     newest: Generation | None
     now: float
@@ -94,7 +94,7 @@ class Takeover:
                     yield subdir, filename
 
     def _remembered(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
-        for record in self.memory.decided():
+        for record in self.cache.decided():
             file = record.file
             path = self.mirror.artifacts(self.channel, file.subdir) / file.filename
             target = self.mirror.local(self.channel, file.subdir) / file.filename

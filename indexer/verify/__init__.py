@@ -1,6 +1,6 @@
 """A generation is compared with what is committed before anybody sees it.
 
-Guaranteed and not guaranteed: see ``verify``. Nothing is changed here.
+Guaranteed and not guaranteed: see ``verification``. Nothing is changed here.
 
-Its public names: ``verify.verify`` and ``check.Check``.
+Its public names: ``verification.verify`` and ``check.Check``.
 """

@@ -96,7 +96,7 @@ def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
 
 def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
     published = generations.published(mirror, channel)
-    is_held = documents.read(mirror.hold(channel)) is not None
+    is_held = documents.read(mirror.rollback(channel)) is not None
     ledger = Ledger.read(state.ledger(channel))
     serial = published.serial if published else None
     created = published.created if published else None

@@ -25,8 +25,8 @@ from indexer.engines.conda_index import seed
 from indexer.engines.conda_index.engine import Engine
 from indexer.generations.generation import Draft
 from indexer.records import local
-from indexer.records.memory import LocalFile, LocalRecord
 from indexer.records.package import refusal
+from indexer.records.record_cache import LocalFile, LocalRecord
 from volume.disk.files import copy, volume_error
 from volume.layout import Mirror
 from volume.names import parse_artifact

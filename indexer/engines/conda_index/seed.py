@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.engines.conda_index.engine import STAGE
-from indexer.records.memory import LocalFile, LocalRecord
+from indexer.records.record_cache import LocalFile, LocalRecord
 from volume.errors import MirrorError, VolumeError
 
 _USER_VERSION = 2
@@ -43,7 +43,7 @@ class Source:
     """What a seed is made of; a channel without an upstream has no ledger."""
 
     ledger: Path | None
-    memory: Path
+    cache: Path
 
 
 def cache_path(root: Path, subdir: str) -> Path:
@@ -113,7 +113,7 @@ def _open(cache: Path) -> sqlite3.Connection:
 
 
 def _attach(connection: sqlite3.Connection, source: Source) -> None:
-    connection.execute("ATTACH DATABASE ? AS memory", (str(source.memory),))
+    connection.execute("ATTACH DATABASE ? AS cache", (str(source.cache),))
     if source.ledger is not None:
         connection.execute("ATTACH DATABASE ? AS ledger", (str(source.ledger),))
 
@@ -195,7 +195,7 @@ class _Seed:
         wanted = (
             "SELECT a.filename AS path, coalesce(u.run_exports, p.run_exports) AS wanted"
             " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
-            " LEFT JOIN memory.read_run_exports p ON p.sha256 = a.sha256"
+            " LEFT JOIN cache.read_run_exports p ON p.sha256 = a.sha256"
             " WHERE a.subdir = :subdir"
         )
         self._execute(
@@ -216,7 +216,7 @@ class _Seed:
     def _local_digest(self) -> str:
         digest = hashlib.sha256()
         for row in self._execute(
-            "SELECT filename, sha256 FROM memory.local"
+            "SELECT filename, sha256 FROM cache.local"
             " WHERE subdir = :subdir AND refused IS NULL ORDER BY filename",
             self._subdir,
         ):
@@ -229,7 +229,7 @@ class _Seed:
         self._execute("DELETE FROM mirror_local")
 
     def _insert_local(self) -> None:
-        accepted = "FROM memory.local WHERE subdir = :subdir AND refused IS NULL"
+        accepted = "FROM cache.local WHERE subdir = :subdir AND refused IS NULL"
         self._execute(f"INSERT INTO mirror_local SELECT filename {accepted}", self._subdir)
         self._execute(
             "INSERT OR REPLACE INTO main.stat (stage, path, mtime, size, sha256)"

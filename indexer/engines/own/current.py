@@ -26,7 +26,7 @@ _LAST_SECOND = 253402300799  # of the year 9999: timestamps above it are in mill
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CurrentCandidate:
     """What the choice needs to know of an artifact. ``timestamp`` is in seconds."""
 
     filename: str
@@ -43,7 +43,7 @@ class Candidate:
         return version_order(self.version), self.build_number, self.timestamp, self.build
 
 
-def candidate(filename: str, record: Mapping[str, Any]) -> Candidate:
+def candidate(filename: str, record: Mapping[str, Any]) -> CurrentCandidate:
     """An artifact by its record; what only ranks or explains it may be odd, and counts as none.
 
     Raises:
@@ -56,7 +56,7 @@ def candidate(filename: str, record: Mapping[str, Any]) -> Candidate:
     if not isinstance(number, int) or number < 0:
         raise MalformedError(f"the record of {filename} is odd: its build number is {number!r:.40}")
     version_order(version)
-    return Candidate(
+    return CurrentCandidate(
         filename=filename,
         name=name,
         version=version,
@@ -68,7 +68,7 @@ def candidate(filename: str, record: Mapping[str, Any]) -> Candidate:
     )
 
 
-def candidates(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Candidate]:
+def candidates(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[CurrentCandidate]:
     """Artifacts by filename and record; those that nothing can be chosen by are left out."""
     for filename, record in records:
         try:
@@ -92,7 +92,7 @@ def _texts(value: Any) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def ranked(artifacts: Iterable[Candidate]) -> list[Candidate]:
+def ranked(artifacts: Iterable[CurrentCandidate]) -> list[CurrentCandidate]:
     """All artifacts of one name, newest first; a ``.tar.bz2`` beside its ``.conda`` is left out."""
     found = sorted(artifacts, key=lambda one: (not one.filename.endswith(".conda"), one.filename))
     stems = {one.filename.removesuffix(".conda") for one in found}
@@ -114,30 +114,32 @@ def ranked(artifacts: Iterable[Candidate]) -> list[Candidate]:
     )
 
 
-def newest(group: Sequence[Candidate]) -> list[Candidate]:
+def newest(group: Sequence[CurrentCandidate]) -> list[CurrentCandidate]:
     """All builds of the newest version of one name; ``group`` is ranked."""
     return _series(group, group[0].version) if group else []
 
 
-def answer(group: Sequence[Candidate], text: str) -> list[Candidate]:
+def answer(group: Sequence[CurrentCandidate], text: str) -> list[CurrentCandidate]:
     """All builds of the newest version that satisfies a dependency; ``group`` is ranked."""
     wanted = parse(text)
     matches = _fitting(group, wanted)
     return _series(group, matches[0].version) if matches else []
 
 
-def featureless(group: Sequence[Candidate], version: str) -> list[Candidate]:
+def featureless(group: Sequence[CurrentCandidate], version: str) -> list[CurrentCandidate]:
     """The newest build without features, of this version or an older one; ``group`` is ranked."""
     limit = version_order(version)
     older = (one for one in group if not one.has_features and version_order(one.version) <= limit)
     return list(itertools.islice(older, 1))
 
 
-Ask = Callable[[str, str], Sequence[Candidate]]
+Ask = Callable[[str, str], Sequence[CurrentCandidate]]
 """Asks something of all artifacts of a name: the name, and a dependency or a version."""
 
 
-def choose(newest_ones: Mapping[str, Sequence[Candidate]], ask: Ask, ask_older: Ask) -> set[str]:
+def choose(
+    newest_ones: Mapping[str, Sequence[CurrentCandidate]], ask: Ask, ask_older: Ask
+) -> set[str]:
     """The filenames that a subdir's ``current_repodata.json`` lists.
 
     A dependency that is not understood needs nothing.
@@ -166,9 +168,9 @@ def _named(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield parse(text).name, text
 
 
-def _series(group: Iterable[Candidate], version: str) -> list[Candidate]:
+def _series(group: Iterable[CurrentCandidate], version: str) -> list[CurrentCandidate]:
     return [one for one in group if is_of_series(one.version, version)]
 
 
-def _fitting(group: Iterable[Candidate], wanted: Dependency) -> list[Candidate]:
+def _fitting(group: Iterable[CurrentCandidate], wanted: Dependency) -> list[CurrentCandidate]:
     return [one for one in group if wanted.fits(one.name, one.version, one.build, one.build_number)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from indexer.engines.own.current import Candidate, answer, candidates, featureless, ranked
+from indexer.engines.own.current import CurrentCandidate, answer, candidates, featureless, ranked
 from indexer.records.known_names import KnownAnswer, KnownName
 from indexer.records.rows import Rows
 from volume.program.stop import Stop
@@ -35,7 +35,7 @@ class Oracle:
         self._names = names
         self._before: dict[tuple[str, str], KnownAnswer] = {}
         self._asked: set[tuple[str, str]] = set()
-        self._group: tuple[str, list[Candidate]] = ("", [])
+        self._group: tuple[str, list[CurrentCandidate]] = ("", [])
         self.fresh: list[KnownAnswer] = []
 
     def remember(self, known: KnownAnswer) -> None:
@@ -47,17 +47,20 @@ class Oracle:
         """Name and question of remembered answers that nobody asked for."""
         return self._before.keys() - self._asked
 
-    def ask(self, name: str, text: str) -> list[Candidate]:
+    def ask(self, name: str, text: str) -> list[CurrentCandidate]:
         """What ``current.answer`` says of a dependency."""
         return self._given(name, text, lambda group: answer(group, text))
 
-    def ask_older(self, name: str, version: str) -> list[Candidate]:
+    def ask_older(self, name: str, version: str) -> list[CurrentCandidate]:
         """What ``current.featureless`` says of a version."""
         return self._given(name, _OLDER + version, lambda group: featureless(group, version))
 
     def _given(
-        self, name: str, question: str, find: Callable[[Sequence[Candidate]], list[Candidate]]
-    ) -> list[Candidate]:
+        self,
+        name: str,
+        question: str,
+        find: Callable[[Sequence[CurrentCandidate]], list[CurrentCandidate]],
+    ) -> list[CurrentCandidate]:
         self._stop.check()
         self._asked.add((name, question))
         known = self._before.get((name, question))
@@ -68,7 +71,7 @@ class Oracle:
         self.fresh.append(KnownAnswer(name, question, fingerprint, packed(found)))
         return found
 
-    def _ranked(self, name: str) -> list[Candidate]:
+    def _ranked(self, name: str) -> list[CurrentCandidate]:
         """All artifacts of a name; one name's are kept, as questions come by name."""
         if self._group[0] != name:
             rows = self._rows.get(self._subdir, self._filenames[name])
@@ -77,12 +80,12 @@ class Oracle:
         return self._group[1]
 
 
-def packed(group: Sequence[Candidate]) -> str:
+def packed(group: Sequence[CurrentCandidate]) -> str:
     """Candidates as a JSON text."""
-    fields = Candidate.__slots__
+    fields = CurrentCandidate.__slots__
     return json.dumps([[getattr(one, name) for name in fields] for one in group])
 
 
-def unpacked(text: str) -> list[Candidate]:
+def unpacked(text: str) -> list[CurrentCandidate]:
     """What ``packed`` made a text of."""
-    return [Candidate(*(*one, tuple(depends))) for *one, depends in json.loads(text)]
+    return [CurrentCandidate(*(*one, tuple(depends))) for *one, depends in json.loads(text)]

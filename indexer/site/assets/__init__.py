@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from importlib import resources
 
-from indexer.site.search.catalog import short_digest
+from indexer.site.search.buckets import short_digest
 
 _SCRIPTS = ("freshness.js", "live.js", "package.js", "search.js")
 

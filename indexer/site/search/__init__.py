@@ -4,9 +4,9 @@ Guaranteed: ``search.json`` lists only files that are on the volume, durably; a 
 under its name. Not guaranteed: that the data is of the generation that is published this moment; a
 page that finds a file gone begins again from ``search.json``.
 
-``catalog`` and ``index`` are pure; ``writer`` writes.
+``buckets`` and ``search_json`` are pure; ``search_writer`` writes.
 """
 
-from indexer.site.search.writer import Search, Writer, is_complete
+from indexer.site.search.search_writer import Search, SearchWriter, is_complete
 
-__all__ = ["Search", "Writer", "is_complete"]
+__all__ = ["Search", "SearchWriter", "is_complete"]

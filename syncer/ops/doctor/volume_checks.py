@@ -135,7 +135,7 @@ def _published(mirror: Mirror, state: State, channel: str) -> Finding:
         step = "wait a minute; then see 'docker compose logs indexer'"
         return warning(channel, "committed, not published yet", step)
     fact = f"generation {published.number} of {moment(published.created)}"
-    if documents.read(mirror.hold(channel)) is not None:
+    if documents.read(mirror.rollback(channel)) is not None:
         step = f"nothing if it is meant; else 'indexer rollback {channel} --release'"
         return warning(channel, f"{fact}, by a rollback that holds", step)
     if published.serial != serial:

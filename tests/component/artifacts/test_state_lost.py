@@ -187,7 +187,7 @@ def test_a_row_that_the_indexer_left_out_is_healed_though_nothing_is_new(
         connection.execute("UPDATE artifact SET record = replace(record, 'tk', 'tj')")
     connection.close()
     newest = generations.kept(published.volumes.mirror, "conda-forge")[-1]
-    out = generations.LeftOut("linux-64", TK.filename, 0, 0, "its row is damaged")
+    out = generations.UnindexedFile("linux-64", TK.filename, 0, 0, "its row is damaged")
     generations.write(published.volumes.mirror, "conda-forge", replace(newest, left_out=(out,)))
     assert published.channel().status == "success"
     assert rows(published) == before

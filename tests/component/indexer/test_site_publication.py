@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from indexer.site import publication
+from indexer.site import site_files
 from tests.support.mirror import scenes
 from tests.support.mirror.published import by_filename, record
 from tests.support.mirror.scenes import Scene, status_of
@@ -31,8 +31,8 @@ def scene(tmp_path: Path) -> Scene:
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
     """As in a process that has just started."""
-    publication._seen.clear()
-    publication._complain.cache_clear()
+    site_files._seen.clear()
+    site_files._complain.cache_clear()
     yield
 
 
@@ -116,7 +116,7 @@ def test_what_an_open_page_refers_to_stays_for_a_day(scene: Scene) -> None:
     scene.publish("conda-forge", two("1.5"), number=3)
     clock = scene.volumes.clock
     later = replace(scene.volumes, clock=lambda: clock() + DAY + 1)
-    publication.write(later)
+    site_files.write(later)
     third = Data(scene)
     # The second was current until now; the first has been out for more than a day.
     assert second.files >= {path.name for path in second.buckets}
@@ -237,31 +237,31 @@ class TestRefresh:
         scene.publish("conda-forge", two("1.3"))
         now = [time.time()]
         volumes = replace(scene.volumes, clock=lambda: now[0])
-        publication.refresh(volumes)
+        site_files.refresh(volumes)
         written = status_of(scene)["written"]
         now[0] += 10
-        publication.refresh(volumes)
+        site_files.refresh(volumes)
         assert status_of(scene)["written"] == written
         scene.run(status="running", started=now[0], finished=None, channels=[])
-        publication.refresh(volumes)
+        site_files.refresh(volumes)
         assert status_of(scene)["written"] == now[0]
-        now[0] += publication.REPORT_SECONDS
-        publication.refresh(volumes)
+        now[0] += site_files.REPORT_SECONDS
+        site_files.refresh(volumes)
         assert status_of(scene)["written"] == now[0]
-        assert status_of(scene)["next_report_seconds"] == publication.REPORT_SECONDS
+        assert status_of(scene)["next_report_seconds"] == site_files.REPORT_SECONDS
 
     def test_a_clock_that_was_set_back_does_not_silence_it(self, scene: Scene) -> None:
         scene.publish("conda-forge", two("1.3"))
         now = [time.time()]
         volumes = replace(scene.volumes, clock=lambda: now[0])
-        publication.refresh(volumes)
+        site_files.refresh(volumes)
         now[0] -= 10 * DAY
-        publication.refresh(volumes)
+        site_files.refresh(volumes)
         assert status_of(scene)["written"] == now[0]
 
     def test_one_run_promises_no_further_report(self, scene: Scene) -> None:
         scene.publish("conda-forge", two("1.3"))
-        publication.write(scene.volumes)
+        site_files.write(scene.volumes)
         assert status_of(scene)["next_report_seconds"] is None
 
     def test_configuration_that_did_not_change_is_not_written_anew(self, scene: Scene) -> None:
@@ -287,7 +287,7 @@ def test_after_a_lost_state_it_tells_of_what_is_published(scene: Scene) -> None:
     scene.write()
     before = status_of(scene)
     shutil.rmtree(scene.volumes.state.root)
-    publication._seen.clear()
+    site_files._seen.clear()
     scene.volumes.state.root.mkdir()
     scene.write()
     found = status_of(scene)

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from indexer.ops.metrics import Metrics
-from indexer.story import report
-from indexer.story.report import ChannelReport
+from indexer.story import index_run
+from indexer.story.index_run import ChannelReport
 from syncer.ops.schedule.supercronic import free_port
 from syncer.ops.schedule.watch import Watch
 from syncer.settings.settings import read
@@ -84,7 +84,7 @@ def test_a_sync_and_its_publication(syncer: Syncer, metrics: Metrics) -> None:
     assert seen("publication_lag_seconds", **CHANNEL) == 0
     assert Seen(syncer, metrics, 6090.0)("publication_lag_seconds", **CHANNEL) == 90
     publish(syncer.volumes, created=6100.0)
-    report.write(
+    index_run.write(
         syncer.volumes.state,
         ChannelReport("conda-forge", "success", 6100.0, generation=1, seconds=2.5),
     )

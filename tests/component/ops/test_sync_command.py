@@ -322,7 +322,7 @@ def test_a_rollback_that_holds_is_no_commit_that_is_being_indexed(syncer: Syncer
     channel.publish(package("new"))
     assert syncer.run().status == "success"
     assert "a newer commit is being indexed" in syncer.command("status").out
-    documents.write(syncer.volumes.mirror.hold("conda-forge"), {"serial": 2, "generation": 1})
+    documents.write(syncer.volumes.mirror.rollback("conda-forge"), {"serial": 2, "generation": 1})
     answer = syncer.command("status")
     assert "a rollback that holds" in answer.out
     assert "being indexed" not in answer.out

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from indexer.site import publication
+from indexer.site import site_files
 from tests.support.clients.clients import isolated_environment, rattler_install
 from tests.support.clients.nginx import Nginx, executable, serving
 from tests.support.mirror.committed import CommittedMirror
@@ -45,7 +45,7 @@ def mirror(conda_exe: Path) -> Iterator[Nginx]:
         committed.commit(*demo_packages())
         working = volumes(committed.mirror, committed.state, conda_exe, clock=time.time)
         IndexedMirror(committed, working).index()
-        publication.write(working)
+        site_files.write(working)
         with serving(committed.mirror.root) as nginx:
             yield nginx
 

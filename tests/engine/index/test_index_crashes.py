@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from indexer.generations.chosen import rollback
-from indexer.generations.hold import read as read_hold
+from indexer.generations.rolled_back import read as read_hold
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.former import put_back
 from tests.support.mirror.indexed import LATER, IndexedMirror, check_artifacts, volumes

@@ -10,7 +10,7 @@ import pytest
 
 from indexer.base.errors import MissingLedgerError
 from indexer.generations.chosen import release, rollback
-from indexer.generations.hold import read as read_hold
+from indexer.generations.rolled_back import read as read_hold
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import LATER, IndexedMirror, check_artifacts, volumes
 from tests.support.upstream.packages import hotfixed, package

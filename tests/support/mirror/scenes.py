@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer.base.volumes import Volumes
-from indexer.site import publication
-from indexer.site.search import Search, catalog, index
-from indexer.site.search.catalog import Build
+from indexer.site import site_files
+from indexer.site.search import Search, buckets, search_json
+from indexer.site.search.buckets import Build
 from tests.support.mirror.committed import CommittedMirror, row
 from tests.support.mirror.indexed import volumes
 from tests.support.mirror.published import Records, by_filename, publish, record
@@ -121,7 +121,7 @@ class Scene:
 
     def write(self) -> None:
         """Bring the site up to date, as the running indexer does."""
-        publication.write(self.volumes, next_report_seconds=300.0)
+        site_files.write(self.volumes, next_report_seconds=300.0)
 
 
 def records(names: list[str], subdirs: tuple[str, ...]) -> dict[str, dict[str, Record]]:
@@ -216,22 +216,22 @@ def many_names(folder: Path, count: int) -> Scene:
     scene.publish("conda-forge", {"noarch": by_filename(record("jq"))})
     scene.write()
     parts = ["py", "lib", "r", "data", "tool", "net", "image", "graph", "text", "math"]
-    buckets: list[dict[str, Any]] = [{} for _ in range(catalog.bucket_count(count))]
+    filled: list[dict[str, Any]] = [{} for _ in range(buckets.bucket_count(count))]
     rows: list[tuple[str, str, int]] = []
     for number in range(count):
         digits = [int(digit) for digit in f"{number:05d}"]
         name = "-".join(parts[digit] for digit in digits[:3]) + f"{number}"
         one = record(name, f"{digits[4]}.{digits[3]}.{number % 97}")
-        entry = catalog.entry([Build("linux-64", f"{name}-0.conda", one, None)], "")
-        buckets[catalog.bucket_of(name, len(buckets))][name] = entry
-        rows.append((name, *catalog.newest(entry)))
+        entry = buckets.entry([Build("linux-64", f"{name}-0.conda", one, None)], "")
+        filled[buckets.bucket_of(name, len(filled))][name] = entry
+        rows.append((name, *buckets.newest(entry)))
     target = scene.mirror.search("conda-forge")
-    digests = [f"{number:016x}" for number in range(len(buckets))]
-    for digest, entries in zip(digests, buckets, strict=True):
-        (target / f"bucket-{digest}.json").write_bytes(catalog.bucket(entries))
-    (target / "names-0000000000000000.json").write_bytes(catalog.names(digests, rows))
+    digests = [f"{number:016x}" for number in range(len(filled))]
+    for digest, entries in zip(digests, filled, strict=True):
+        (target / f"bucket-{digest}.json").write_bytes(buckets.bucket(entries))
+    (target / "names-0000000000000000.json").write_bytes(buckets.names(digests, rows))
     made = Search(1, "made by hand", "names-0000000000000000.json", count, None, {})
-    (scene.mirror.site / "search.json").write_text(index.text({"conda-forge": made}))
+    (scene.mirror.site / "search.json").write_text(search_json.text({"conda-forge": made}))
     return scene
 
 

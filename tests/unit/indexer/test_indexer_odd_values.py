@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.base.repodata import decode
-from indexer.site.search import catalog
+from indexer.site.search import buckets
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters())),
@@ -42,5 +42,5 @@ def test_what_no_document_can_hold_is_refused(text: str) -> None:
      (-62135596801, 0), ("now", 0), (float("inf"), 0), (None, 0), ({}, 0)],
 )  # fmt: skip
 def test_what_no_browser_takes_for_a_moment_is_none(timestamp: Any, seconds: int) -> None:
-    build = catalog.Build("noarch", "a-1-0.conda", {"timestamp": timestamp}, None)
-    assert catalog._row(build)[6] == seconds
+    build = buckets.Build("noarch", "a-1-0.conda", {"timestamp": timestamp}, None)
+    assert buckets._row(build)[6] == seconds

@@ -15,11 +15,11 @@ import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import yaml
 
-from indexer.site import assets, clients, page, setup_script, status
+from indexer.site import assets, clients, page, status_json
 from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
-from indexer.site.search import Search, catalog, index
-from indexer.site.search.catalog import Build
-from volume.generations import Generation, LeftOut, Published
+from indexer.site.search import Search, buckets, search_json
+from indexer.site.search.buckets import Build
+from volume.generations import Generation, Published, UnindexedFile
 from volume.run_document import of
 
 BOTH = ["bioconda", "conda-forge", "conda-forge/label/rc", "pkgs/free", "pkgs/main"]
@@ -169,7 +169,7 @@ def with_text(value: Any, path: tuple[Any, ...], text: str) -> Any:
 
 def everything() -> Site:
     """A site in which every field that holds a text has one."""
-    left_out = (LeftOut("noarch", "x-1-0.conda", 1, 1, "why"),)
+    left_out = (UnindexedFile("noarch", "x-1-0.conda", 1, 1, "why"),)
     found = channel("ours", status="failed", error="why", upstream={"noarch": NOW})
     generation = replace(found.generation, left_out=left_out)
     sync = sync_of(of({**PARTIAL, "error": "why"}), NOW)
@@ -234,7 +234,7 @@ class TestClients:
         ]
 
     def test_the_setup_script_has_all_of_it(self) -> None:
-        text = setup_script.script(assets.text("setup.sh"), BOTH, "conda create -n try jq")
+        text = clients.setup_script(assets.text("setup.sh"), BOTH, "conda create -n try jq")
         assert clients.condarc(BOTH) in text
         assert clients.pixi(BOTH) in text
         assert f"mirrored='{' '.join(BOTH)} defaults'" in text
@@ -290,7 +290,7 @@ class TestPage:
 
     def test_it_says_what_is_wrong(self) -> None:
         one = channel("conda-forge", is_held=True, status="failed", error="disk full")
-        left_out = (LeftOut("noarch", "<x>", 1, 1, "why"),)
+        left_out = (UnindexedFile("noarch", "<x>", 1, 1, "why"),)
         broken = channel("ours", generation=replace(one.generation, left_out=left_out))
         text = page.page(site(one, broken, sync=sync_of(of(PARTIAL), NOW)))
         assert "conda-forge: rolled back to generation 1" in text
@@ -370,15 +370,17 @@ class TestStatus:
         ],
     )
     def test_it_is_as_its_schema_says(self, found: Site) -> None:
-        jsonschema.validate(json.loads(status.text(found)), SCHEMA)
+        jsonschema.validate(json.loads(status_json.text(found)), SCHEMA)
 
     def test_it_has_what_the_badge_needs(self) -> None:
-        found = status.document(site(sync=sync_of(of(PARTIAL), NOW - 5), next_report_seconds=300.0))
+        found = status_json.document(
+            site(sync=sync_of(of(PARTIAL), NOW - 5), next_report_seconds=300.0)
+        )
         assert (found["written"], found["next_report_seconds"]) == (NOW, 300.0)
         assert found["sync"]["reported"] == NOW - 5
         assert found["sync"]["health_hours"] == 50.0
         assert found["sync"]["channels"][0]["failures"][0]["reason"] == EVIL
-        assert status.document(site(sync=sync_of(of(RUNNING), NOW)))["sync"]["channels"][1][
+        assert status_json.document(site(sync=sync_of(of(RUNNING), NOW)))["sync"]["channels"][1][
             "progress"
         ] == {
             "artifacts": 3, "artifacts_total": 10, "received": 250_000_000,
@@ -394,7 +396,7 @@ class TestCatalog:
             for version, number in (
                 ("1.9", 0), ("1.10", 0), ("1.10", 2), ("1.10rc1", 9), ("2!0.1", 0), ("?", 0))
         ]  # fmt: skip
-        found = [(row[0], row[1]) for row in catalog.entry(builds, "")["builds"]]
+        found = [(row[0], row[1]) for row in buckets.entry(builds, "")["builds"]]
         assert found == [
             ("2!0.1", "0"), ("1.10", "2"), ("1.10", "0"), ("1.10rc1", "9"), ("1.9", "0"),
             ("?", "0"),
@@ -406,7 +408,7 @@ class TestCatalog:
             "timestamp": 1_700_000_000_123, "depends": ["x"],
         }  # fmt: skip
         build = Build("noarch", "x-1.0-h1_0.tar.bz2", record, 1_795_343_400.5)
-        found = catalog.entry([build], "A thing")
+        found = buckets.entry([build], "A thing")
         assert found == {
             "summary": "A thing",
             "builds": [
@@ -417,42 +419,42 @@ class TestCatalog:
 
     def test_records_that_lack_everything_or_lie_about_types(self) -> None:
         record = {"version": 3, "size": "big", "license": ["MIT"], "timestamp": None}
-        found = catalog.entry([Build("noarch", "x", record, None)], "")
+        found = buckets.entry([Build("noarch", "x", record, None)], "")
         assert found["builds"] == [["", "", "noarch", "", 0, "", 0, 0]]
-        assert catalog.newest(found) == ("", 1)
+        assert buckets.newest(found) == ("", 1)
 
     @pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan"), 10**400, -1, True])
     def test_numbers_that_are_none(self, odd: float) -> None:
         record = {"timestamp": odd, "size": odd, "build_number": odd, "version": "1"}
-        found = catalog.entry([Build("noarch", "x-1-0.conda", record, None)], "")
-        json.loads(catalog.bucket({"x": found}), parse_constant=pytest.fail)
+        found = buckets.entry([Build("noarch", "x-1-0.conda", record, None)], "")
+        json.loads(buckets.bucket({"x": found}), parse_constant=pytest.fail)
 
     def test_a_name_with_very_many_builds_is_cut_and_says_so(self) -> None:
         builds = [
             Build("linux-64", f"x-1.{number}-0.conda", {"version": f"1.{number}"}, None)
-            for number in range(catalog.MOST_BUILDS + 7)
+            for number in range(buckets.MOST_BUILDS + 7)
         ]
-        found = catalog.entry(builds, "")
-        assert len(found["builds"]) == catalog.MOST_BUILDS
+        found = buckets.entry(builds, "")
+        assert len(found["builds"]) == buckets.MOST_BUILDS
         assert found["more"] == 7
-        assert catalog.newest(found) == (f"1.{catalog.MOST_BUILDS + 6}", catalog.MOST_BUILDS + 7)
+        assert buckets.newest(found) == (f"1.{buckets.MOST_BUILDS + 6}", buckets.MOST_BUILDS + 7)
 
     @pytest.mark.parametrize(("builds", "count"), [(0, 16), (4000, 16), (4001, 64), (10**9, 4096)])
     def test_buckets_grow_with_the_channel(self, builds: int, count: int) -> None:
-        assert catalog.bucket_count(builds) == count
+        assert buckets.bucket_count(builds) == count
 
     def test_buckets_are_chosen_as_in_the_script(self) -> None:
         # FNV-1a's own test values: http://www.isthe.com/chongo/tech/comp/fnv/
-        assert catalog.bucket_of("", 2**32) == 0x811C9DC5
-        assert catalog.bucket_of("foobar", 2**32) == 0xBF9CF968
+        assert buckets.bucket_of("", 2**32) == 0x811C9DC5
+        assert buckets.bucket_of("foobar", 2**32) == 0xBF9CF968
 
     def test_half_a_character_does_not_end_it(self) -> None:
-        found = catalog.bucket({"x": catalog.entry([], "half: \ud800")})
+        found = buckets.bucket({"x": buckets.entry([], "half: \ud800")})
         assert json.loads(found)["names"]["x"]["summary"].startswith("half: ")
 
     def test_the_example_is_a_tool_that_many_know(self) -> None:
-        assert catalog.well_known({"abc", "zstd", "jq"}) == "jq"
-        assert catalog.well_known({"abc"}) is None
+        assert buckets.well_known({"abc", "zstd", "jq"}) == "jq"
+        assert buckets.well_known({"abc"}) is None
 
 
 class TestSearchIndex:
@@ -461,8 +463,8 @@ class TestSearchIndex:
             name: Search(4, "20261122T103000Z", "names-0.json", 5, None, {"names-1.json": 2.0})
             for name in BOTH
         }
-        text = index.text(found)
-        assert index.read(text.encode()) == found
+        text = search_json.text(found)
+        assert search_json.read(text.encode()) == found
         listed = json.loads(text)["channels"]
         assert [one["name"] for one in listed][:2] == ["conda-forge", "pkgs/main"]
         words = {one["name"]: (one["install"], one["pixi"]) for one in listed}
@@ -472,4 +474,4 @@ class TestSearchIndex:
 
     @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 99, "channels": []}', b'"x"'])
     def test_one_that_can_not_be_understood_counts_as_none(self, data: bytes) -> None:
-        assert index.read(data) == {}
+        assert search_json.read(data) == {}

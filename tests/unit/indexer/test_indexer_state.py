@@ -1,4 +1,4 @@
-"""What the indexer keeps: settings, memory, hold, reports, channels, generations."""
+"""What the indexer keeps: settings, cache, rollbacks, reports, channels, generations."""
 
 import errno
 import os
@@ -14,16 +14,16 @@ from indexer.base import settings
 from indexer.base.channels import discover
 from indexer.base.errors import EngineError
 from indexer.base.settings import Settings
-from indexer.generations import generation, hold
-from indexer.generations.hold import Hold
-from indexer.records.memory import LocalFile, LocalRecord, Memory
-from indexer.story import report
+from indexer.generations import generation, rolled_back
+from indexer.generations.rolled_back import Rollback
+from indexer.records.record_cache import LocalFile, LocalRecord, RecordCache
+from indexer.story import index_run
 from indexer.story.index import Outcome
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.upstream.packages import package
 from volume import generations
 from volume.errors import ConfigError, StateError
-from volume.generations import Generation, LeftOut, Published
+from volume.generations import Generation, Published, UnindexedFile
 from volume.program.settings import definitions
 
 CHANNEL = "conda-forge"
@@ -107,48 +107,48 @@ class TestChannels:
 class TestMemory:
     def test_it_remembers(self, tmp_path: Path) -> None:
         file = LocalFile("noarch", "a-1-0.conda", 5, 7)
-        with Memory.open(tmp_path / "m.db") as memory, memory.transaction():
-            memory.remember([LocalRecord(file, record="{}", sha256="s")])
-            memory.remember_run_exports([("s", None), ("t", "{}")])
-            memory.set_left_shards("noarch", {"x": 1.0})
-        with Memory.open(tmp_path / "m.db") as memory:
-            assert memory.local_files() == [file]
-            assert [record.file for record in memory.accepted("noarch")] == [file]
-            assert memory.has_run_exports(["s", "t", "u"]) == {"s", "t"}
-            assert memory.left_shards("noarch") == {"x": 1.0}
-            assert memory.local_totals() == {"noarch": (1, 5)}
+        with RecordCache.open(tmp_path / "m.db") as cache, cache.transaction():
+            cache.remember([LocalRecord(file, record="{}", sha256="s")])
+            cache.remember_run_exports([("s", None), ("t", "{}")])
+            cache.set_left_shards("noarch", {"x": 1.0})
+        with RecordCache.open(tmp_path / "m.db") as cache:
+            assert cache.local_files() == [file]
+            assert [record.file for record in cache.accepted("noarch")] == [file]
+            assert cache.has_run_exports(["s", "t", "u"]) == {"s", "t"}
+            assert cache.left_shards("noarch") == {"x": 1.0}
+            assert cache.local_totals() == {"noarch": (1, 5)}
 
     @pytest.mark.parametrize("content", [b"garbage" * 1000, b"x"])
     def test_a_damaged_one_starts_anew(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "m.db").write_bytes(content)
-        with Memory.open(tmp_path / "m.db") as memory:
-            assert memory.local_files() == []
+        with RecordCache.open(tmp_path / "m.db") as cache:
+            assert cache.local_files() == []
 
     def test_one_of_another_version_starts_anew(self, tmp_path: Path) -> None:
         connection = sqlite3.connect(tmp_path / "m.db")
         connection.execute("PRAGMA user_version = 99")
         connection.execute("CREATE TABLE x (y)")
         connection.close()
-        with Memory.open(tmp_path / "m.db") as memory:
-            assert memory.local_files() == []
+        with RecordCache.open(tmp_path / "m.db") as cache:
+            assert cache.local_files() == []
 
 
 class TestHold:
     def test_it_comes_and_goes(self, committed: CommittedMirror) -> None:
         mirror = committed.mirror
-        assert hold.read(mirror, CHANNEL) is None
-        hold.write(mirror, CHANNEL, Hold(1, 2, 3.0))
-        assert hold.read(mirror, CHANNEL) == Hold(1, 2, 3.0)
-        hold.release(mirror, CHANNEL)
-        hold.release(mirror, CHANNEL)
-        assert hold.read(mirror, CHANNEL) is None
+        assert rolled_back.read(mirror, CHANNEL) is None
+        rolled_back.write(mirror, CHANNEL, Rollback(1, 2, 3.0))
+        assert rolled_back.read(mirror, CHANNEL) == Rollback(1, 2, 3.0)
+        rolled_back.release(mirror, CHANNEL)
+        rolled_back.release(mirror, CHANNEL)
+        assert rolled_back.read(mirror, CHANNEL) is None
 
     def test_a_strange_one_is_an_error_that_names_it(self, committed: CommittedMirror) -> None:
-        path = committed.mirror.hold(CHANNEL)
+        path = committed.mirror.rollback(CHANNEL)
         path.parent.mkdir(parents=True)
         path.write_text('{"schema": 1}')
         with pytest.raises(StateError, match=r"hold\.json"):
-            hold.read(committed.mirror, CHANNEL)
+            rolled_back.read(committed.mirror, CHANNEL)
 
 
 def made(number: int, *, snapshot: str = "", pinned: bool = False) -> Generation:
@@ -160,7 +160,7 @@ def made(number: int, *, snapshot: str = "", pinned: bool = False) -> Generation
         created=float(number),
         engine="test",
         subdirs={"noarch": Published(2, 10)},
-        left_out=(LeftOut("noarch", "x", 1, 1, "why"),),
+        left_out=(UnindexedFile("noarch", "x", 1, 1, "why"),),
         pinned=pinned,
     )
 
@@ -216,10 +216,10 @@ class TestGenerations:
 
     def test_a_held_generation_stays_published(self, committed: CommittedMirror) -> None:
         self.publish(committed, 1, 2)
-        hold.write(committed.mirror, CHANNEL, Hold(1, 2, 0.0))
+        rolled_back.write(committed.mirror, CHANNEL, Rollback(1, 2, 0.0))
         generation.converge(committed.mirror, CHANNEL)
         assert self.current(committed) == 1
-        self.publish(committed, 3)  # the hold names 2 as the newest, so it is over
+        self.publish(committed, 3)  # the rollback names 2 as the newest, so it is over
         generation.converge(committed.mirror, CHANNEL)
         assert self.current(committed) == 3
 
@@ -271,9 +271,9 @@ class TestReport:
     def test_it_is_kept_by_channel(self, committed: CommittedMirror) -> None:
         state = committed.state
         outcome = Outcome("a", made(3), True, (), 1.5)
-        report.write(state, report.done(outcome, 10.0))
-        report.write(state, report.failed("b", EngineError("no"), 11.0))
-        found = report.read(state)
+        index_run.write(state, index_run.done(outcome, 10.0))
+        index_run.write(state, index_run.failed("b", EngineError("no"), 11.0))
+        found = index_run.read(state)
         assert (found["a"].status, found["a"].generation, found["a"].left_out) == ("partial", 3, 1)
         assert (found["b"].status, found["b"].error) == ("failed", "no")
 

@@ -47,13 +47,13 @@ def uncompressed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_an_index_is_uncompressed_once_and_one_that_is_known_not_at_all(
     tmp_path: Path, uncompressed: list[str]
 ) -> None:
-    upstream, memory = Upstream("a-1-0.conda"), Cache(tmp_path)
-    channel = Monolithic(cast(Fetch, upstream), memory, pytest.fail)
+    upstream, cache = Upstream("a-1-0.conda"), Cache(tmp_path)
+    channel = Monolithic(cast(Fetch, upstream), cache, pytest.fail)
     found = channel.fetch(BASE, "noarch")
     assert found is not None and found.document is not None and found.index is not None
     assert [entry.filename for entry in found.index.entries] == ["a-1-0.conda"]
     assert uncompressed == ["repodata.json.zst"]
-    memory.keep("noarch.index", found.cached, found.document.body)
+    cache.keep("noarch.index", found.cached, found.document.body)
     again = channel.fetch(BASE, "noarch")
     assert again is not None and again.index is None and again.digest == found.digest
     assert uncompressed == ["repodata.json.zst"]
@@ -65,11 +65,11 @@ def test_an_index_is_uncompressed_once_and_one_that_is_known_not_at_all(
 
 
 def test_the_same_content_in_other_bytes_is_the_same_index(tmp_path: Path) -> None:
-    upstream, memory = Upstream("a-1-0.conda"), Cache(tmp_path)
-    channel = Monolithic(cast(Fetch, upstream), memory, pytest.fail)
+    upstream, cache = Upstream("a-1-0.conda"), Cache(tmp_path)
+    channel = Monolithic(cast(Fetch, upstream), cache, pytest.fail)
     found = channel.fetch(BASE, "noarch")
     assert found is not None and found.document is not None
-    memory.keep("noarch.index", found.cached, found.document.body)
+    cache.keep("noarch.index", found.cached, found.document.body)
     content = decompress(upstream.body, "repodata.json.zst", "here")
     upstream.body = zstandard.ZstdCompressor(write_checksum=True).compress(content)
     assert upstream.body != found.document.body

@@ -126,11 +126,11 @@ def test_whatever_the_variants_are_the_freshest_good_one_is_read(
 def test_a_stale_variant_that_is_remembered_is_left_for_a_fresh_one(
     stale: str, tmp_path: Path
 ) -> None:
-    memory, said = Cache(tmp_path), list[str]()
+    cache, said = Cache(tmp_path), list[str]()
     alone = Upstream({variant: "stale" if variant == stale else 404 for variant in VARIANTS})
     found = reading(alone, tmp_path, said).fetch(BASE, "noarch")
     assert found is not None and found.document is not None and said == []
-    memory.keep("noarch.index", found.cached, found.document.body)
+    cache.keep("noarch.index", found.cached, found.document.body)
     both = Upstream({variant: "stale" if variant == stale else "fresh" for variant in VARIANTS})
     later = reading(both, tmp_path, said).fetch(BASE, "noarch")
     assert names(later) == {"a", "new"}
@@ -182,11 +182,11 @@ def test_variants_of_one_publication_may_differ_by_minutes(tmp_path: Path) -> No
 
 
 def test_a_plain_index_is_left_for_a_small_one_that_is_as_fresh(tmp_path: Path) -> None:
-    memory, said = Cache(tmp_path), list[str]()
+    cache, said = Cache(tmp_path), list[str]()
     plain = Upstream({VARIANTS[0]: 404, VARIANTS[1]: "stale", VARIANTS[2]: 404})
     found = reading(plain, tmp_path, said).fetch(BASE, "noarch")
     assert found is not None and found.document is not None
-    memory.keep("noarch.index", found.cached, found.document.body)
+    cache.keep("noarch.index", found.cached, found.document.body)
     now = Upstream({VARIANTS[0]: "fresh", VARIANTS[1]: "fresh", VARIANTS[2]: 404})
     later = reading(now, tmp_path, said).fetch(BASE, "noarch")
     assert later is not None and later.name == VARIANTS[0] and names(later) == {"a", "new"}

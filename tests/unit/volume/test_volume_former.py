@@ -10,7 +10,7 @@ import pytest
 from tests.support.mirror.stops import stops_at
 from volume import generations
 from volume.disk import documents
-from volume.generations import Generation, LeftOut, Published
+from volume.generations import Generation, Published, UnindexedFile
 from volume.identity import Word, claim
 from volume.layout import Mirror, State
 
@@ -26,7 +26,7 @@ def made(number: int) -> Generation:
         created=float(number),
         engine="e",
         subdirs={"noarch": Published(2, 3)},
-        left_out=(LeftOut("noarch", "x-1-0.conda", 1, 2, "because"),),
+        left_out=(UnindexedFile("noarch", "x-1-0.conda", 1, 2, "because"),),
         pinned=number == 1,
     )
 
@@ -46,7 +46,7 @@ def write_as_0_1_0(mirror: Mirror, state: State, channel: str) -> None:
             link = mirror.snapshots(channel) / made(number).snapshot
             link.symlink_to(f"../{folder.name}")
     mirror.current(channel).symlink_to("gen-000002")
-    documents.write(state.former_hold(channel), {"generation": 2, "newest": 2, "since": 5.0})
+    documents.write(state.former_rollback(channel), {"generation": 2, "newest": 2, "since": 5.0})
 
 
 @pytest.fixture
@@ -62,11 +62,11 @@ def volumes(tmp_path: Path) -> tuple[Mirror, State]:
 def check_moved(mirror: Mirror, state: State) -> None:
     for channel in CHANNELS:
         assert generations.kept(mirror, channel) == [made(1), made(2)]
-        hold = documents.read(mirror.hold(channel))
-        assert hold is not None
-        assert hold["since"] == 5.0
+        rollback = documents.read(mirror.rollback(channel))
+        assert rollback is not None
+        assert rollback["since"] == 5.0
         assert not state.former_generations(channel).exists()
-        assert not state.former_hold(channel).exists()
+        assert not state.former_rollback(channel).exists()
         assert not list(mirror.index(channel).glob("*/generation.json"))
 
 

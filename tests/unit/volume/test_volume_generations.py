@@ -6,7 +6,7 @@ import pytest
 
 from volume import generations
 from volume.errors import StateError
-from volume.generations import Generation, LeftOut, Published
+from volume.generations import Generation, Published, UnindexedFile
 from volume.layout import Mirror
 
 
@@ -19,7 +19,7 @@ def generation(number: int, serial: int = 1) -> Generation:
         created=1.5,
         engine="e",
         subdirs={"noarch": Published(2, 3)},
-        left_out=(LeftOut("noarch", "x-1-0.conda", 1, 2, "because"),),
+        left_out=(UnindexedFile("noarch", "x-1-0.conda", 1, 2, "because"),),
         pinned=True,
     )
 

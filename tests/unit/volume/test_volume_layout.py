@@ -51,4 +51,4 @@ def test_paths_are_those_of_the_protocol() -> None:
     assert str(state.channel_lock("pkgs/main")) == "/s/locks/channel-pkgs~main.lock"
     assert str(state.ledger("pkgs/main")) == "/s/channels/pkgs~main/ledger.db"
     assert str(mirror.generation_document("c", 42)) == "/m/index/c/gen-000042/.generation.json"
-    assert str(mirror.hold("c")) == "/m/index/c/.hold.json"
+    assert str(mirror.rollback("c")) == "/m/index/c/.hold.json"

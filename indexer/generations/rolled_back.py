@@ -1,4 +1,4 @@
-"""The hold: what keeps a rollback in force.
+"""The rollback that is in force, as a document.
 
 It is written before ``current`` is swapped back and ends with the next generation that is published
 (something was committed, or local files changed, after the newest generation), or by
@@ -16,7 +16,7 @@ from volume.layout import Mirror
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Rollback:
     """Generation ``generation`` is published although ``newest`` exists; since seconds of epoch."""
 
     generation: int
@@ -24,35 +24,35 @@ class Hold:
     since: float
 
 
-def read(mirror: Mirror, channel: str) -> Hold | None:
-    """A channel's hold, or None.
+def read(mirror: Mirror, channel: str) -> Rollback | None:
+    """A channel's rollback, or None.
 
     Raises:
         StateError: its document can't be understood.
     """
-    path = mirror.hold(channel)
+    path = mirror.rollback(channel)
     document = documents.read(path)
     if document is None:
         return None
     try:
-        return Hold(document["generation"], document["newest"], document["since"])
+        return Rollback(document["generation"], document["newest"], document["since"])
     except KeyError as error:
         raise StateError(f"{path} can't be understood ({error!r}); remove it") from error
 
 
-def write(mirror: Mirror, channel: str, hold: Hold) -> None:
-    """Hold a channel.
+def write(mirror: Mirror, channel: str, rollback: Rollback) -> None:
+    """Put a rollback in force.
 
     Raises:
         VolumeError: the mirror volume refuses.
     """
-    documents.write(mirror.hold(channel), asdict(hold))
+    documents.write(mirror.rollback(channel), asdict(rollback))
 
 
 def release(mirror: Mirror, channel: str) -> None:
-    """End a channel's hold.
+    """End a channel's rollback.
 
     Raises:
         VolumeError: the mirror volume refuses.
     """
-    unlink(mirror.hold(channel))
+    unlink(mirror.rollback(channel))

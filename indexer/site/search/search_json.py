@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.site import clients
-from indexer.site.search.catalog import FORMAT
-from indexer.site.search.writer import Search
+from indexer.site.search.buckets import FORMAT
+from indexer.site.search.search_writer import Search
 from volume.layout import slug
 
 

@@ -33,8 +33,8 @@ from indexer.base.repodata import (
 from indexer.records.known_names import Fingerprint
 from indexer.records.rows import NAMELESS, Row
 from indexer.verify.check import Check, Names, difference
-from indexer.verify.verify_shards import verify_shards
-from indexer.verify.verify_variants import verify_variants
+from indexer.verify.shard_verification import verify_shards
+from indexer.verify.variant_verification import verify_variants
 from indexer.verify.walk import Walk
 from volume.program.stop import Stop
 
@@ -172,7 +172,7 @@ def _verify_artifacts(check: Check, subdir: str) -> None:
     for filename, size, home in check.rows.committed(subdir, after_serial=check.serial):
         folder = here if home == "replaced" else there
         _verify_size(check, subdir, folder / filename, size)
-    for local in check.listing.memory.accepted(subdir):
+    for local in check.listing.cache.accepted(subdir):
         _verify_size(check, subdir, here / local.file.filename, local.file.size)
 
 

@@ -59,15 +59,15 @@ class LocalRecord:
     post_install: str | None = None
 
 
-class Memory:
-    """An open memory. ``Memory.open`` always succeeds on a writable volume."""
+class RecordCache:
+    """An open cache. ``RecordCache.open`` always succeeds on a writable volume."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
 
     @classmethod
-    def open(cls, path: Path) -> Memory:
+    def open(cls, path: Path) -> RecordCache:
         """Open, creating it, or creating it anew if it can't be used.
 
         Raises:
@@ -81,7 +81,7 @@ class Memory:
     def close(self) -> None:
         self._connection.close()
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> RecordCache:
         return self
 
     def __exit__(self, *_: object) -> None:

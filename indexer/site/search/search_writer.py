@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.generations import shards
-from indexer.site.search import catalog
-from indexer.site.search.catalog import Build, Entry
+from indexer.site.search import buckets
+from indexer.site.search.buckets import Build, Entry
 from volume.disk import files
 from volume.generations import Generation
 from volume.layout import Mirror, State
@@ -52,7 +52,7 @@ class _Shard:
     digest: str
 
 
-class Writer:
+class SearchWriter:
     """Writes the search data of one generation of one channel."""
 
     def __init__(
@@ -81,10 +81,10 @@ class Writer:
         found = self._shards()
         summaries = self._summaries()
         builds = sum(published.records for published in self._generation.subdirs.values())
-        count = catalog.bucket_count(builds)
+        count = buckets.bucket_count(builds)
         members: list[list[str]] = [[] for _ in range(count)]
         for name in found:
-            members[catalog.bucket_of(name, count)].append(name)
+            members[buckets.bucket_of(name, count)].append(name)
         files.make_directory(self._target)
         digests: list[str] = []
         has_written = False
@@ -95,7 +95,7 @@ class Writer:
                 stack.enter_context(ledger)
             for names in members:
                 self._check()
-                digest = catalog.digest(count, _inputs(names, found, summaries))
+                digest = buckets.digest(count, _inputs(names, found, summaries))
                 entries = self._read(digest)
                 if entries is None:
                     entries = {
@@ -103,14 +103,14 @@ class Writer:
                         for name in names
                     }
                     path = self._target / _bucket_file(digest)
-                    files.replace(path, catalog.bucket(entries), is_durable=False)
+                    files.replace(path, buckets.bucket(entries), is_durable=False)
                     has_written = True
                 digests.append(digest)
-                rows += [(name, *catalog.newest(one)) for name, one in entries.items()]
+                rows += [(name, *buckets.newest(one)) for name, one in entries.items()]
         if has_written:
             files.sync_filesystem(self._target)  # one barrier for all of them
-        data = catalog.names(digests, rows)
-        file = f"names-{catalog.short_digest(data)}.json"
+        data = buckets.names(digests, rows)
+        file = f"names-{buckets.short_digest(data)}.json"
         if not (self._target / file).is_file():
             files.replace(self._target / file, data)
         left = _left(previous, file, now)
@@ -148,7 +148,7 @@ class Writer:
             document = json.loads((self._target / _bucket_file(digest)).read_bytes())
             names: dict[str, Entry] = document["names"]
             for one in names.values():
-                catalog.newest(one)
+                buckets.newest(one)
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
         return names
@@ -162,7 +162,7 @@ class Writer:
                 known = ledger.artifact(place.subdir, filename) if ledger else None
                 entered = known.entered if known else None
                 builds.append(Build(place.subdir, filename, record, entered))
-        return catalog.entry(builds, summary)
+        return buckets.entry(builds, summary)
 
     def _records(self, place: _Shard) -> Iterable[tuple[str, Mapping[str, object]]]:
         shard = shards.read(self._source / place.subdir, place.digest, check_hash=False)
@@ -173,7 +173,7 @@ class Writer:
         """A package that most people can install from this channel alone."""
         usual = {name: [one for one in at if _is_usual(one.subdir)] for name, at in found.items()}
         places = {name: at for name, at in usual.items() if at} or found
-        known = catalog.well_known(places)
+        known = buckets.well_known(places)
         if known is not None:
             return known
         return next((name for name, at in sorted(places.items()) if self._is_standalone(at)), None)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from indexer.site.facts import Channel, ChannelRun, Site, Sync
+from indexer.site.facts import Channel, LastRun, Site, Sync
 
 SCHEMA = 1
 
@@ -44,7 +44,7 @@ def _sync(sync: Sync) -> dict[str, Any]:
     }
 
 
-def _run(run: ChannelRun) -> dict[str, Any]:
+def _run(run: LastRun) -> dict[str, Any]:
     progress = run.progress
     return {
         **asdict(run),

@@ -1,4 +1,4 @@
-"""Work: whether a channel needs a new generation, found out in milliseconds.
+"""Pending work: whether a channel needs a new generation, found out in milliseconds.
 
 There is work when the ledger's serial differs from the newest generation's, when local files
 differ from those that it was made of, or when a publication was not finished. The newest generation
@@ -14,7 +14,7 @@ from indexer.base.errors import MissingLedgerError
 from indexer.generations import generation
 from indexer.records import local
 from indexer.records.local import Look
-from indexer.records.memory import Memory
+from indexer.records.record_cache import RecordCache
 from indexer.story.takeover import Takeover
 from volume import generations, locks
 from volume.generations import Generation
@@ -23,7 +23,7 @@ from volume.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class PendingWork:
     """What was found; ``reason`` is None if there is nothing to do.
 
     ``is_rebuilt``: the ledger is not the one that the newest generation was made of, or an older
@@ -41,11 +41,11 @@ def find(
     mirror: Mirror,
     state: State,
     channel: str,
-    memory: Memory,
+    cache: RecordCache,
     ledger: Ledger | None,
     *,
     now: float | None = None,
-) -> Work:
+) -> PendingWork:
     """Look for work in one channel.
 
     Raises:
@@ -67,7 +67,7 @@ def find(
     identity = ledger.identity if ledger else ""
     is_another = former > 0 and newest is not None and newest.ledger != identity
     is_rebuilt = former > serial or is_another
-    look = local.look(mirror, channel, memory, ledger, now=now)
+    look = local.look(mirror, channel, cache, ledger, now=now)
     if newest is not None and current != generation.due(mirror, channel, kept):
         reason: str | None = "a publication was not finished"
     elif (
@@ -77,22 +77,22 @@ def find(
     ):
         reason = None  # what is published is more complete than this ledger is yet
     else:
-        reason = _reason(serial, newest, look, memory)
+        reason = _reason(serial, newest, look, cache)
         moment = time.time() if now is None else now
-        own = Takeover(mirror, state, channel, memory, ledger, newest, moment)
+        own = Takeover(mirror, state, channel, cache, ledger, newest, moment)
         if reason is None and own.is_due():
             reason = "files of people's own lie in channels/"
-    return Work(reason, newest, serial, look, is_rebuilt)
+    return PendingWork(reason, newest, serial, look, is_rebuilt)
 
 
-def _reason(serial: int, newest: Generation | None, look: Look, memory: Memory) -> str | None:
+def _reason(serial: int, newest: Generation | None, look: Look, cache: RecordCache) -> str | None:
     if newest is None:
         # A folder for a first sync that has committed nothing yet is no channel to publish.
-        has_any = serial > 0 or look.is_news or bool(memory.local_files())
+        has_any = serial > 0 or look.is_news or bool(cache.local_files())
         return f"it was never indexed (commit {serial})" if has_any else None
     if serial != newest.serial:
         return f"commit {serial} follows {newest.serial}"
-    if look.is_news or local.fingerprint(memory.local_files()) != newest.local:
+    if look.is_news or local.fingerprint(cache.local_files()) != newest.local:
         news = len(look.changed) + len(look.refused)
         return f"local files changed ({news} new or changed, {len(look.gone)} gone)"
     return None

@@ -1,4 +1,4 @@
-"""Writes the site: landing page, search data, ``status.json``, client configuration.
+"""Writes the site: landing page, search data, ``status_json.json``, client configuration.
 
 Written from what is published, never from what is planned. Guaranteed: every file is whole, is
 written only if it changed, and refers only to files that were there before it. What an older page
@@ -15,9 +15,9 @@ from pathlib import Path
 from indexer.base.channels import discover
 from indexer.base.volumes import Volumes
 from indexer.generations.shards import MalformedShardError
-from indexer.site import assets, clients, gather, page, search, setup_script, status
+from indexer.site import assets, clients, gather, page, search, status_json
 from indexer.site.facts import Site
-from indexer.site.search import Search, index
+from indexer.site.search import Search, search_json
 from volume import generations, installers, locks
 from volume.disk import files
 from volume.disk.files import volume_error
@@ -28,7 +28,7 @@ from volume.layout import Mirror
 log = logging.getLogger("indexer.site")
 
 REPORT_SECONDS = 300.0
-"""How often ``status.json`` is written if nothing changes: its age tells that we live."""
+"""How often ``status_json.json`` is written if nothing changes: its age tells that we live."""
 
 _LOCK_WAIT = 600.0  # the first search data of a very large channel takes minutes
 
@@ -89,11 +89,11 @@ def _write(volumes: Volumes, next_report_seconds: float | None) -> None:
     for name, data in assets.versioned().items():
         _put(folder / name, data)
     if channels:
-        _put(folder / "search.json", index.text(found).encode())
+        _put(folder / "search.json", search_json.text(found).encode())
         for name, text in _configuration(site).items():
             _put(folder / name, _bytes(text))
     # These change all the time while a sync runs, and are written anew after a power loss.
-    _put(folder / "status.json", status.text(site).encode(), is_durable=False)
+    _put(folder / "status.json", status_json.text(site).encode(), is_durable=False)
     _put(folder / "index.html", _bytes(page.page(site)), is_durable=False)
 
 
@@ -103,7 +103,7 @@ def _configuration(site: Site) -> Mapping[str, str]:
         "condarc": clients.condarc(site.names),
         "mambarc": clients.mambarc(site.names),
         "pixi.toml": clients.pixi(site.names),
-        "setup.sh": setup_script.script(assets.text("setup.sh"), site.names, example),
+        "setup.sh": clients.setup_script(assets.text("setup.sh"), site.names, example),
     }
 
 
@@ -126,7 +126,7 @@ def _put(path: Path, data: bytes, *, is_durable: bool = True) -> None:
 
 def _search(volumes: Volumes, channels: Mapping[str, Generation]) -> dict[str, Search]:
     try:
-        known = index.read((volumes.mirror.site / "search.json").read_bytes())
+        known = search_json.read((volumes.mirror.site / "search.json").read_bytes())
     except OSError:
         known = {}
     found: dict[str, Search] = {}
@@ -145,7 +145,9 @@ def _search_of(
         known = None
     if known and (known.generation, known.snapshot) == (generation.number, generation.snapshot):
         return known
-    writer = search.Writer(volumes.mirror, volumes.state, channel, generation, volumes.stop.check)
+    writer = search.SearchWriter(
+        volumes.mirror, volumes.state, channel, generation, volumes.stop.check
+    )
     try:
         return writer.update(known, now=volumes.clock())
     except (MalformedShardError, StateError) as error:
