@@ -60,6 +60,8 @@ PACKAGE_DEPTH = 64
 """Folders in a path in a package; real ones have twenty."""
 PACKAGE_SIZE = 100 << 30
 """Bytes that a package may unpack to; the largest have a few GiB."""
+_PACKAGE_RATIO = 200  # bzip2 shrinks a real package to a tenth, zeros to a forty-thousandth
+_PACKAGE_ALWAYS = 1 << 30  # bytes that any package may unpack to: a file of blanks is honest
 INFO_SIZE = 512 << 20
 """Bytes of all of ``info/`` of a package; with a test's data in it, real ones have 100 MiB."""
 INFO_MEMBERS = 100_000
@@ -77,6 +79,11 @@ SPEC_WILDCARDS = 50
 """``*`` in a MatchSpec; 11 is the most known."""
 VERSION_LENGTH = 250
 """Characters of a version; 24 is the longest known."""
+
+
+def package_size(stored: int) -> int:
+    """The most bytes that a package of ``stored`` bytes may unpack to."""
+    return min(PACKAGE_SIZE, max(_PACKAGE_ALWAYS, stored * _PACKAGE_RATIO))
 
 
 def spec_problem(text: str) -> str | None:

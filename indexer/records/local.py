@@ -8,6 +8,7 @@ Not guaranteed: that a file is whole; opening it says that (``engines.conda_inde
 from __future__ import annotations
 
 import hashlib
+import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,8 @@ OVERRIDDEN = (
     "upstream has a package of this name, and that one is served; give yours another build string"
     " (or version), or remove it"
 )
+NO_ROOM = "there is no room for a copy of it on the mirror volume"
+"""How the reason of such a file begins; it is looked at again when there is."""
 _MISNAMED = "its name is not name-version-build (CEP 26); rename it"
 _NO_FILE = "it is not a regular file; copy the package itself here"
 
@@ -79,6 +82,7 @@ def look(
     refused: list[LocalRecord] = []
     pending: list[LocalFile] = []
     gone = dict(known)
+    free = free_space(mirror)
     for seen in _all(mirror, channel, ledger, moment):
         key = seen.file.subdir, seen.file.filename
         before = known.get(key)
@@ -86,7 +90,7 @@ def look(
             gone.pop(key, None)
             if before is None or (before.file, before.refused) != (seen.file, seen.refused):
                 refused.append(LocalRecord(seen.file, seen.refused))
-        elif before is not None and before.file == seen.file and before.refused != OVERRIDDEN:
+        elif before is not None and before.file == seen.file and not _is_out_of_date(before, free):
             gone.pop(key, None)
         elif seen.is_settled:
             gone.pop(key, None)
@@ -101,6 +105,24 @@ def look(
         pending=tuple(pending),
         subdirs=tuple(channels.subdirs(mirror.local_folder(channel))),
     )
+
+
+def free_space(mirror: Mirror) -> int:
+    """Bytes free on the mirror volume.
+
+    Raises:
+        VolumeError: there is no such volume.
+    """
+    try:
+        return shutil.disk_usage(mirror.root).free
+    except OSError as error:
+        raise volume_error(error, "look at", mirror.root) from error
+
+
+def _is_out_of_date(before: LocalRecord, free: int) -> bool:
+    """Whether a file was left out for what is no longer so."""
+    reason = before.refused or ""
+    return reason == OVERRIDDEN or (reason.startswith(NO_ROOM) and before.file.size <= free)
 
 
 def _all(mirror: Mirror, channel: str, ledger: Ledger | None, now: float) -> Iterator[_Seen]:

@@ -3,7 +3,8 @@
 Packages are untrusted: every read is bounded in memory and in what is unpacked, nothing is written,
 and no member's name becomes a path.
 Guaranteed by ``damage``: a file cut short is noticed, whichever format, wherever the cut.
-Guaranteed by ``refusal``: what passes can be opened in bounded memory, and is what its name says.
+Guaranteed by ``refusal``: what passes can be opened in bounded memory, and is what its name says;
+a small file is not unpacked for hours, and who wants to stop is asked all along.
 Not guaranteed: that a package installs; only that its container is whole.
 """
 
@@ -52,22 +53,27 @@ class _RefusedError(ValueError):
     """Whole, and yet not what it must be."""
 
 
-def damage(path: Path) -> str | None:
+Beat = Callable[[], None]
+"""Called for every MiB or less; what it raises ends the reading."""
+
+
+def damage(path: Path, beat: Beat = lambda: None) -> str | None:
     """Why the artifact at ``path`` is not whole, or None if it is. Reads all of it."""
-    return _reason(_check_conda if path.name.endswith(".conda") else _check_bzip2, path)
+    return _reason(_check_conda if path.name.endswith(".conda") else _check_bzip2, path, beat)
 
 
-def refusal(path: Path) -> str | None:
+def refusal(path: Path, beat: Beat = lambda: None) -> str | None:
     """Why the artifact at ``path`` can't be taken, or None if it can. Reads all of it.
 
     It is not whole, or breaks a limit, or is not the package that its filename says.
     """
-    return _reason(_look_into_conda if path.name.endswith(".conda") else _look_into_bzip2, path)
+    check = _look_into_conda if path.name.endswith(".conda") else _look_into_bzip2
+    return _reason(check, path, beat)
 
 
-def _reason(check: Callable[[Path], None], path: Path) -> str | None:
+def _reason(check: Callable[[Path, Beat], None], path: Path, beat: Beat) -> str | None:
     try:
-        check(path)
+        check(path, beat)
     except FileNotFoundError:
         return "it is gone"
     except (_DamagedError, _RefusedError, TooLargeError) as error:
@@ -80,28 +86,34 @@ def _reason(check: Callable[[Path], None], path: Path) -> str | None:
 # -- .tar.bz2 --------------------------------------------------------------------------------------
 
 
-def _check_bzip2(path: Path) -> None:
-    with _unpacking(path) as stream:
+def _check_bzip2(path: Path, beat: Beat) -> None:
+    with _unpacking(path, beat) as stream:
         while stream.take(_BLOCK):
             pass
 
 
-def _look_into_bzip2(path: Path) -> None:
-    with _unpacking(path) as stream:
+def _look_into_bzip2(path: Path, beat: Beat) -> None:
+    with _unpacking(path, beat) as stream:
         _look_into(stream, path.name.removesuffix(".tar.bz2"))
         while stream.take(_BLOCK):
             pass
 
 
 @contextlib.contextmanager
-def _unpacking(path: Path) -> Iterator[Stream]:
+def _unpacking(path: Path, beat: Beat) -> Iterator[Stream]:
+    most = limits.package_size(path.stat().st_size)
+
+    def passed(count: int) -> None:
+        beat()
+        _package_size(count, most)
+
     with path.open("rb") as file:
-        yield Stream(_Bzip2(file).read, _package_size)
+        yield Stream(_Bzip2(file).read, passed)
 
 
-def _package_size(passed: int) -> None:
-    if passed > limits.PACKAGE_SIZE:
-        raise TooLargeError(f"it unpacks to more than {_amount(limits.PACKAGE_SIZE)}")
+def _package_size(passed: int, most: int = limits.PACKAGE_SIZE) -> None:
+    if passed > most:
+        raise TooLargeError(f"it unpacks to more than {_amount(most)}")
 
 
 class _Bzip2:
@@ -140,26 +152,35 @@ class _Bzip2:
 # -- .conda ----------------------------------------------------------------------------------------
 
 
-def _check_conda(path: Path) -> None:
+def _check_conda(path: Path, beat: Beat) -> None:
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
-        for part in ("info-", "pkg-"):
-            found = [one.filename for one in parts if _is_part(one.filename, part)]
+        for kind in ("info-", "pkg-"):
+            found = [one.filename for one in parts if _is_part(one.filename, kind)]
             if len(found) != 1:
                 raise _RefusedError(
-                    f"it has no {part}*.tar.zst" if not found else f"it has several {part}*.tar.zst"
+                    f"it has no {kind}*.tar.zst" if not found else f"it has several {kind}*.tar.zst"
                 )
         if len(parts) > _PARTS:
             raise TooLargeError(f"it has {len(parts):,} parts, and {_PARTS} are the most")
         if any(one.compress_type != zipfile.ZIP_STORED for one in parts):
             raise _RefusedError("its parts are compressed once more; a .conda stores them as is")
         _package_size(sum(one.file_size for one in parts))
-        if broken := archive.testzip():
-            raise _RefusedError(f"its {broken} is damaged")
+        for part in parts:
+            _check_part(archive, part, beat)
 
 
-def _look_into_conda(path: Path) -> None:
-    _check_conda(path)
+def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo, beat: Beat) -> None:
+    try:
+        with archive.open(part) as content:
+            while content.read(_BLOCK):
+                beat()
+    except zipfile.BadZipFile as error:
+        raise _RefusedError(f"its {part.filename} is damaged") from error
+
+
+def _look_into_conda(path: Path, beat: Beat) -> None:
+    _check_conda(path, beat)
     stem = path.name.removesuffix(".conda")
     with zipfile.ZipFile(path) as archive:
         for part in ("info-", "pkg-"):

@@ -24,7 +24,7 @@ from typing import TypeVar
 from syncer.artifacts import published
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.conda.repodata import Wanted
-from volume.disk.files import hash_file, size_of, volume_error
+from volume.disk.files import hash_file, is_regular, size_of, volume_error
 from volume.layout import Mirror
 from volume.ledger.artifact import Artifact, Home, Known, Placed, Retired
 from volume.names import SUBDIRS
@@ -116,7 +116,7 @@ class Restoration:
             if row is not None and artifact.sha256 in {None, row.sha256}:
                 continue
             for path, home in self._places(artifact):
-                if path.is_file() and artifact.size in {None, path.stat().st_size}:
+                if is_regular(path) and artifact.size in {None, path.stat().st_size}:
                     yield artifact, path, home
                     break
 
@@ -155,7 +155,7 @@ class Restoration:
             if folder.is_dir():
                 known = {row.filename for row in self._ledger.retired(subdir)}
                 for path in sorted(folder.iterdir()):
-                    if path.name not in known and path.is_file():
+                    if path.name not in known and is_regular(path):
                         yield subdir, path
 
     def _retired(self, found: tuple[str, Path]) -> Retired:

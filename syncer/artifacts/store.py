@@ -14,6 +14,7 @@ from pathlib import Path
 
 from volume.disk.files import (
     hash_file,
+    is_regular,
     link,
     make_directory,
     remove_tree,
@@ -37,7 +38,7 @@ class Store:
 
     def has(self, placed: Placed) -> bool:
         """Whether there is a file where this row says."""
-        return self._path(placed).exists()
+        return is_regular(self._path(placed))
 
     def settle_staged(self) -> None:
         """Make all staged bytes durable: one barrier for all of them.

@@ -1,16 +1,21 @@
-"""Strays: files in ``channels/`` that no row of the ledger knows.
+"""Where the ledger and the folders in ``channels/`` differ: strays, and lost artifacts.
 
-Nobody knows what they are, so they are nobody's: what upstream lists and the policy lets in, a run
-has taken over by its hash before it comes here. All else goes to ``quarantine/``; what a snapshot
-promises stays downloadable for the grace period as well.
+A stray is a file that no row knows. Nobody knows what it is, so it is nobody's: what upstream lists
+and the policy lets in, a run has taken over by its hash before it comes here. All else goes to
+``quarantine/``; what a snapshot promises stays downloadable for the grace period as well. A link, a
+pipe or a folder with an artifact's name is a stray whatever the ledger says.
+
+A lost artifact is a row whose file is not there: somebody removed it, or an older copy of the
+mirror volume was restored. No index can be made with it, so the row goes, and upstream is asked.
 
 Guaranteed: ``find`` changes nothing; a folder is read again only if it changed since all of its
 files were known. Not guaranteed: that what is put there within two seconds of the last look is seen
-by the next; the one after does.
+by the next, the one after does; that the bytes are right, which ``verify`` looks at.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,11 +24,11 @@ from pathlib import Path
 from syncer.artifacts import published
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.store import Store
-from volume.disk.files import hash_file, volume_error
+from volume.disk.files import hash_file, is_regular, volume_error
 from volume.layout import Mirror
-from volume.ledger.artifact import Retired
+from volume.ledger.artifact import Placed, Retired
 from volume.ledger.ledger import Ledger
-from volume.names import SUBDIRS, escaped
+from volume.names import EXTENSIONS, SUBDIRS, escaped
 
 _SETTLING = 2.0  # seconds; a filesystem's times are coarse
 
@@ -67,7 +72,7 @@ def quarantined(mirror: Mirror, channel: str) -> list[Stray]:
 
 
 class Sweep:
-    """Takes strays out of one channel's folders. Callers hold the channel lock."""
+    """Makes one channel's folders and its ledger agree. Callers hold the channel lock."""
 
     def __init__(
         self, mirror: Mirror, channel: str, ledger: LedgerWriter, *, now: Callable[[], float]
@@ -77,6 +82,54 @@ class Sweep:
         self._ledger = ledger
         self._store = Store(mirror, channel)
         self._now = now
+
+    def clear(self) -> list[Stray]:
+        """Take out what is no file and has a file's name; return it. No commit could come there.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        gone = [
+            stray
+            for subdir, folder in _folders(self._mirror, self._channel)
+            if self._is_changed(subdir, folder)
+            for stray in _strays(folder, subdir, None)
+        ]
+        for stray in gone:
+            self._store.set_aside(stray.subdir, stray.filename, stays=False)
+        return gone
+
+    def forget_lost(self) -> list[Placed]:
+        """Drop the rows whose files are not there; return them.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        missing = {
+            (subdir, name)
+            for subdir in sorted(SUBDIRS)
+            if (folder := self._mirror.artifacts(self._channel, subdir))
+            and self._is_changed(subdir, folder)
+            for name in self._ledger.homed(subdir).difference(_names(folder))
+        }
+        missing.update((subdir, filename) for subdir, filename, _ in self._ledger.replaced())
+        if not missing:
+            return []
+        lost = [
+            row
+            for row in self._ledger.placed()
+            if row.home != "retired"
+            and (row.subdir, row.filename) in missing
+            and not self._store.has(row)
+        ]
+        if lost:
+            with self._ledger.transaction("forget lost"):
+                self._ledger.raise_serial()
+                self._ledger.forget(lost, moment=self._now())
+        return lost
+
+    def _is_changed(self, subdir: str, folder: Path) -> bool:
+        return not folder.is_dir() or self._ledger.swept(subdir) != _changed(folder)
 
     def sweep(self) -> list[Stray]:
         """Take out what is found; return what went to quarantine.
@@ -114,7 +167,7 @@ class Sweep:
     def _retired(self, stray: Stray, promised: set[str]) -> Retired | None:
         """The row of a stray that a kept generation promises, if it has those bytes."""
         path = self._mirror.artifacts(self._channel, stray.subdir) / stray.filename
-        if not promised or not path.is_file() or (sha256 := hash_file(path)) not in promised:
+        if not promised or not is_regular(path) or (sha256 := hash_file(path)) not in promised:
             return None
         return Retired(
             subdir=stray.subdir,
@@ -135,16 +188,35 @@ def _folders(mirror: Mirror, channel: str) -> Iterator[tuple[str, Path]]:
             yield subdir, folder
 
 
-def _strays(folder: Path, subdir: str, ledger: Ledger) -> list[Stray]:
-    known = ledger.homed(subdir)
-    return [Stray(subdir, name) for name in sorted(_names(folder)) if name not in known]
+def _strays(folder: Path, subdir: str, ledger: Ledger | None) -> list[Stray]:
+    """What is no artifact of the ledger's; without a ledger, what can't be anybody's."""
+    known = None if ledger is None else ledger.homed(subdir)
+    with _listing(folder) as entries:
+        found = [
+            entry.name
+            for entry in entries
+            if (
+                known is not None and entry.name not in known
+                if entry.is_file(follow_symlinks=False)
+                else entry.name.endswith(EXTENSIONS) or not entry.is_dir(follow_symlinks=False)
+            )
+        ]
+    return [Stray(subdir, name) for name in sorted(found)]
 
 
 def _names(folder: Path) -> list[str]:
-    """The names in a folder that are no folders."""
+    """The names in a folder that are no folders; none if it is not there."""
+    if not folder.is_dir():
+        return []
+    with _listing(folder) as entries:
+        return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+
+
+@contextlib.contextmanager
+def _listing(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
     try:
         with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+            yield entries
     except OSError as error:
         raise volume_error(error, "list", folder) from error
 

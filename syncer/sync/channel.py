@@ -23,7 +23,7 @@ from syncer.artifacts.progress import Progress
 from syncer.artifacts.restore import Restoration
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.staging import Staging
-from syncer.artifacts.strays import Sweep
+from syncer.artifacts.strays import Stray, Sweep
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import GuardError, is_upstreams_own
@@ -115,6 +115,7 @@ class ChannelSync:
             self._restore(ledger)
             self._offer.listen(self._warn)
             self._heal(ledger)
+            self._compare(ledger)
             if self._is_settled(ledger):
                 self.result.unchanged = True
                 self._upstream.remember_comparisons()
@@ -206,10 +207,27 @@ class ChannelSync:
             f" {_named(damaged)}; look at the state volume's disk"
         )
 
+    def _compare(self, ledger: LedgerWriter) -> None:
+        """Let the ledger and the folders agree on what is here, before a plan is made of it."""
+        sweep = self._sweeper(ledger)
+        with self._locked():
+            self._name_strays(sweep.clear())
+            lost = sweep.forget_lost()
+        if lost:
+            self._warn(
+                f"{len(lost):,} artifacts were not in channels/{self._channel} any more, and are"
+                f" asked for again: {_named([f'{row.subdir}/{row.filename}' for row in lost])}"
+            )
+
+    def _sweeper(self, ledger: LedgerWriter) -> Sweep:
+        return Sweep(self._tools.mirror, self._channel, ledger, now=self._tools.now)
+
     def _sweep(self, ledger: LedgerWriter) -> None:
-        if self._tools.adoption is not None:
-            return  # a part of a sync: what is wanted may not all have been looked for
-        strays = Sweep(self._tools.mirror, self._channel, ledger, now=self._tools.now).sweep()
+        if self._tools.adoption is None:
+            # Else it is a part of a sync: what is wanted may not all have been looked for.
+            self._name_strays(self._sweeper(ledger).sweep())
+
+    def _name_strays(self, strays: Sequence[Stray]) -> None:
         if strays:
             self._warn(
                 f"{len(strays):,} files in channels/{self._channel} are known to nobody and were"

@@ -20,7 +20,7 @@ from syncer.artifacts.retire import Retirement
 from syncer.artifacts.strays import Stray
 from syncer.sync.channel import ChannelSync
 from syncer.sync.tools import Tools
-from volume.disk.files import hash_file
+from volume.disk.files import hash_file, is_regular
 from volume.errors import InterruptedRunError, VolumeError
 from volume.ledger.artifact import Placed, Retired, Unproven
 from volume.ledger.ledger import Ledger
@@ -184,7 +184,9 @@ def _note(ledger: LedgerWriter, right: Sequence[Placed], moment: float) -> None:
 
 def _problem(placed: Placed, path: Path) -> str | None:
     try:
-        size = path.stat().st_size
+        size = path.stat(follow_symlinks=False).st_size
+        if not is_regular(path):
+            return "is no file"
         if size != placed.size:
             return f"has {size:,} bytes instead of {placed.size:,}"
         found = hash_file(path)

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -201,7 +201,7 @@ def link(source: Path, target: Path) -> None:
             temporary.rename(target)
 
 
-def copy(source: Path, target: Path) -> bool:
+def copy(source: Path, target: Path, *, beat: Callable[[], None] = lambda: None) -> bool:
     """Give ``target`` the bytes, and the time, of ``source``, whole under its name or not at all.
 
     The bytes are its own: what is written to ``source`` later does not change them. Where the
@@ -212,8 +212,7 @@ def copy(source: Path, target: Path) -> bool:
         VolumeError: it is no regular file, or a volume refused.
     """
     try:
-        # Never through a link, and a pipe is not waited for.
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _open_itself(source)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -225,7 +224,7 @@ def copy(source: Path, target: Path) -> bool:
             raise OSError(errno.EINVAL, "not a regular file")
         try:
             with temporary.open("xb") as writer:
-                _transfer(reader, writer)
+                _transfer(reader, writer, beat)
                 os.fchmod(writer.fileno(), 0o644)  # nginx must be able to read it
             os.utime(temporary, ns=(status.st_mtime_ns, status.st_mtime_ns))
             temporary.rename(target)
@@ -236,13 +235,20 @@ def copy(source: Path, target: Path) -> bool:
     return True
 
 
-def _transfer(reader: BinaryIO, writer: BinaryIO) -> None:
+def _open_itself(path: Path) -> int:
+    """Open a file for reading: never through a link, and a pipe is not waited for."""
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _transfer(reader: BinaryIO, writer: BinaryIO, beat: Callable[[], None]) -> None:
     """Copy what is left, within the filesystem where it can."""
     with contextlib.suppress(OSError):  # not on this kernel, or not between these filesystems
         while os.copy_file_range(reader.fileno(), writer.fileno(), _AT_ONCE):
-            pass
+            beat()
     # Both offsets moved with what was copied; a full disk is met, and reported, here.
-    shutil.copyfileobj(reader, writer, _BUFFER)
+    while data := reader.read(_BUFFER):
+        writer.write(data)
+        beat()
 
 
 def unlink(path: Path) -> None:
@@ -293,6 +299,14 @@ def sizes_in(folder: Path) -> dict[str, int]:
             return {one.name: one.stat().st_size for one in found if one.is_file()}
     except OSError:
         return {}
+
+
+def is_regular(path: Path) -> bool:
+    """Whether there is a file of this name, and no link, pipe or folder."""
+    try:
+        return stat.S_ISREG(path.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def hash_file(path: Path) -> str:

@@ -93,10 +93,12 @@ class Opener:
         source = self.mirror.local(self.draft.channel, file.subdir) / file.filename
         if not os.access(source, os.R_OK) and source.exists():
             return "the mirror's user (PUID) may not read it; chmod a+r"
+        if (free := local.free_space(self.mirror)) < file.size:
+            return f"{local.NO_ROOM}: it has {file.size:,} bytes, and {free:,} are free"
         target = self._linked(file)
         if not self._take(source, target, file):
             return _CHANGED
-        return refusal(target)
+        return refusal(target, self.stop.check)
 
     def _take(self, source: Path, target: Path, file: LocalFile) -> bool:
         """Put the file's bytes into the draft; False if they are not those that were seen."""
@@ -106,7 +108,7 @@ class Opener:
             if local.is_unchanged(published, file):  # its own copy, and the memory of it was lost
                 link_local(published, target)
                 return True
-        copy(source, target)
+        copy(source, target, beat=self.stop.check)
         return local.is_unchanged(target, file) and local.is_unchanged(source, file)
 
     def _linked(self, file: LocalFile) -> Path:

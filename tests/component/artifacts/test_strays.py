@@ -1,14 +1,19 @@
 """Files in channels/ that no row knows: taken over by their hash, or out of the way and named."""
 
 import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from syncer.artifacts import strays
 from syncer.sync.run import ChannelResult
 from tests.support.mirror.sync_harness import Syncer
-from tests.support.mirror.tree import broken_promises, files, publish, sha256
+from tests.support.mirror.tree import broken_promises, files, ledger_problems, publish, sha256
 from tests.support.upstream.packages import Package, package
+from volume.disk.files import is_regular
 
 HERE = package("here")
 STRAY = package("stray")
@@ -32,7 +37,7 @@ def drop(syncer: Syncer, one: Package = STRAY, data: bytes | None = None) -> Non
 
 def sync(syncer: Syncer, **settings: object) -> ChannelResult:
     result = syncer.channel(**settings)
-    assert result.status == "success"
+    assert result.status == "success", result.error
     assert broken_promises(syncer.volumes) == []
     return result
 
@@ -155,3 +160,86 @@ def test_whatever_it_is_called_it_goes_and_is_named_in_print(syncer: Syncer, nam
     assert warning.isprintable()
     assert [path.name for path in folder.iterdir()] == [HERE.filename]
     assert syncer.command("status").code == 0
+
+
+def _as_folder(path: Path, _: Path) -> None:
+    path.mkdir()
+    (path / "inside").write_bytes(b"of somebody's")
+
+
+def _as_link(path: Path, elsewhere: Path) -> None:
+    elsewhere.write_bytes(STRAY.data)  # the right bytes, where nothing can serve them
+    path.symlink_to(elsewhere)
+
+
+def _as_pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("put", [_as_folder, _as_link, _as_pipe])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_what_is_no_file_is_in_nobodys_way(
+    syncer: Syncer, tmp_path: Path, put: Callable[[Path, Path], None], is_known: bool
+) -> None:
+    channel = syncer.upstream.channel("conda-forge")
+    path = syncer.volumes.mirror_dir / "channels/conda-forge" / NAME
+    if is_known:
+        channel.publish(STRAY)
+        sync(syncer)
+        path.unlink()
+    put(path, tmp_path / "elsewhere")
+    channel.publish(STRAY, package("other"))
+    assert NAME in named(sync(syncer))[0]
+    assert syncer.volumes.committed().keys() >= {NAME, "linux-64/other-1.0-0.conda"}
+    assert is_regular(path)
+    assert sha256(path) == STRAY.record["sha256"]
+    assert (syncer.volumes.mirror_dir / "quarantine/conda-forge" / NAME).lstat()
+    assert named(sync(syncer)) == []
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_an_artifact_that_is_gone_is_asked_for_again(syncer: Syncer, is_listed: bool) -> None:
+    channel = syncer.upstream.channel("conda-forge")
+    channel.publish(STRAY)
+    sync(syncer)
+    publish(syncer.volumes)
+    later = time.time() + 60
+    sync(syncer, now=lambda: later)
+    (syncer.volumes.mirror_dir / "channels/conda-forge" / NAME).unlink()
+    if not is_listed:
+        channel.remove("linux-64", STRAY.filename)
+    result = syncer.channel(now=lambda: later)
+    assert result.status == "success"
+    assert any(NAME in warning and "asked for again" in warning for warning in result.warnings)
+    publish(syncer.volumes)
+    assert (NAME in syncer.volumes.committed()) == is_listed
+    assert ledger_problems(syncer.volumes) == []
+    assert syncer.channel(now=lambda: later).warnings == []
+
+
+def test_a_subdir_whose_folder_is_gone_is_asked_for_again(syncer: Syncer) -> None:
+    syncer.upstream.channel("conda-forge").publish(package("other", subdir="noarch"))
+    sync(syncer)
+    publish(syncer.volumes)
+    shutil.rmtree(syncer.volumes.mirror_dir / "channels/conda-forge/noarch")
+    assert "asked for again" in sync(syncer).warnings[0]
+    assert "noarch/other-1.0-0.conda" in syncer.volumes.served()
+
+
+def test_an_older_mirror_volume_is_made_whole(syncer: Syncer, tmp_path: Path) -> None:
+    mirror, older = syncer.volumes.mirror_dir, tmp_path / "older"
+    shutil.copytree(mirror, older, symlinks=True)
+    syncer.environment["WIPE_GUARD_PERCENT"] = "100"
+    channel = syncer.upstream.channel("conda-forge")
+    channel.publish(STRAY, package("new"))
+    channel.remove("linux-64", HERE.filename)
+    sync(syncer)
+    publish(syncer.volumes)
+    sync(syncer)
+    shutil.rmtree(mirror)
+    shutil.copytree(older, mirror, symlinks=True)
+    assert "asked for again" in sync(syncer).warnings[0]
+    assert syncer.volumes.committed().keys() == {NAME, "linux-64/new-1.0-0.conda"}
+    assert syncer.volumes.served().keys() >= syncer.volumes.committed().keys()
+    publish(syncer.volumes)
+    sync(syncer)

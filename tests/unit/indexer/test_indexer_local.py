@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.records import local
-from indexer.records.local import OVERRIDDEN, look
+from indexer.records.local import NO_ROOM, OVERRIDDEN, look
 from indexer.records.record_cache import LocalFile, LocalRecord, RecordCache
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.upstream.packages import package
@@ -255,3 +255,16 @@ def test_a_large_quiet_folder_costs_milliseconds(
     started = time.monotonic()
     see(committed, cache)
     assert time.monotonic() - started < 0.05
+
+
+def test_what_had_no_room_is_looked_at_again_when_there_is(
+    committed: CommittedMirror, cache: RecordCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed.add_local(package("a"))
+    (file,) = see(committed, cache).changed
+    with cache.transaction():
+        cache.remember([LocalRecord(file, refused=f"{NO_ROOM}: 10 bytes are free")])
+    monkeypatch.setattr(local, "free_space", lambda _: file.size - 1)
+    assert not see(committed, cache).is_news
+    monkeypatch.setattr(local, "free_space", lambda _: file.size)
+    assert names(see(committed, cache).changed) == ["a-1.0-0.conda"]

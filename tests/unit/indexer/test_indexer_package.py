@@ -6,6 +6,7 @@ import json
 import tarfile
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from indexer.records.package import damage, refusal, run_exports
 from tests.support.upstream.packages import conda_archive, package, tar
 from volume import limits
+from volume.errors import InterruptedRunError
 
 EXTENSIONS = (".conda", ".tar.bz2")
 
@@ -254,6 +256,39 @@ class TestLimits:
         files = info_of("a-1-0", **{f"test{number}": b"x" * 500 for number in range(9)})
         monkeypatch.setattr(limits, limit, value)
         assert said in refused(tmp_path, "a-1-0.tar.bz2", bz2.compress(tar(files)))
+
+    def test_a_small_file_is_not_unpacked_for_hours(self, tmp_path: Path) -> None:
+        member = tarfile.TarInfo("zeros")
+        member.size = 64 << 30
+        begin = bz2.compress(tar(info_of("a-1-0"))[:1024] + member.tobuf())
+        packed = begin + bz2.compress(bytes(64 << 20)) * 1024
+        assert len(packed) < 100_000
+        said = refused(tmp_path, "a-1-0.tar.bz2", packed)
+        assert said == "it unpacks to more than 1 GiB"
+
+    def test_what_a_package_may_unpack_to(self) -> None:
+        assert limits.package_size(10) == 1 << 30
+        assert limits.package_size(10 << 20) == 2000 << 20
+        assert limits.package_size(5 << 30) == limits.PACKAGE_SIZE
+
+    @pytest.mark.parametrize("extension", EXTENSIONS)
+    @pytest.mark.parametrize("look", [damage, refusal])
+    def test_a_stop_is_heard_inside_a_file(
+        self, tmp_path: Path, extension: str, look: Callable[..., str | None]
+    ) -> None:
+        one = package("a", extension=extension, padding_bytes=5 << 20)
+        path = write(tmp_path, one.filename, one.data)
+        beats = 0
+
+        def beat() -> None:
+            nonlocal beats
+            beats += 1
+            if beats == 3:
+                raise InterruptedRunError("stopped")
+
+        with pytest.raises(InterruptedRunError):
+            look(path, beat)
+        assert beats == 3
 
     def test_a_conda_is_a_zip_of_few_parts_stored_as_they_are(self, tmp_path: Path) -> None:
         one = package("a")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from volume.disk import faults, files
-from volume.errors import VolumeError
+from volume.disk.files import is_regular
+from volume.errors import InterruptedRunError, VolumeError
 
 
 @pytest.fixture
@@ -237,3 +238,26 @@ class TestCopy:
             with pytest.raises(VolumeError):
                 files.copy(tmp_path / name, tmp_path / "b")
         assert {path.name for path in tmp_path.iterdir()} == {"secret", "link", "pipe"}
+
+    @pytest.mark.parametrize("helps", [True, False])
+    def test_a_stop_is_heard_and_leaves_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helps: bool
+    ) -> None:
+        if not helps:
+            monkeypatch.setattr(os, "copy_file_range", lambda *_: 0)
+        (tmp_path / "a").write_bytes(b"x" * 3_000_000)
+
+        def stop() -> None:
+            raise InterruptedRunError("stopped")
+
+        with pytest.raises(InterruptedRunError):
+            files.copy(tmp_path / "a", tmp_path / "b", beat=stop)
+        assert {path.name for path in tmp_path.iterdir()} == {"a"}
+
+
+def test_only_a_file_is_regular(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    found = [name for name in ("file", "link", "pipe", ".", "gone") if is_regular(tmp_path / name)]
+    assert found == ["file"]
