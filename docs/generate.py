@@ -18,7 +18,7 @@ from indexer.base.settings import Settings as IndexerSettings
 from syncer.settings.policy import ChannelPolicy, Policy
 from syncer.settings.settings import DEFAULT_INCLUDE
 from syncer.settings.settings import Settings as SyncerSettings
-from volume.program.parsers import Table, Words
+from volume.program.parsers import NamedLists, Words
 from volume.program.settings import Definition, definitions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -119,7 +119,7 @@ def mirror_toml_example() -> str:
 def _toml(definition: Definition) -> str:
     """A definition's default as a TOML value."""
     value = definition.parse(definition.default)
-    if isinstance(definition.parse, Table):
+    if isinstance(definition.parse, NamedLists):
         return "{ }"
     if isinstance(definition.parse, Words):
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"

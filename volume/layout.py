@@ -33,7 +33,7 @@ def channel_of(channel_slug: str) -> str:
     return channel_slug.replace("~", "/")
 
 
-class Placed(Protocol):
+class HasPlace(Protocol):
     """What every row of the ledger says of its bytes: which they are, and where."""
 
     @property
@@ -83,11 +83,11 @@ class Mirror:
         """Where a download is staged: its record's digest keeps contents of one name apart."""
         return self.staging(channel, subdir) / staged_name(filename, digest)
 
-    def home(self, channel: str, placed: Placed) -> Path:
+    def home(self, channel: str, placed: HasPlace) -> Path:
         """Where bytes are that the ledger has a row of."""
         return self.home_folder(channel, placed) / placed.filename
 
-    def home_folder(self, channel: str, placed: Placed) -> Path:
+    def home_folder(self, channel: str, placed: HasPlace) -> Path:
         """The folder that they are in."""
         if placed.home == "replaced":
             return self.replaced(channel, placed.subdir, placed.sha256)

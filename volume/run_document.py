@@ -107,7 +107,7 @@ class Keeping:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DownloadProgress:
     """How far a download is: artifacts ended and in all, bytes received and in all, bytes/s."""
 
     artifacts: int = 0
@@ -167,7 +167,7 @@ class ChannelRun:
     error: str | None = None
     unchanged: bool = False
     kept: Keeping = field(default_factory=Keeping)
-    progress: Facts | None = None
+    progress: DownloadProgress | None = None
 
 
 @dataclass(frozen=True, slots=True)

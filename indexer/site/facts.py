@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from volume import run_document
 from volume.generations import Generation
-from volume.run_document import CanaryFailure, Facts, FailedArtifact, RunDocument
+from volume.run_document import CanaryFailure, DownloadProgress, FailedArtifact, RunDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class LastRun:
     failures: tuple[FailedArtifact, ...] = ()
     warnings: tuple[str, ...] = ()
     error: str | None = None
-    progress: Facts | None = None
+    progress: DownloadProgress | None = None
 
 
 @dataclass(frozen=True, slots=True)

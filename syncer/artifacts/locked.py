@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
-from syncer.planning.locked import REASON
+from syncer.planning.locked_artifacts import REASON
 from volume.layout import Mirror
 from volume.ledger.artifact import Retired
 from volume.program.log import redact

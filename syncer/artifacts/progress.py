@@ -1,6 +1,6 @@
 """Progress of a long download: bars on a terminal, a line every 30 s elsewhere.
 
-Reported as ``Facts`` too, every 10 s: the run document has them for the landing page.
+Reported as ``DownloadProgress`` too, every 10 s: the run document has them for the landing page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from volume.program.durations import duration
 from volume.program.sizes import amount
-from volume.run_document import Facts
+from volume.run_document import DownloadProgress
 
 if TYPE_CHECKING:
     import rich.progress
@@ -25,7 +25,7 @@ _LINE_SECONDS = 30.0
 _REPORT_SECONDS = 10.0
 
 
-Report = Callable[[Facts | None], None]
+Report = Callable[[DownloadProgress | None], None]
 """Told how far it is, and None at the end."""
 
 
@@ -97,13 +97,15 @@ class Progress:
             self._shown = self._clock()
             _LOG.info("%s", self.line())
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> DownloadProgress:
         """Where we are; the rate is of the last half minute or so."""
         now = self._clock()
         rate = (self._received - self._received_before) / max(now - self._reported, 1e-6)
         self._rate = rate if self._rate is None else (2 * self._rate + rate) / 3
         self._reported, self._received_before = now, self._received
-        return Facts(self._done, self._artifacts, self._received, self._size, round(self._rate, 1))
+        return DownloadProgress(
+            self._done, self._artifacts, self._received, self._size, round(self._rate, 1)
+        )
 
     def line(self) -> str:
         """Where we are, in one line."""

@@ -25,7 +25,7 @@ from volume.disk.files import (
 )
 from volume.disk.folder import Folders
 from volume.errors import VolumeError
-from volume.layout import Mirror, Placed, staged_name
+from volume.layout import HasPlace, Mirror, staged_name
 from volume.ledger.artifact import Artifact, Retired
 
 
@@ -36,7 +36,7 @@ class Store:
         self._mirror = mirror
         self._channel = channel
 
-    def has(self, placed: Placed) -> bool:
+    def has(self, placed: HasPlace) -> bool:
         """Whether there is a file where this row says."""
         return is_regular(self._path(placed))
 
@@ -116,7 +116,7 @@ class Store:
         _sync(targets)
         self.remove(rows)
 
-    def remove(self, rows: Iterable[Placed]) -> None:
+    def remove(self, rows: Iterable[HasPlace]) -> None:
         """Remove the names that rows have; those that are gone already too, durably.
 
         Raises:
@@ -196,7 +196,7 @@ class Store:
                     if not is_used(subdir, entry.name):
                         remove_tree(entry)
 
-    def _path(self, placed: Placed) -> Path:
+    def _path(self, placed: HasPlace) -> Path:
         return self._mirror.home(self._channel, placed)
 
 

@@ -41,11 +41,11 @@ def run_exports(content: bytes | bytearray) -> dict[str, msgspec.Raw]:
     return found
 
 
-class _Entry(msgspec.Struct, gc=False):
+class _RunExportsEntry(msgspec.Struct, gc=False):
     run_exports: msgspec.Raw = msgspec.Raw(b"")
 
 
-_decode_entry = msgspec.json.Decoder(_Entry).decode
+_decode_entry = msgspec.json.Decoder(_RunExportsEntry).decode
 
 
 def run_exports_text(entry: msgspec.Raw) -> str | None:

@@ -19,7 +19,7 @@ from syncer.planning.cooldown import Listed
 from syncer.planning.environments.remote import RemoteFiles
 from syncer.planning.environments.request import Locked, Request
 from syncer.planning.environments.spec_file import Remote
-from syncer.planning.locked import Standing, compare, placed
+from syncer.planning.locked_artifacts import Standing, compare, placed
 from syncer.planning.offer import Offer, Offers
 from syncer.planning.selection.choice import Selected
 from syncer.settings.policy import Environment
@@ -254,7 +254,7 @@ class Choices:
             ) -> dict[str, list[LeftOut]]:
                 found: dict[str, list[LeftOut]] = {}
                 for selector in selectors if specs else ():
-                    for spec, outs in selector.refusals.of(specs, subdirs).items():
+                    for spec, outs in selector.objections.of(specs, subdirs).items():
                         found.setdefault(spec, []).extend(outs)
                 return found
 
@@ -264,7 +264,9 @@ class Choices:
                 environment,
                 requests,
                 permitted=(one for selector in selectors for one in selector.permitted()),
-                lockable=(one for selector in selectors for one in selector.refusals.judged(names)),
+                lockable=(
+                    one for selector in selectors for one in selector.objections.judged(names)
+                ),
                 refused=refused,
             )
             lost = tuple(

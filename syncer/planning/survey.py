@@ -14,7 +14,7 @@ from syncer.conda.repodata import Index, Wanted, empty
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.planning.choices import Choices
 from syncer.planning.guard import check_selected, check_space, check_wipe
-from syncer.planning.locked import missing
+from syncer.planning.locked_artifacts import missing
 from syncer.planning.offer import Fetches, Offer
 from syncer.planning.plan import Amount, SubdirPlan, download_size, plan_subdir, totals
 from syncer.planning.selection.choice import Choice

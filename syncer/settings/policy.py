@@ -95,7 +95,7 @@ class Policy:
         section=_POLICY,
     )  # fmt: skip
     pins: tuple[tuple[str, tuple[str, ...]], ...] = setting(
-        "PINS", "", parsers.Table(check_pin),
+        "PINS", "", parsers.NamedLists(check_pin),
         "Leave out builds for other versions, for example: python=3.11,3.12 numpy=1.26.",
         section=_POLICY,
     )  # fmt: skip

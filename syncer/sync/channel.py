@@ -27,7 +27,7 @@ from syncer.artifacts.strays import Stray, Sweep
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import GuardError, is_upstreams_own
-from syncer.planning.locked import stays
+from syncer.planning.locked_artifacts import stays
 from syncer.planning.selection.choice import Selected
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor

@@ -9,7 +9,7 @@ from volume.program.printable import printable, printable_lines
 from volume.run_document import (
     CanaryFailure,
     ChannelRun,
-    Facts,
+    DownloadProgress,
     FailedArtifact,
     HostTotals,
     Keeping,
@@ -44,7 +44,7 @@ class ChannelResult:
     error: str | None = None
     unchanged: bool = False
     kept: Keeping = field(default_factory=Keeping)
-    progress: Facts | None = None
+    progress: DownloadProgress | None = None
 
     def fail(self, filename: str, subdir: str, reason: str, kind: str = REFUSED) -> None:
         """Note an artifact that is left out; ``kind`` is a word of ``failure``."""

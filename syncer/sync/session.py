@@ -34,7 +34,7 @@ from volume.disk.files import replace as replace_file
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
-from volume.run_document import CanaryFailure, Facts, RunDocument, Totals
+from volume.run_document import CanaryFailure, DownloadProgress, RunDocument, Totals
 
 _LOG = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def sync_channels(
         identity.check(shared.mirror, state)
         save()
 
-    def report(progress: Facts | None) -> None:
+    def report(progress: DownloadProgress | None) -> None:
         (*run.channels, *run.installers)[-1].progress = progress
         if progress is not None:
             checkpoint()

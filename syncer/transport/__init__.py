@@ -8,5 +8,5 @@ Where a request may go is decided in one place, ``egress``, which is asked at ev
 
 Public names: ``fetch`` (Fetch, Expected, Delivered, Sink, Memory), ``workers.Workers``,
 ``document`` (Document, Validators), ``network.Network``, ``retry.Limits``,
-``throttle.throttle``, ``folder`` (is_folder, path_of); for the doctor's own requests ``answers``.
+``throttle.throttle``, ``file_url`` (is_folder, path_of); for the doctor's own requests ``answers``.
 """

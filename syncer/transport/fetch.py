@@ -28,8 +28,8 @@ from syncer.errors import (
     TransferError,
     UpstreamError,
 )
-from syncer.transport import answers, folder
-from syncer.transport.client import Client
+from syncer.transport import answers, file_url
+from syncer.transport.connections.client import Client
 from syncer.transport.document import (
     HEAD,
     UNCONDITIONAL,
@@ -204,9 +204,9 @@ class Fetch:
             TransferError: it can't be reached, or was cut in every try.
             InterruptedRunError: the run was stopped.
         """
-        if folder.is_folder(url):
+        if file_url.is_folder(url):
             self.check(url)
-            return folder.document(url, validators, limit=limit)
+            return file_url.document(url, validators, limit=limit)
         try:
             found = self._document(url, validators, limit)
         except (TransferError, HostStoppedError):
@@ -226,9 +226,9 @@ class Fetch:
             UpstreamError: it does not say.
             InterruptedRunError: the run was stopped.
         """
-        if folder.is_folder(url):
+        if file_url.is_folder(url):
             self.check(url)
-            return folder.validators(url)
+            return file_url.validators(url)
         try:
             return self.client.ask(url, Arriving(redact(url), 0), HEAD).validators
         except Retryable as failure:
@@ -256,9 +256,9 @@ class Fetch:
             before = body.position
             try:
                 with body:
-                    if folder.is_folder(url):
+                    if file_url.is_folder(url):
                         self.check(url)
-                        folder.receive(url, body, self._stop)
+                        file_url.receive(url, body, self._stop)
                     else:
                         self._transfer(url, body, is_patient=is_patient)
                 sha256 = body.finish(url)

@@ -36,7 +36,7 @@ _ENOUGH_REFUSALS = 100
 
 
 @dataclass(slots=True)
-class Standing:
+class HostState:
     """How a host and we stand, for all threads."""
 
     host: str
@@ -47,7 +47,7 @@ class Standing:
 class Tally:
     """One thread's count of one host."""
 
-    def __init__(self, standing: Standing, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, standing: HostState, clock: Callable[[], float] = time.monotonic) -> None:
         self.standing = standing
         self._clock = clock
         self.requests = 0
@@ -100,13 +100,13 @@ class Hosts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._standings: dict[str, Standing] = {}
+        self._standings: dict[str, HostState] = {}
         self._tallies: list[Tally] = []
 
     def tally(self, host: str) -> Tally:
         """A new tally of a host, for one thread to keep."""
         with self._lock:
-            standing = self._standings.setdefault(host, Standing(host))
+            standing = self._standings.setdefault(host, HostState(host))
             tally = Tally(standing)
             self._tallies.append(tally)
             return tally

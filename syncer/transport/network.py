@@ -25,7 +25,7 @@ from syncer.settings import secrets as credentials
 from syncer.settings import terms
 from syncer.settings.secrets import Secret, Secrets, basic
 from syncer.settings.settings import Settings
-from syncer.transport import proxies
+from syncer.transport.connections import proxies
 from syncer.transport.egress import Egress
 from volume.errors import ConfigError
 from volume.program.log import holds_secret, redact, register

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from syncer.transport.client import Client
-from syncer.transport.multiplex import Multiplexer
+from syncer.transport.connections.client import Client
+from syncer.transport.connections.multiplex import Multiplexer
 from volume.program.stop import Stop
 
 _ENDING_SECONDS = 10.0

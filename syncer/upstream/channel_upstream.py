@@ -30,7 +30,7 @@ from syncer.upstream import age, location
 from syncer.upstream.cache import Cache, Cached
 from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.monolithic import PUBLICATION_SECONDS, Monolithic, seconds_of
-from syncer.upstream.sharded import Offer, Sharded
+from syncer.upstream.sharded import OfferedIndex, Sharded
 from volume.errors import MirrorError
 
 Names = Callable[[str], bool]
@@ -139,7 +139,7 @@ class ChannelUpstream:
             self._warn(f"{subdir}: {found.name} is read, because {refusal}")
         return self._judged(found, subdir, names)
 
-    def _offer(self, base: str, subdir: str, refusals: list[UpstreamError]) -> Offer | None:
+    def _offer(self, base: str, subdir: str, refusals: list[UpstreamError]) -> OfferedIndex | None:
         """The shard index; None if there is none or it is refused."""
         try:
             return self._sharded.offer(base, subdir)

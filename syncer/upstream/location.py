@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from syncer.errors import IndexRejectedError
-from syncer.transport.folder import is_folder
+from syncer.transport.file_url import is_folder
 from volume.program.log import redact
 
 

@@ -31,7 +31,7 @@ Names = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedIndex:
     """A shard index, as one upstream has it; ``document`` is None if it is the remembered one."""
 
     base: str
@@ -49,7 +49,7 @@ class Sharded:
         self._cache = cache
         self._bases = bases
 
-    def offer(self, base: str, subdir: str) -> Offer | None:
+    def offer(self, base: str, subdir: str) -> OfferedIndex | None:
         """The shard index of an upstream, or None if it has none.
 
         Raises:
@@ -68,11 +68,11 @@ class Sharded:
                 return None
             raise
         if document is not None:
-            return Offer(base, subdir, _understand(document.body, origin_of(url)), document)
+            return OfferedIndex(base, subdir, _understand(document.body, origin_of(url)), document)
         body = self._cache.body(f"{subdir}.index", known) if known else b""
-        return Offer(base, subdir, _understand(body, origin_of(url)), None)
+        return OfferedIndex(base, subdir, _understand(body, origin_of(url)), None)
 
-    def fetch(self, offer: Offer, names: Names | None) -> Fetched:
+    def fetch(self, offer: OfferedIndex, names: Names | None) -> Fetched:
         """The index of the selected names, parsed if it is new.
 
         Raises:
@@ -104,11 +104,16 @@ class Sharded:
         else:
             known = self._cache.find(f"{subdir}.index")
             body = self._cache.body(f"{subdir}.index", known) if known else b""
-        offer = Offer(fetched.base, subdir, _understand(body, origin_of(url)), fetched.document)
+        offer = OfferedIndex(
+            fetched.base, subdir, _understand(body, origin_of(url)), fetched.document
+        )
         return self._read(offer, dict(fetched.selected), dict(fetched.fresh))[0]
 
     def _read(
-        self, offer: Offer, selected: Mapping[str, str], here: Mapping[str, bytes] | None = None
+        self,
+        offer: OfferedIndex,
+        selected: Mapping[str, str],
+        here: Mapping[str, bytes] | None = None,
     ) -> tuple[Index, tuple[tuple[str, bytes], ...]]:
         """The index, and the shards that were not remembered, by hash."""
         subdir = offer.subdir
@@ -145,7 +150,7 @@ class Sharded:
         self._fetch.fetch(urls, expected, shard)
         return sha256, bytes(shard.content)
 
-    def _urls(self, offer: Offer, sha256: str) -> tuple[str, ...]:
+    def _urls(self, offer: OfferedIndex, sha256: str) -> tuple[str, ...]:
         """Where a shard may be: where the index says, and at the same place of other upstreams."""
         relative = offer.index.shards_base_url
         folders = [location.folder_url(offer.base, offer.subdir, relative, key="shards_base_url")]

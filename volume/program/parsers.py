@@ -55,7 +55,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Table:
+class NamedLists:
     """Parses names with lists of values: ``python=3.11,3.12`` or a TOML table."""
 
     check: Callable[[str, tuple[str, ...]], tuple[str, ...]]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from volume.errors import ConfigError, NameRefusedError
-from volume.program.parsers import Table, Words, one_of, path
+from volume.program.parsers import NamedLists, Words, one_of, path
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ def read_table(
 
 def _parse_value(definition: Definition, value: Any) -> Any:
     parse = definition.parse
-    if isinstance(value, dict) and isinstance(parse, Table):
+    if isinstance(value, dict) and isinstance(parse, NamedLists):
         return parse.table(value)
     if isinstance(value, list) and isinstance(parse, Words):
         if not all(isinstance(item, str) for item in value):

@@ -16,7 +16,7 @@ import urllib3
 from syncer.errors import TransferError, UpstreamError
 from syncer.transport import answers
 from syncer.transport.egress import refused
-from syncer.transport.hosts import Standing, Tally
+from syncer.transport.hosts import HostState, Tally
 from syncer.transport.network import Host, Network
 from syncer.transport.retry import Retryable
 
@@ -120,7 +120,7 @@ def _final(found: Retryable | UpstreamError) -> UpstreamError:
 
 
 def _tally(host: Host) -> Tally:
-    return Tally(Standing(host.name))
+    return Tally(HostState(host.name))
 
 
 def resolve(name: str) -> str | None:

@@ -17,7 +17,7 @@ from syncer.errors import HostStoppedError, HttpStatusError, UpstreamError
 from syncer.ops.doctor import network_checks
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.settings.settings import Settings
-from syncer.transport.folder import is_folder, path_of
+from syncer.transport.file_url import is_folder, path_of
 from syncer.transport.network import Network
 from syncer.upstream.cache import Cache
 from syncer.upstream.fetched import origin_of

@@ -21,7 +21,7 @@ _BAD = frozenset({"failure", "unhealthy"})
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class NotifiedEvent:
     """Something to tell. ``opens`` is the condition that it begins, ``closes`` what it ends."""
 
     name: str
@@ -45,7 +45,7 @@ class Event:
         }
 
 
-def after_sync(run: RunDocument, told: Told, *, is_first: bool) -> list[Event]:
+def after_sync(run: RunDocument, told: Told, *, is_first: bool) -> list[NotifiedEvent]:
     """What to tell of a sync that ended.
 
     Args:
@@ -57,60 +57,64 @@ def after_sync(run: RunDocument, told: Told, *, is_first: bool) -> list[Event]:
     if run.status == "stopped":
         return []
     if not did_its_work:
-        return _once(told, Event("failure", "the sync failed", _reasons(run), opens="failure"))
-    events: list[Event] = []
+        return _once(
+            told, NotifiedEvent("failure", "the sync failed", _reasons(run), opens="failure")
+        )
+    events: list[NotifiedEvent] = []
     is_whole = run.status == "success"
     over = _BAD | {"partial"} if is_whole else _BAD
     if is_first:
-        events.append(Event("first-success", _ready(run), closes=frozenset(over)))
+        events.append(NotifiedEvent("first-success", _ready(run), closes=frozenset(over)))
     elif ended := over & told.keys():
         since = _moment(min(told[name] for name in ended))
         headline = f"the sync works again, after trouble that was reported {since}"
-        events.append(Event("recovery", headline, closes=frozenset(over)))
+        events.append(NotifiedEvent("recovery", headline, closes=frozenset(over)))
     if not is_whole:
         headline = f"the sync left out {_left_out(run):,} artifacts; it tries them again every time"
-        events += _once(told, Event("partial", headline, _reasons(run), opens="partial"))
+        events += _once(told, NotifiedEvent("partial", headline, _reasons(run), opens="partial"))
     return events
 
 
-def refused(error: str, told: Told) -> list[Event]:
+def refused(error: str, told: Told) -> list[NotifiedEvent]:
     """What to tell of a sync that could not even begin."""
-    event = Event("failure", "the sync could not begin", tuple(error.splitlines()), opens="failure")
+    event = NotifiedEvent(
+        "failure", "the sync could not begin", tuple(error.splitlines()), opens="failure"
+    )
     return _once(told, event)
 
 
-def unhealthy(reason: str, told: Told) -> list[Event]:
+def unhealthy(reason: str, told: Told) -> list[NotifiedEvent]:
     """What to tell when no sync did its work for HEALTH_HOURS."""
-    return _once(told, Event("unhealthy", reason, opens="unhealthy"))
+    return _once(told, NotifiedEvent("unhealthy", reason, opens="unhealthy"))
 
 
-def damaged(problems: Iterable[str], *, is_repaired: bool) -> Event:
+def damaged(problems: Iterable[str], *, is_repaired: bool) -> NotifiedEvent:
     """Damaged artifacts were found."""
     found = list(problems)
     word = "artifact is" if len(found) == 1 else "artifacts are"
     end = "fetched anew" if is_repaired else "not repaired yet"
     headline = f"{len(found):,} stored {word} damaged or missing, {end}: look at the disk"
-    return Event("damage", headline, _few(found))
+    return NotifiedEvent("damage", headline, _few(found))
 
 
-def canaries(failing: Iterable[str], told: Told) -> list[Event]:
+def canaries(failing: Iterable[str], told: Told) -> list[NotifiedEvent]:
     """What to tell of canaries that can't be installed any more; none failing ends it."""
     found = list(failing)
     if found:
         headline = "what must be installable from this mirror is not"
-        return _once(told, Event("canary", headline, _few(found), opens="canary"))
+        return _once(told, NotifiedEvent("canary", headline, _few(found), opens="canary"))
     if "canary" in told:
         headline = "what must be installable from this mirror is so again"
-        return [Event("recovery", headline, closes=frozenset({"canary"}))]
+        return [NotifiedEvent("recovery", headline, closes=frozenset({"canary"}))]
     return []
 
 
-def test() -> Event:
+def test() -> NotifiedEvent:
     """What ``syncer notify --test`` sends."""
-    return Event("test", "this is a test; nothing happened")
+    return NotifiedEvent("test", "this is a test; nothing happened")
 
 
-def _once(told: Told, event: Event) -> list[Event]:
+def _once(told: Told, event: NotifiedEvent) -> list[NotifiedEvent]:
     return [] if event.opens in told else [event]
 
 

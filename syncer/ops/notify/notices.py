@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from syncer.ops.notify import event as events
-from syncer.ops.notify.event import Event, Told
+from syncer.ops.notify.event import NotifiedEvent, Told
 from syncer.ops.notify.hook import Hook, HookError, configured
 from syncer.settings.notify_settings import DEFAULT_MIRROR_URL
 from syncer.settings.settings import Settings
@@ -68,7 +68,7 @@ def test(settings: Settings, now: float) -> list[tuple[str, str | None]]:
     return results
 
 
-def _tell(settings: Settings, decide: Callable[[Told], list[Event]], now: float) -> None:
+def _tell(settings: Settings, decide: Callable[[Told], list[NotifiedEvent]], now: float) -> None:
     hooks = configured(settings)
     if not hooks:
         return
@@ -92,7 +92,7 @@ def _read(state: State) -> Told:
 
 
 def _deliver_all(
-    settings: Settings, hooks: list[Hook], found: Iterable[Event], told: Told, now: float
+    settings: Settings, hooks: list[Hook], found: Iterable[NotifiedEvent], told: Told, now: float
 ) -> Told:
     after = dict(told)
     for event in found:
@@ -105,7 +105,7 @@ def _deliver_all(
     return after
 
 
-def _deliver(settings: Settings, hooks: list[Hook], event: Event, now: float) -> bool:
+def _deliver(settings: Settings, hooks: list[Hook], event: NotifiedEvent, now: float) -> bool:
     """Send an event to every hook; whether any took it."""
     body = _body(settings, event, now)
     taken = False
@@ -120,7 +120,7 @@ def _deliver(settings: Settings, hooks: list[Hook], event: Event, now: float) ->
     return taken
 
 
-def _body(settings: Settings, event: Event, now: float) -> bytes:
+def _body(settings: Settings, event: NotifiedEvent, now: float) -> bytes:
     mirror = "" if settings.mirror_url == DEFAULT_MIRROR_URL else settings.mirror_url
     masked = replace(
         event, headline=redact(event.headline), details=tuple(map(redact, event.details))

@@ -11,7 +11,7 @@ from syncer.conda.record import Candidate
 from syncer.conda.repodata import Index, Refused, wanted
 from syncer.conda.spec import Spec
 from syncer.planning.selection.choice import Choice, LeftOut, Selected, day
-from syncer.planning.selection.unmatched import Listing, hint
+from syncer.planning.selection.unmatched import ListedNames, hint
 from volume.errors import NameRefusedError
 from volume.names import parse_artifact
 
@@ -50,7 +50,7 @@ def explain(
         asked: a name, a MatchSpec that ``check_spec`` accepts, or an artifact's filename.
     """
     spec = Spec(_spec(asked))
-    listing = Listing.of(channel, indexes)
+    listing = ListedNames.of(channel, indexes)
     found = list(listing.matching(spec))
     seen = {(candidate.subdir, candidate.filename) for candidate in found}
     for subdir, choice in selected.choices.items():

@@ -254,7 +254,7 @@ def pins_of(
     )
 
 
-class Refusals:
+class Objections:
     """The objections of one channel's policy.
 
     Args:

@@ -22,8 +22,8 @@ from syncer.conda.record import Candidate, facts
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import Spec, SpecSet
 from syncer.planning.selection.choice import Choice, LeftOut, Reason, Selected
-from syncer.planning.selection.permit import Permit, Refusals, has_these_bytes, is_filename
-from syncer.planning.selection.unmatched import Listing, warnings_of
+from syncer.planning.selection.permit import Objections, Permit, has_these_bytes, is_filename
+from syncer.planning.selection.unmatched import ListedNames, warnings_of
 from syncer.settings.policy import Policy
 from volume.ledger.artifact import Known
 
@@ -92,10 +92,10 @@ class Selector:
         self._not_included = LeftOut(Reason.NOT_INCLUDED, "no spec of include matches it")
 
     @property
-    def refusals(self) -> Refusals:
+    def objections(self) -> Objections:
         """What the policy has against what is asked for by name."""
         # Made when it is needed: kept, it would be a cycle that holds a large channel's records.
-        return Refusals(self._channel, self._indexes, self.objection)
+        return Objections(self._channel, self._indexes, self.objection)
 
     def permitted(self) -> list[Candidate]:
         """What environments may draw from: all but what deny to cooldown and twins leave out."""
@@ -167,7 +167,7 @@ class Selector:
         """Those of the approved that upstream lists something for."""
         if not self._approved:
             return frozenset()
-        listing = Listing.of(self._channel, self._indexes)
+        listing = ListedNames.of(self._channel, self._indexes)
         listed = {entry.filename for index in self._indexes.values() for entry in index.entries}
         return frozenset(
             one
@@ -315,7 +315,7 @@ class Selector:
                     yield f"{subdir}/{filename} is left out although" \
                         f" {reasons[filename]}: {out}"  # fmt: skip
         if self._include or self._policy.exclude:
-            listing = Listing.of(self._channel, self._indexes)
+            listing = ListedNames.of(self._channel, self._indexes)
             include, exclude = self._include.specs, self._permit.exclude.specs
             yield from warnings_of(listing, include, exclude, self._permit.bar)
 

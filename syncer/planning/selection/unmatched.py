@@ -18,14 +18,14 @@ _MOST_HINTS = 10  # looking for a similar name takes a while
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListedNames:
     """What a channel lists, by name of the packages; records are read when they are looked at."""
 
     channel: str
     entries: Mapping[str, Sequence[tuple[str, Entry]]]  # subdir and entry
 
     @classmethod
-    def of(cls, channel: str, indexes: Mapping[str, Index]) -> Listing:
+    def of(cls, channel: str, indexes: Mapping[str, Index]) -> ListedNames:
         """The listing of these indexes."""
         found: dict[str, list[tuple[str, Entry]]] = {}
         for subdir, index in indexes.items():
@@ -44,7 +44,7 @@ class Listing:
 
 
 def warnings_of(
-    listing: Listing,
+    listing: ListedNames,
     include: Iterable[Spec],
     exclude: Iterable[Spec],
     bar: Callable[[Candidate], LeftOut | None],
@@ -84,7 +84,7 @@ def _taken_back(
     return out
 
 
-def hint(spec: Spec, listing: Listing) -> str:
+def hint(spec: Spec, listing: ListedNames) -> str:
     """What may have been meant by a spec that matches nothing, to be put behind a message."""
     found = _NAME.match(spec.text)
     written = found[1].lower() if found else ""

@@ -17,7 +17,7 @@ from syncer.artifacts.retire import Retirement
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.record import Facts
 from syncer.planning.environments.request import Locked
-from syncer.planning.locked import Standing, compare, missing, stays
+from syncer.planning.locked_artifacts import Standing, compare, missing, stays
 from syncer.settings import settings
 from syncer.sync import session as sync
 from tests.support.mirror.sync_harness import Syncer

@@ -19,10 +19,10 @@ from syncer.artifacts.download import Downloads
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.settings.secrets import Secrets
-from syncer.transport.client import Client
+from syncer.transport.connections.client import Client
+from syncer.transport.connections.multiplex import Multiplexer
 from syncer.transport.egress import Egress
 from syncer.transport.fetch import Fetch
-from syncer.transport.multiplex import Multiplexer
 from syncer.transport.network import Network
 from syncer.transport.retry import Limits
 from tests.support.clients.nginx import executable, free_port, start

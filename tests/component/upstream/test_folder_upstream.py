@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncer.errors import MissingError, TransferError
-from syncer.transport import folder
+from syncer.transport import file_url
 from syncer.transport.document import Validators
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises, snapshot
@@ -170,13 +170,13 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(MissingError, match="no regular file"):
-            folder.document(path.as_uri(), Validators(), limit=100)
+            file_url.document(path.as_uri(), Validators(), limit=100)
 
 
 def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(101))
     with pytest.raises(TransferError, match="more than 100 bytes"):
-        folder.document((tmp_path / "x").as_uri(), Validators(), limit=100)
+        file_url.document((tmp_path / "x").as_uri(), Validators(), limit=100)
 
 
 def test_a_file_that_may_not_be_read_says_what_to_do(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_file_that_may_not_be_read_says_what_to_do(tmp_path: Path) -> None:
         os.seteuid(65_534)
     try:
         with pytest.raises(TransferError, match="denied; make it readable for PUID:PGID"):
-            folder.document((tmp_path / "x").as_uri(), Validators(), limit=100)
+            file_url.document((tmp_path / "x").as_uri(), Validators(), limit=100)
     finally:
         os.seteuid(own)
 
@@ -207,5 +207,5 @@ def test_a_file_that_got_shorter_is_read_from_its_beginning(tmp_path: Path) -> N
             self.data, self.position = b"", 0
 
     kept = Kept()
-    folder.receive((tmp_path / "x").as_uri(), kept, Stop())
+    file_url.receive((tmp_path / "x").as_uri(), kept, Stop())
     assert kept.data == b"abc"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from syncer.artifacts.progress import Progress
-from volume.run_document import Facts
+from volume.run_document import DownloadProgress
 
 
 def test_it_reports_every_ten_seconds_and_the_end() -> None:
     now = 0.0
-    reports: list[Facts | None] = []
+    reports: list[DownloadProgress | None] = []
     progress = Progress(
         "conda-forge", artifacts=4, size=1000, bars=False,
         report=reports.append, clock=lambda: now,
@@ -21,17 +21,17 @@ def test_it_reports_every_ten_seconds_and_the_end() -> None:
         progress.finished()
         progress.show()
         progress.show()
-        assert reports == [Facts(1, 4, 100, 1000, 10.0)]
+        assert reports == [DownloadProgress(1, 4, 100, 1000, 10.0)]
         now = 20.0
         progress.received(400)
         progress.show()
-        assert reports[1:] == [Facts(1, 4, 500, 1000, 20.0)]
+        assert reports[1:] == [DownloadProgress(1, 4, 500, 1000, 20.0)]
     assert reports[2:] == [None]
 
 
 def test_the_rate_follows_what_happens_now() -> None:
     now = 0.0
-    reports: list[Facts | None] = []
+    reports: list[DownloadProgress | None] = []
     progress = Progress(
         "conda-forge", artifacts=1, size=10**9, bars=False,
         report=reports.append, clock=lambda: now,

@@ -3,7 +3,7 @@
 import pytest
 
 from syncer.ops.notify import event
-from syncer.ops.notify.event import Event
+from syncer.ops.notify.event import NotifiedEvent
 from syncer.settings.notify_settings import webhook
 from syncer.settings.settings import read
 from syncer.sync.run import ChannelResult, Run
@@ -30,11 +30,13 @@ def ended(status: str, *, error: str | None = None, left_out: int = 0) -> RunDoc
     return run.document()
 
 
-def names(found: list[Event]) -> list[str]:
+def names(found: list[NotifiedEvent]) -> list[str]:
     return [one.name for one in found]
 
 
-def after(run: RunDocument, told: dict[str, float], *, is_first: bool = False) -> list[Event]:
+def after(
+    run: RunDocument, told: dict[str, float], *, is_first: bool = False
+) -> list[NotifiedEvent]:
     return event.after_sync(run, told, is_first=is_first)
 
 
@@ -106,7 +108,7 @@ def test_canaries() -> None:
 
 
 def test_the_document_serves_chat_programs_and_machines() -> None:
-    document = Event("failure", "it failed", ("a", "b")).document("https://mirror.lan", 0.0)
+    document = NotifiedEvent("failure", "it failed", ("a", "b")).document("https://mirror.lan", 0.0)
     assert document == {
         "text": "Conda mirror https://mirror.lan: it failed\n- a\n- b",
         "event": "failure",
@@ -115,7 +117,7 @@ def test_the_document_serves_chat_programs_and_machines() -> None:
         "details": ["a", "b"],
         "time": "1970-01-01T00:00:00+00:00",
     }
-    assert Event("x", "it failed").document("", 0.0)["text"] == "Conda mirror: it failed"
+    assert NotifiedEvent("x", "it failed").document("", 0.0)["text"] == "Conda mirror: it failed"
 
 
 def test_the_webhook_is_a_secret() -> None:

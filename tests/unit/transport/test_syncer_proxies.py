@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests import utils
 
-from syncer.transport import proxies
+from syncer.transport.connections import proxies
 
 HOSTS = st.sampled_from(
     ["a.com", "x.a.com", "xa.com", "com", "localhost", "127.0.0.1", "10.1.2.3", "[::1]"]

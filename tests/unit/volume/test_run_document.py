@@ -14,7 +14,7 @@ from volume.errors import StateError
 from volume.layout import State
 from volume.run_document import (
     ChannelRun,
-    Facts,
+    DownloadProgress,
     FailedArtifact,
     HostTotals,
     Keeping,
@@ -38,7 +38,7 @@ FULL = RunDocument(
             failure_kinds={"absent": 1},
             warnings=("odd",),
             kept=Keeping(1, 0, (Kept("noarch", "b-1-0.conda", "keep"),)),
-            progress=Facts(1, 2, 3, 4, 0.5),
+            progress=DownloadProgress(1, 2, 3, 4, 0.5),
         ),
     ),
     installers=(ChannelRun("miniforge", "success"),),

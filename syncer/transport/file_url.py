@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from syncer.errors import MissingError, TransferError
-from syncer.transport.connection import Receiver
+from syncer.transport.connections.connection import Receiver
 from syncer.transport.document import Document, Validators
 from volume.program.stop import Stop
 

@@ -16,10 +16,10 @@ import pycurl
 
 from syncer.errors import HttpStatusError, StalledError, TransferError
 from syncer.transport import answers
+from syncer.transport.connections.multiplex import Multiplexer
 from syncer.transport.document import UNCONDITIONAL, UNKNOWN, Conditions, Validators
 from syncer.transport.egress import Egress, refused
 from syncer.transport.hosts import Hosts, Tally
-from syncer.transport.multiplex import Multiplexer
 from syncer.transport.network import Host
 from syncer.transport.retry import Limits, Retryable
 from syncer.transport.throttle import Throttle

@@ -12,10 +12,10 @@ from __future__ import annotations
 import threading
 
 from syncer.errors import TransferError
-from syncer.transport.connection import Answer, Connection, Receiver
+from syncer.transport.connections.connection import Answer, Connection, Receiver
+from syncer.transport.connections.multiplex import Multiplexer
 from syncer.transport.document import UNCONDITIONAL, Conditions
 from syncer.transport.hosts import Hosts
-from syncer.transport.multiplex import Multiplexer
 from syncer.transport.network import Host, Network
 from syncer.transport.retry import Limits
 from syncer.transport.throttle import Throttle
