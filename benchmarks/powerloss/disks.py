@@ -26,6 +26,7 @@ _MAKE = {
     "xfs": ("mkfs.xfs", "-q", "-f", "-K"),
 }
 _BUSY_SECONDS = 10.0
+_LOOK_SECONDS = 0.01
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -81,7 +82,20 @@ class Disk:
     def revive(self) -> None:
         """Unmount and mount again, as after power has come back."""
         self.unmount()
+        self._wait_for_release()
         self.mount()
+
+    def _wait_for_release(self) -> None:
+        """Wait until nobody has the filesystem mounted.
+
+        A container that starts meanwhile has a copy of all mounts for a moment; the image would be
+        mounted as the filesystem that it still holds, without power.
+        """
+        end = time.monotonic() + _BUSY_SECONDS
+        while _output("losetup", "--associated", str(self.image)):
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.image} is still attached: is it mounted elsewhere?")
+            time.sleep(_LOOK_SECONDS)
 
 
 def cut(mount_point: Path) -> None:
@@ -127,6 +141,11 @@ def mounted(kind: str, folder: Path, *names: str) -> Iterator[tuple[Disk, ...]]:
 
 
 def _run(*command: str) -> None:
+    _output(*command)
+
+
+def _output(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
