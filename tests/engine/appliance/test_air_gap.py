@@ -110,6 +110,25 @@ def test_additions_removals_and_new_bytes_come_by_disk(
     assert LATER.filename in records and GONE.filename not in records
 
 
+def test_packages_of_peoples_own_come_by_disk(
+    connected: Appliance, isolated: Appliance, disk: Path
+) -> None:
+    beside, alone = package("ours"), package("tool")
+    for channel, ours in (("conda-forge", beside), ("our/tools", alone)):
+        folder = connected.mirror / "local" / channel / "linux-64"
+        folder.mkdir(parents=True)
+        (folder / ours.filename).write_bytes(ours.data)
+    carry(connected, disk)
+    assert isolated.syncer("--once", CHANNELS=f"{CHANNELS} our/tools").code == 0
+    assert isolated.indexer("--once").code == 0
+    assert beside.filename in same(connected, isolated)["conda-forge/linux-64"]
+    with serving(isolated.mirror) as nginx:
+        reader = FaithfulReader(nginx.url)
+        index = reader.read("our/tools", "linux-64")
+        reader.check_artifacts(index)
+        assert set(index.records) == {alone.filename}
+
+
 def test_a_bad_an_old_and_no_disk(
     connected: Appliance, isolated: Appliance, disk: Path, simulator: ChannelSimulator
 ) -> None:
