@@ -85,11 +85,11 @@ def measure(data: bytes, written: dict[str, str]) -> tuple[float, float, float, 
     index = parse(data, "linux-64")
     parsed = time.process_time()
     selector = Selector(policy, "conda-forge", {"linux-64": index}, now=1_800_000_000.0)
-    choice = selector.select().choices["linux-64"]
+    selection = selector.select().by_subdir["linux-64"]
     chosen = time.process_time()
-    plan_subdir(index, {}, choice=choice)
+    plan_subdir(index, {}, selection=selection)
     planned = time.process_time()
-    return parsed - started, chosen - parsed, planned - chosen, len(choice.wanted)
+    return parsed - started, chosen - parsed, planned - chosen, len(selection.wanted)
 
 
 def closure(data: bytes) -> tuple[float, int]:

@@ -13,7 +13,7 @@ from itertools import islice
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.planning.plan import SubdirPlan
-from syncer.planning.selection.choice import Choice
+from syncer.planning.selection.outcome import SubdirSelection
 from volume.ledger.artifact import Retired
 from volume.ledger.ledger import Ledger
 from volume.run_document import Keeping, Kept
@@ -25,7 +25,7 @@ _MOST = 100
 def keeping(
     before: Keeping,
     plans: Sequence[SubdirPlan] | None,
-    choices: Mapping[str, Choice],
+    selections: Mapping[str, SubdirSelection],
     retired: Iterable[Retired],
 ) -> Keeping:
     """What a channel keeps after a run. Pure.
@@ -41,7 +41,7 @@ def keeping(
         count = before.by_policy
     else:
         ours = [
-            Kept(plan.subdir, name, choices[plan.subdir].wanted[name])
+            Kept(plan.subdir, name, selections[plan.subdir].wanted[name])
             for plan in plans
             for name in plan.kept_anyway
         ]

@@ -90,7 +90,7 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
     if why := presence.unwritable(settings):
         problems.append(why)
     if not problems:
-        problems += nothing_approved(shared.choices.unmet)
+        problems += nothing_approved(shared.selections.unmet)
         problems += too_much(plans, free, settings.min_free)
     rate = growth.bytes_per_day(_growths(settings))
     room = (free or 0) - sum(plan.download_size for plan in plans)

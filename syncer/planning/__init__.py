@@ -4,8 +4,8 @@ Guaranteed: deciding changes nothing, the same offer and settings decide the sam
 guard refuses is refused before anything is done. What upstream wrote is parsed only within
 ``volume.limits``.
 
-Public: ``offer.Offers`` (what channels offer, asked once in a run), ``choices.Choices`` (what is
-selected of them), ``survey.Surveyor`` and ``Survey`` (against what is committed), ``plan`` (in
-numbers), ``guard`` (refusals), ``canary.Canaries``, ``locked_artifacts`` (what lock files name),
-``selection.explain``. ``needs`` and ``cooldown`` serve ``choices``.
+Public: ``offer.Offers`` (what channels offer, asked once in a run), ``selections.Selections``
+(what is selected of them), ``survey.Surveyor`` and ``Survey`` (against what is committed), ``plan``
+(in numbers), ``guard`` (refusals), ``canary.Canaries``, ``locked_artifacts`` (what lock files
+name), ``selection.explain``. ``needs`` and ``cooldown`` serve ``selections``.
 """

@@ -25,8 +25,8 @@ from volume.ledger.ledger import Ledger
 from volume.names import parse_artifact
 
 if TYPE_CHECKING:
-    from syncer.planning.choices import RequestedEnvironment
     from syncer.planning.selection.catalog import Catalog, Key
+    from syncer.planning.selections import RequestedEnvironment
     from syncer.planning.survey import Survey
 
 
@@ -228,7 +228,7 @@ def _planned(channel: str, survey: Survey, committed: Sequence[Candidate]) -> It
     """What the channel lists once a survey's plan is carried out."""
     staying = {(plan.subdir, name) for plan in survey.plans for name in plan.kept_anyway}
     for subdir, index in survey.indexes.items():
-        wanted = survey.choices[subdir].wanted
+        wanted = survey.selections[subdir].wanted
         for entry in index.entries:
             if entry.filename in wanted:
                 yield Candidate(channel, subdir, entry, facts(entry))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from syncer.errors import GuardError, NoSpaceError
 from syncer.planning.plan import SubdirPlan
-from syncer.planning.selection.choice import Choice
+from syncer.planning.selection.outcome import SubdirSelection
 from volume.program.sizes import amount
 
 # Fewer than this many records may always go, unless they are all that there is: a share of a
@@ -23,12 +23,12 @@ def check_wipe(
     channel: str,
     plans: Sequence[SubdirPlan],
     percent: float,
-    choices: Mapping[str, Choice] | None = None,
+    selections: Mapping[str, SubdirSelection] | None = None,
 ) -> None:
     """Refuse plans that retire more than ``percent`` of a channel's records or bytes.
 
     Args:
-        choices: what is selected, by subdir, to say who wants them gone; None if nobody knows.
+        selections: what is selected, by subdir, to say who wants them gone; None if nobody knows.
 
     Raises:
         GuardError: they do.
@@ -46,7 +46,7 @@ def check_wipe(
             raise GuardError(
                 f"{where}: this run would retire {retired:,} of {present:,} artifacts"
                 f" ({amount(retired_size)} of {amount(present_size)}, {share:.0f} %), more than"
-                f" WIPE_GUARD_PERCENT={percent:g} allows. {_blame(part, choices)} Nothing was"
+                f" WIPE_GUARD_PERCENT={percent:g} allows. {_blame(part, selections)} Nothing was"
                 f" changed; if it is right, run 'syncer --once --allow-wipe {channel}'"
             )
 
@@ -68,20 +68,20 @@ def check_selected(channel: str, plans: Sequence[SubdirPlan], emptied: str) -> N
         )
 
 
-def _blame(plans: Sequence[SubdirPlan], choices: Mapping[str, Choice] | None) -> str:
+def _blame(plans: Sequence[SubdirPlan], selections: Mapping[str, SubdirSelection] | None) -> str:
     """Who wants the artifacts gone: upstream, or which settings."""
-    if choices is None:
+    if selections is None:
         return "Either upstream is broken or the selection was narrowed."
     dropped = 0
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     words = []
     for plan in plans:
-        choice = choices.get(plan.subdir)
-        if choice is None:
+        selection = selections.get(plan.subdir)
+        if selection is None:
             words += [f"{len(plan.retired):,} are of {plan.subdir}, which SUBDIRS does not name"]
             continue
-        for out in map(choice.left_out.get, plan.retired):
+        for out in map(selection.left_out.get, plan.retired):
             if out is None:
                 dropped += 1
             else:

@@ -13,8 +13,8 @@ from syncer.conda.record import Candidate
 from syncer.errors import NoSolutionError
 from syncer.planning.environments.request import Request
 from syncer.planning.selection.catalog import Catalog, Key, key
-from syncer.planning.selection.choice import LeftOut
 from syncer.planning.selection.closure import NOTHING, Unavailable, close
+from syncer.planning.selection.outcome import LeftOut
 from syncer.planning.selection.solve import NoSolution, solve, virtual_packages
 from syncer.settings.policy import Environment, platforms
 

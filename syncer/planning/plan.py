@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from syncer.conda.record import facts
 from syncer.conda.repodata import Index, Refused, Wanted, wanted
-from syncer.planning.selection.choice import Choice, Reason
+from syncer.planning.selection.outcome import Reason, SubdirSelection
 from volume.ledger.artifact import Known
 from volume.run_document import Totals
 
@@ -63,21 +63,21 @@ def plan_subdir(
     index: Index,
     known: Mapping[str, Known],
     *,
-    choice: Choice | None = None,
+    selection: SubdirSelection | None = None,
 ) -> SubdirPlan:
     """Compare what upstream lists and we want with what is committed.
 
     Args:
-        choice: what is selected; None selects all that is listed.
+        selection: what is selected; None selects all that is listed.
     """
     new: list[Wanted] = []
     replaced: list[Wanted] = []
     hotfixed: list[Wanted] = []
     refused = list(index.refused)
     left = set(known)  # what is committed and not wanted, in the end
-    held: Mapping[str, float] = choice.held if choice is not None else {}
+    held: Mapping[str, float] = selection.held if selection is not None else {}
     for entry in index.entries:
-        if choice is not None and entry.filename not in choice.wanted:
+        if selection is not None and entry.filename not in selection.wanted:
             continue
         # Also if the record turned bad or its bytes have to wait: that takes down nothing.
         left.discard(entry.filename)
@@ -96,7 +96,7 @@ def plan_subdir(
         else:
             replaced.append(artifact)
     kept_anyway = tuple(
-        name for name in sorted(left) if choice is not None and name in choice.wanted
+        name for name in sorted(left) if selection is not None and name in selection.wanted
     )
     retired = tuple(sorted(left.difference(kept_anyway)))
     retired_size = sum(known[filename].size for filename in retired)
@@ -115,12 +115,12 @@ def plan_subdir(
         offered=len(index.entries),
         kept_anyway=kept_anyway,
         held=_amount(index, {filename for filename in held if filename not in known}),
-        denied=_amount(index, _denied(choice)) if choice is not None else Amount(),
+        denied=_amount(index, _denied(selection)) if selection is not None else Amount(),
     )
 
 
-def _denied(choice: Choice) -> set[str]:
-    return {name for name, out in choice.left_out.items() if out.reason is Reason.DENIED}
+def _denied(selection: SubdirSelection) -> set[str]:
+    return {name for name, out in selection.left_out.items() if out.reason is Reason.DENIED}
 
 
 def _amount(index: Index, filenames: Collection[str]) -> Amount:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from syncer.conda.repodata import Index, Wanted, empty
 from syncer.errors import IndexRejectedError, UpstreamError
-from syncer.planning.choices import Choices
 from syncer.planning.guard import check_selected, check_space, check_wipe
 from syncer.planning.locked_artifacts import missing
 from syncer.planning.offer import Fetches, Offer
 from syncer.planning.plan import Amount, SubdirPlan, download_size, plan_subdir, totals
-from syncer.planning.selection.choice import Choice
+from syncer.planning.selection.outcome import SubdirSelection
+from syncer.planning.selections import Selections
 from syncer.settings.settings import Settings
 from volume.disk.files import size_of, sizes_in, volume_error
 from volume.layout import Mirror, staged_name
@@ -34,7 +34,7 @@ class Survey:
     fetched: Fetches
     indexes: dict[str, Index] = field(default_factory=dict)
     plans: list[SubdirPlan] = field(default_factory=list)
-    choices: Mapping[str, Choice] = field(default_factory=dict)
+    selections: Mapping[str, SubdirSelection] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     locked: list[Wanted] = field(default_factory=list)  # named by lock files, not by the index
     staged: dict[str, Amount] = field(default_factory=dict)  # by a run that was stopped
@@ -44,7 +44,9 @@ class Survey:
     @property
     def due(self) -> float:
         """When the first cooldown ends, in seconds since the epoch; 0 if nothing is held."""
-        moments = [moment for choice in self.choices.values() for moment in choice.held.values()]
+        moments = [
+            moment for selection in self.selections.values() for moment in selection.held.values()
+        ]
         moments += [self.environments_due] if self.environments_due else []
         return min(moments, default=0.0)
 
@@ -76,14 +78,14 @@ class Surveyor:
     def __init__(
         self,
         offer: Offer,
-        choices: Choices,
+        selections: Selections,
         settings: Settings,
         mirror: Mirror,
         warn: Callable[[str], None],
     ) -> None:
         self._channel = offer.channel
         self._offer = offer
-        self._choices = choices
+        self._selections = selections
         self._settings = settings
         self._policy = settings.policy(offer.channel)
         self._mirror = mirror
@@ -95,7 +97,7 @@ class Surveyor:
         Raises:
             UpstreamError: an index can't be had, or there is none at all.
         """
-        return f"{self._offer.digest} {self._choices.fingerprint(self._channel)}"
+        return f"{self._offer.digest} {self._selections.fingerprint(self._channel)}"
 
     def look_again(self) -> bool:
         """Ask upstream once more; return whether it published since.
@@ -129,19 +131,19 @@ class Surveyor:
             if found is None:
                 self._warn(f"upstream has no {subdir}: nothing to mirror there")
         survey.indexes.update(self._offer.indexes)
-        selected = self._choices.choose(self._channel, present)
+        selected = self._selections.choose(self._channel, present)
         survey.notes = selected.warnings
-        survey.choices = selected.choices
+        survey.selections = selected.by_subdir
         survey.environments_due = selected.due
         survey.emptied = selected.emptied
         for subdir, index in survey.indexes.items():
-            choice = selected.choices[subdir]
-            survey.plans.append(plan_subdir(index, present[subdir], choice=choice))
+            selection = selected.by_subdir[subdir]
+            survey.plans.append(plan_subdir(index, present[subdir], selection=selection))
         for subdir in ledger.subdirs() if ledger else []:
             if subdir not in survey.fetched and ledger:
                 # SUBDIRS was narrowed: everything in it leaves, as the wipe guard allows.
                 survey.plans.append(plan_subdir(empty(subdir), ledger.known(subdir)))
-        standing = self._choices.standing(self._channel)
+        standing = self._selections.standing(self._channel)
         survey.locked, problems = missing(self._mirror, self._channel, ledger, standing.unlisted)
         for problem in problems:
             self._warn(problem)
@@ -182,7 +184,7 @@ class Surveyor:
         if not allow_wipe:
             check_selected(self._channel, survey.plans, "" if survey.locked else survey.emptied)
             percent = self._policy.wipe_guard_percent
-            check_wipe(self._channel, survey.plans, percent, survey.choices)
+            check_wipe(self._channel, survey.plans, percent, survey.selections)
         free = free_space(self._mirror)
         needed = sum(plan.download_size for plan in survey.plans) + download_size(survey.locked)
         if needed + self._settings.min_free > free:

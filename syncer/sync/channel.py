@@ -28,7 +28,7 @@ from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import GuardError, is_upstreams_own
 from syncer.planning.locked_artifacts import stays
-from syncer.planning.selection.choice import Selected
+from syncer.planning.selection.outcome import Selected
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor
 from syncer.sync.beside_index import BesideIndex
@@ -69,7 +69,7 @@ class ChannelSync:
             bars=tools.bars,
         )
         self._surveyor = Surveyor(
-            self._offer, tools.choices, tools.settings, tools.mirror, self._warn
+            self._offer, tools.selections, tools.settings, tools.mirror, self._warn
         )
 
     def preview(self) -> list[Totals]:
@@ -94,7 +94,7 @@ class ChannelSync:
             return []
         from syncer.planning.selection.explain import explain
 
-        selected = Selected(self._seen.choices, ())
+        selected = Selected(self._seen.selections, ())
         return [explain(asked, self._channel, self._seen.indexes, selected)]
 
     def run(self) -> ChannelResult:
@@ -127,7 +127,7 @@ class ChannelSync:
                 self._tidy(ledger, retirement)
                 self._sweep(ledger)
             self.result.committed_serial = ledger.serial
-        tools.choices.release(self._channel)
+        tools.selections.release(self._channel)
         return self.result
 
     def _is_settled(self, ledger: LedgerWriter) -> bool:
@@ -139,9 +139,9 @@ class ChannelSync:
 
     def _survey(self, ledger: Ledger | None) -> Survey:
         survey = self._surveyor.survey(ledger)
-        choices = self._tools.choices
-        problems = choices.standing(self._channel).problems
-        for note in (*choices.notes(self._channel), *problems, *survey.notes):
+        selections = self._tools.selections
+        problems = selections.standing(self._channel).problems
+        for note in (*selections.notes(self._channel), *problems, *survey.notes):
             self._warn(note)
         if survey.notes and self._tools.is_strict:
             raise GuardError(
@@ -281,7 +281,7 @@ class ChannelSync:
         failures += missed
         self._report(survey, failures)
         # A large channel's records and what is beside them need not be in memory together.
-        self._tools.choices.release(self._channel)
+        self._tools.selections.release(self._channel)
         survey.release()
         beside = BesideIndex(self._upstream, ledger, self._warn)
         beside.fetch(survey)
@@ -374,7 +374,7 @@ class ChannelSync:
     def _tidy(self, ledger: LedgerWriter, retirement: Retirement) -> None:
         tools = self._tools
         retirement.move(self._published())
-        is_locked = stays(tools.choices.locked(self._channel))
+        is_locked = stays(tools.selections.locked(self._channel))
         expired = retirement.expire(
             generations.kept(tools.mirror, self._channel),
             now=tools.now(),
@@ -386,7 +386,7 @@ class ChannelSync:
         self.result.kept = kept.keeping(
             kept.read(ledger),
             seen.plans if seen else None,
-            seen.choices if seen else {},
+            seen.selections if seen else {},
             [row for row in ledger.retired() if is_locked(row)],
         )
         kept.write(ledger, self.result.kept)

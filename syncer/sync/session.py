@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 from syncer.artifacts.adopt import Adoption
 from syncer.planning.canary import Canaries
-from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
+from syncer.planning.selections import Selections
 from syncer.settings.settings import Settings
 from syncer.sync.channel import ChannelSync
 from syncer.sync.failure import kind_of
@@ -81,7 +81,9 @@ def tools(
         throttle=throttle(settings.rate_limit, stop),
     )
     offers = Offers(settings, state, fetch, reads_all=bool(options.explain))
-    choices = Choices(settings, state, offers, approved=options.approved, now=now, writes=writes)
+    selections = Selections(
+        settings, state, offers, approved=options.approved, now=now, writes=writes
+    )
     return Tools(
         settings=settings,
         mirror=Mirror(settings.mirror_dir),
@@ -90,8 +92,8 @@ def tools(
         stop=stop,
         show_plan=show_plan,
         offers=offers,
-        choices=choices,
-        canaries=Canaries(settings, state, choices.requested),
+        selections=selections,
+        canaries=Canaries(settings, state, selections.requested),
         is_strict=options.is_strict,
         writes=writes,
         now=now,
@@ -185,7 +187,7 @@ def sync_channels(
             allow_wipe = kind in options.allow_wipe
             _carry_out(make(shared, kind, allow_wipe=allow_wipe), run.installers)
         if not any(result.status == "failed" for result in run.channels):
-            run.unmet = shared.choices.unmet
+            run.unmet = shared.selections.unmet
             run.approved = [one for one in run.approved if one not in run.unmet]
         _look_at_canaries(run, shared)
     except InterruptedRunError as error:

@@ -11,8 +11,8 @@ from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.progress import Report
 from syncer.planning.canary import Canaries
-from syncer.planning.choices import Choices
 from syncer.planning.offer import Offers
+from syncer.planning.selections import Selections
 from syncer.settings.policy import history_entry
 from syncer.settings.settings import Settings
 from syncer.transport.fetch import Fetch
@@ -40,7 +40,7 @@ class Tools:
     stop: Stop
     show_plan: Callable[[Sequence[Totals]], None]
     offers: Offers
-    choices: Choices
+    selections: Selections
     canaries: Canaries
     is_strict: bool = False
     writes: bool = True

@@ -1,7 +1,7 @@
 """Which artifacts the mirror wants, and why: policies applied to records. Pure.
 
-Public: ``select.Selector`` (a policy's choice of a channel), ``choice`` (its outcome, and reasons
-for what is left out), ``closure.close`` and ``solve.solve`` (what specs need), ``explain.explain``.
+Public: ``select.Selector`` (a policy's selection of a channel), ``outcome`` (with reasons for
+what is left out), ``closure.close`` and ``solve.solve`` (what specs need), ``explain.explain``.
 The rest serves these: ``permit`` (deny to cooldown), ``newest``, ``catalog`` (which records a spec
 matches), ``installable``, ``unmatched`` (what in a policy has no effect).
 """

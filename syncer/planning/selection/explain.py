@@ -10,7 +10,7 @@ from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate
 from syncer.conda.repodata import Index, Refused, wanted
 from syncer.conda.spec import Spec
-from syncer.planning.selection.choice import Choice, LeftOut, Selected, day
+from syncer.planning.selection.outcome import LeftOut, Selected, SubdirSelection, day
 from syncer.planning.selection.unmatched import ListedNames, hint
 from volume.errors import NameRefusedError
 from volume.names import parse_artifact
@@ -53,8 +53,8 @@ def explain(
     listing = ListedNames.of(channel, indexes)
     found = list(listing.matching(spec))
     seen = {(candidate.subdir, candidate.filename) for candidate in found}
-    for subdir, choice in selected.choices.items():
-        for filename in choice.wanted:
+    for subdir, selection in selected.by_subdir.items():
+        for filename in selection.wanted:
             # What upstream does not list and keep keeps; of that only the filename is known.
             if (subdir, filename) not in seen and (one := named(channel, subdir, filename)):
                 found += [one] if spec.matches(one) else []
@@ -63,9 +63,9 @@ def explain(
     found.sort(key=_newness, reverse=True)
     found.sort(key=lambda one: one.facts.name)
     explained = (
-        _explained(candidate, selected.choices[candidate.subdir])
+        _explained(candidate, selected.by_subdir[candidate.subdir])
         for candidate in found
-        if candidate.subdir in selected.choices
+        if candidate.subdir in selected.by_subdir
     )
     artifacts = (*explained, *refused)
     nothing = "" if artifacts else f"{channel}: nothing matches {asked}{hint(spec, listing)}"
@@ -86,10 +86,10 @@ def _newness(candidate: Candidate) -> tuple[object, ...]:
     return known, version if known else 0, candidate.facts.build_number
 
 
-def _explained(candidate: Candidate, choice: Choice) -> Explained:
+def _explained(candidate: Candidate, selection: SubdirSelection) -> Explained:
     filename = candidate.filename
-    out = choice.left_out.get(filename)
-    if out is None and candidate.entry.section and filename in choice.wanted:
+    out = selection.left_out.get(filename)
+    if out is None and candidate.entry.section and filename in selection.wanted:
         found = wanted(candidate.entry, candidate.subdir)
         if isinstance(found, Refused):
             return _refusal(candidate.channel, candidate.subdir, found)
@@ -97,10 +97,10 @@ def _explained(candidate: Candidate, choice: Choice) -> Explained:
         channel=candidate.channel,
         subdir=candidate.subdir,
         filename=filename,
-        wanted=filename in choice.wanted,
+        wanted=filename in selection.wanted,
         reason=out.reason if out else "",
-        why=_why(out, choice.wanted.get(filename)),
-        held_until=choice.held.get(filename),
+        why=_why(out, selection.wanted.get(filename)),
+        held_until=selection.held.get(filename),
     )
 
 

@@ -24,9 +24,9 @@ from typing import Any
 from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate, Facts
 from syncer.planning.selection.catalog import Catalog, Key, key
-from syncer.planning.selection.choice import LeftOut, Reason
 from syncer.planning.selection.closure import complete
 from syncer.planning.selection.installable import installable
+from syncer.planning.selection.outcome import LeftOut, Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from syncer.conda.record import Candidate, Facts, facts
 from syncer.conda.repodata import Index
 from syncer.conda.spec import Spec, SpecSet
 from syncer.planning.selection.catalog import Catalog, read
-from syncer.planning.selection.choice import LeftOut, Reason, day
+from syncer.planning.selection.outcome import LeftOut, Reason, day
 from syncer.settings.policy import Policy
 from volume.errors import NameRefusedError
 from volume.ledger.artifact import Known

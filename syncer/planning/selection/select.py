@@ -21,7 +21,7 @@ from syncer.conda.filename import of_filename, unlisted
 from syncer.conda.record import Candidate, facts
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import Spec, SpecSet
-from syncer.planning.selection.choice import Choice, LeftOut, Reason, Selected
+from syncer.planning.selection.outcome import LeftOut, Reason, Selected, SubdirSelection
 from syncer.planning.selection.permit import Objections, Permit, has_these_bytes, is_filename
 from syncer.planning.selection.unmatched import ListedNames, warnings_of
 from syncer.settings.policy import Policy
@@ -135,25 +135,25 @@ class Selector:
             self._limit(drafts, needed)
         for subdir, draft in drafts.items():
             self._keep_unlisted(subdir, draft)
-        choices = {
-            subdir: Choice(draft.wanted, draft.left_out, draft.held)
+        selections = {
+            subdir: SubdirSelection(draft.wanted, draft.left_out, draft.held)
             for subdir, draft in drafts.items()
         }
         return Selected(
-            choices,
+            selections,
             tuple(self._warnings(drafts, needed)),
-            emptied=self._emptied(choices),
+            emptied=self._emptied(selections),
             approved=self._met(),
         )
 
-    def _emptied(self, choices: Mapping[str, Choice]) -> str:
+    def _emptied(self, selections: Mapping[str, SubdirSelection]) -> str:
         """Why nothing is selected of what is asked for; empty if something is."""
-        if any(choice.wanted or choice.held for choice in choices.values()):
+        if any(selection.wanted or selection.held for selection in selections.values()):
             return ""
         taken_back: dict[str, int] = {}
-        for subdir, choice in choices.items():
+        for subdir, selection in selections.items():
             for entry in self._indexes[subdir].entries:
-                out = choice.left_out.get(entry.filename)
+                out = selection.left_out.get(entry.filename)
                 if out is not None and self._included(self._read(subdir, entry)) is not None:
                     said = f"{out.reason} ({out.detail.partition(':')[0]})"
                     taken_back[said] = taken_back.get(said, 0) + 1

@@ -11,7 +11,7 @@ from itertools import chain
 from syncer.conda.record import Candidate, facts
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import Spec
-from syncer.planning.selection.choice import LeftOut
+from syncer.planning.selection.outcome import LeftOut
 
 _NAME = re.compile(r"(?:[^\[]*::)?([A-Za-z0-9_.-]+)")
 _MOST_HINTS = 10  # looking for a similar name takes a while

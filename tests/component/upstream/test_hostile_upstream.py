@@ -8,7 +8,7 @@ import pytest
 
 from syncer.conda.repodata import parse
 from syncer.planning.plan import plan_subdir
-from syncer.planning.selection.choice import Choice
+from syncer.planning.selection.outcome import SubdirSelection
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises
 from tests.support.upstream.packages import package
@@ -27,7 +27,7 @@ def test_one_malformed_record_of_a_million_is_left_out_and_the_others_are_planne
     text = '{"packages.conda":{' + ",".join(record(number) for number in range(1_000_000)) + "}}"
     index = parse(text.encode(), "linux-64")
     wanted = {one.filename: "" for one in index.entries if one.name.name.startswith("p77")}
-    plan = plan_subdir(index, {}, choice=Choice(wanted, left_out={}, held={}))
+    plan = plan_subdir(index, {}, selection=SubdirSelection(wanted, left_out={}, held={}))
     assert [one.filename for one in plan.refused] == ["p777777-1-0.conda"]
     assert len(plan.new) == 11_110  # 77, 77?, ... 77????, without the malformed one
     assert plan.offered == 1_000_000

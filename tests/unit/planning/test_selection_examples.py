@@ -96,7 +96,9 @@ def test_an_example_does_what_the_document_says(example: Example) -> None:
     policy = understood(example.toml)
     selector = Selector(policy, "conda-forge", indexes(RECORDS), now=NOW, present=PRESENT)
     selected = selector.select(needed(policy, selector.permitted()))
-    wanted = [filename for choice in selected.choices.values() for filename in choice.wanted]
+    wanted = [
+        filename for selection in selected.by_subdir.values() for filename in selection.wanted
+    ]
     assert sorted(wanted) == sorted(example.mirrored)
     assert set(example.warnings) <= set(selected.warnings)
     assert bool(example.warnings) == bool(selected.warnings)

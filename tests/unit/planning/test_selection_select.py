@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from syncer.conda.record import Candidate
 from syncer.conda.repodata import Index
-from syncer.planning.selection.choice import Selected
+from syncer.planning.selection.outcome import Selected
 from syncer.planning.selection.select import Selector
 from syncer.settings.policy import Policy
 from tests.support.upstream.candidates import candidate
@@ -53,15 +53,15 @@ def selected(
 
 
 def wanted(records: Iterable[Candidate], *args: Any, **more: Any) -> list[str]:
-    choices = selected(records, *args, **more).choices
-    return sorted(name.removesuffix(".conda") for one in choices.values() for name in one.wanted)
+    selections = selected(records, *args, **more).by_subdir
+    return sorted(name.removesuffix(".conda") for one in selections.values() for name in one.wanted)
 
 
 def reasons(records: Iterable[Candidate], *args: Any, **more: Any) -> dict[str, str]:
-    choices = selected(records, *args, **more).choices
+    selections = selected(records, *args, **more).by_subdir
     return {
         name.removesuffix(".conda"): str(out)
-        for one in choices.values()
+        for one in selections.values()
         for name, out in one.left_out.items()
     }
 
@@ -75,14 +75,14 @@ SCIPY = candidate("scipy-1.11-0")
 
 
 def test_without_a_word_everything_is_wanted() -> None:
-    choice = selected([*NUMPY, SCIPY]).choices["linux-64"]
-    assert set(choice.wanted.values()) == {"everything is included"}
-    assert len(choice.wanted) == 4
-    assert not choice.left_out and not choice.held
+    selection = selected([*NUMPY, SCIPY]).by_subdir["linux-64"]
+    assert set(selection.wanted.values()) == {"everything is included"}
+    assert len(selection.wanted) == 4
+    assert not selection.left_out and not selection.held
 
 
 def test_include_names_what_is_wanted_and_says_so() -> None:
-    found = selected([*NUMPY, SCIPY], include="numpy>=1.26 tk*").choices["linux-64"]
+    found = selected([*NUMPY, SCIPY], include="numpy>=1.26 tk*").by_subdir["linux-64"]
     assert found.wanted == {
         "numpy-1.26-0.conda": "include = numpy>=1.26",
         "numpy-2.0-0.conda": "include = numpy>=1.26",
@@ -95,8 +95,8 @@ def test_include_names_what_is_wanted_and_says_so() -> None:
 def test_exclude_wins_over_include_and_over_what_is_needed() -> None:
     needed = {"linux-64": {"scipy-1.11-0.conda": "asked for: scipy"}}
     found = selected([*NUMPY, SCIPY], needed, include="numpy", exclude="numpy<1.26 scipy")
-    assert sorted(found.choices["linux-64"].wanted) == ["numpy-1.26-0.conda", "numpy-2.0-0.conda"]
-    left = found.choices["linux-64"].left_out
+    assert sorted(found.by_subdir["linux-64"].wanted) == ["numpy-1.26-0.conda", "numpy-2.0-0.conda"]
+    left = found.by_subdir["linux-64"].left_out
     assert str(left["numpy-1.20-0.conda"]) == "excluded: exclude = numpy<1.26"
     assert found.warnings == (
         "linux-64/scipy-1.11-0.conda is left out although asked for: scipy:"
@@ -200,10 +200,10 @@ FRESH = candidate("a-1-0", timestamp=int((NOW - 2 * DAY) * 1000), sha256="cd" * 
 
 
 def test_a_fresh_artifact_is_held_until_its_cooldown_ends() -> None:
-    choice = selected([FRESH], cooldown_days="7").choices["linux-64"]
-    assert not choice.wanted
-    assert choice.held == {"a-1-0.conda": NOW + 5 * DAY}
-    assert str(choice.left_out["a-1-0.conda"]) == (
+    selection = selected([FRESH], cooldown_days="7").by_subdir["linux-64"]
+    assert not selection.wanted
+    assert selection.held == {"a-1-0.conda": NOW + 5 * DAY}
+    assert str(selection.left_out["a-1-0.conda"]) == (
         "in its cooldown: cooldown_days = 7: it is held until 2027-01-20"
     )
     assert wanted([FRESH], cooldown_days="2") == ["a-1-0"]
@@ -229,21 +229,21 @@ def test_a_cooldown_counts_from_when_it_was_first_seen(
 ) -> None:
     one = candidate("a-1-0", timestamp=int(timestamp * 1000))
     first_seen = {} if seen is None else {("linux-64", "a-1-0.conda"): seen}
-    choice = selected([one], cooldown_days="7", first_seen=first_seen).choices["linux-64"]
-    assert choice.held.get("a-1-0.conda") == held_until
+    selection = selected([one], cooldown_days="7", first_seen=first_seen).by_subdir["linux-64"]
+    assert selection.held.get("a-1-0.conda") == held_until
 
 
 def test_a_cooldown_throws_nothing_out_and_lets_no_new_bytes_in() -> None:
     here = {"linux-64": {"a-1-0.conda": known("cd" * 32)}}
-    choice = selected([FRESH], cooldown_days="7", present=here).choices["linux-64"]
-    assert choice.wanted == {"a-1-0.conda": "everything is included"}
-    assert not choice.held
+    selection = selected([FRESH], cooldown_days="7", present=here).by_subdir["linux-64"]
+    assert selection.wanted == {"a-1-0.conda": "everything is included"}
+    assert not selection.held
     other = {"linux-64": {"a-1-0.conda": known("ef" * 32)}}
-    choice = selected([FRESH], cooldown_days="7", present=other).choices["linux-64"]
-    assert choice.wanted == {
+    selection = selected([FRESH], cooldown_days="7", present=other).by_subdir["linux-64"]
+    assert selection.wanted == {
         "a-1-0.conda": "everything is included; it is here, what upstream has instead is held"
     }
-    assert choice.held == {"a-1-0.conda": NOW + 5 * DAY}
+    assert selection.held == {"a-1-0.conda": NOW + 5 * DAY}
 
 
 def test_an_environment_draws_from_what_is_permitted_only() -> None:
@@ -267,7 +267,7 @@ def test_an_environment_draws_from_what_is_permitted_only() -> None:
 def test_keep_keeps_what_is_here_and_fetches_nothing() -> None:
     here = {"linux-64": {"numpy-1.20-0.conda": known(), "numpy-1.0-0.conda": known()}}
     found = selected(NUMPY, present=here, keep="numpy<1.26", newest_versions="1", pins="x=1")
-    assert found.choices["linux-64"].wanted == {
+    assert found.by_subdir["linux-64"].wanted == {
         "numpy-1.20-0.conda": "kept: keep = numpy<1.26",
         "numpy-1.0-0.conda": "kept: keep = numpy<1.26; upstream does not list it",
         "numpy-2.0-0.conda": "everything is included",
@@ -331,13 +331,13 @@ WORDS = st.fixed_dictionaries(
 def test_selection_is_idempotent_and_the_order_does_not_matter(
     records: list[Candidate], words: dict[str, Any], seed: int
 ) -> None:
-    choice = selected(records, **words).choices["linux-64"]
-    assert choice.wanted.keys() | choice.left_out.keys() == {one.filename for one in records}
-    assert not choice.wanted.keys() & choice.left_out.keys()
+    selection = selected(records, **words).by_subdir["linux-64"]
+    assert selection.wanted.keys() | selection.left_out.keys() == {one.filename for one in records}
+    assert not selection.wanted.keys() & selection.left_out.keys()
     shuffled = random.Random(seed).sample(records, len(records))
-    assert selected(shuffled, **words).choices["linux-64"] == choice
-    again = [one for one in records if one.filename in choice.wanted]
-    assert selected(again, **words).choices["linux-64"].wanted.keys() == choice.wanted.keys()
+    assert selected(shuffled, **words).by_subdir["linux-64"] == selection
+    again = [one for one in records if one.filename in selection.wanted]
+    assert selected(again, **words).by_subdir["linux-64"].wanted.keys() == selection.wanted.keys()
 
 
 @given(records=RECORDS, words=WORDS)

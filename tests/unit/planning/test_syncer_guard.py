@@ -5,7 +5,7 @@ import pytest
 from syncer.errors import GuardError, NoSpaceError
 from syncer.planning.guard import check_space, check_wipe
 from syncer.planning.plan import SubdirPlan
-from syncer.planning.selection.choice import Choice, LeftOut, Reason
+from syncer.planning.selection.outcome import LeftOut, Reason, SubdirSelection
 
 
 def plan(kept: int, retired: int, *, subdir: str = "linux-64", size: int = 1) -> SubdirPlan:
@@ -70,16 +70,16 @@ def test_who_wants_them_gone_is_said() -> None:
     older = out(Reason.OLDER_VERSION, "newest_versions = 1: 3")
     left_out = {f"p{number}-1-0.conda": older for number in range(20)}
     left_out["p20-1-0.conda"] = out(Reason.EXCLUDED, "exclude = p20")
-    choices = {"linux-64": Choice({}, left_out, {})}
+    selections = {"linux-64": SubdirSelection({}, left_out, {})}
     with pytest.raises(GuardError) as refused:
-        check_wipe("c", [narrowed], 20, choices)
+        check_wipe("c", [narrowed], 20, selections)
     assert (
         " 20 are left out by the policy (an older version: newest_versions = 1: 3), 1 are left out"
         " by the policy (excluded: exclude = p20). Nothing was changed" in str(refused.value)
     )
     assert " Of these 9 are not in what was read of upstream's index (" in str(refused.value)
     with pytest.raises(GuardError, match="Of these 12 are of noarch, which SUBDIRS does not name"):
-        check_wipe("c", [plan(9, 0), plan(0, 12, subdir="noarch")], 20, choices)
+        check_wipe("c", [plan(9, 0), plan(0, 12, subdir="noarch")], 20, selections)
 
 
 def test_the_whole_download_and_the_reserve_must_fit() -> None:

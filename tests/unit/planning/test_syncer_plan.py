@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from syncer.conda.repodata import Index, parse
 from syncer.planning.plan import Amount, SubdirPlan, plan_subdir, totals
-from syncer.planning.selection.choice import Choice, LeftOut, Reason
+from syncer.planning.selection.outcome import LeftOut, Reason, SubdirSelection
 from volume.ledger.artifact import Known
 
 Record = dict[str, Any]
@@ -109,8 +109,8 @@ def test_format_twins_are_two_artifacts() -> None:
 
 
 def test_what_is_not_selected_is_retired() -> None:
-    choice = Choice(wanted={}, left_out={}, held={})
-    plan = plan_subdir(index({NAME: record()}), committed({NAME: record()}), choice=choice)
+    selection = SubdirSelection(wanted={}, left_out={}, held={})
+    plan = plan_subdir(index({NAME: record()}), committed({NAME: record()}), selection=selection)
     assert plan.retired == (NAME,)
     assert plan.retired_size == 10
     assert plan.new == ()
@@ -189,26 +189,28 @@ def test_totals_add_up() -> None:
 
 
 def test_what_is_kept_anyway_does_not_retire() -> None:
-    choice = Choice(wanted={NAME: "kept: keep = a"}, left_out={}, held={})
-    plan = plan_subdir(index({}), committed({NAME: record()}), choice=choice)
+    selection = SubdirSelection(wanted={NAME: "kept: keep = a"}, left_out={}, held={})
+    plan = plan_subdir(index({}), committed({NAME: record()}), selection=selection)
     assert plan.kept_anyway == (NAME,) and plan.retired == ()
     assert plan.kept == 1 and plan.changes_nothing
 
 
 def test_bytes_in_their_cooldown_wait_while_a_hotfix_does_not() -> None:
     here = committed({NAME: record(size=10, sha256="1" * 64)})
-    choice = Choice(wanted={NAME: "included"}, left_out={}, held={NAME: 99.0})
-    replaced = plan_subdir(index({NAME: record(size=11, sha256="2" * 64)}), here, choice=choice)
+    selection = SubdirSelection(wanted={NAME: "included"}, left_out={}, held={NAME: 99.0})
+    replaced = plan_subdir(
+        index({NAME: record(size=11, sha256="2" * 64)}), here, selection=selection
+    )
     assert replaced.kept == 1 and replaced.changes_nothing
     hotfix = record(size=10, sha256="1" * 64, depends=["x"])
-    assert len(plan_subdir(index({NAME: hotfix}), here, choice=choice).hotfixed) == 1
+    assert len(plan_subdir(index({NAME: hotfix}), here, selection=selection).hotfixed) == 1
 
 
 def test_what_is_held_back_and_denied_is_counted_with_its_bytes() -> None:
     records = {NAME: record(size=10), "b-1-0.conda": record(size=7)}
     denied = LeftOut(Reason.DENIED, "deny = b")
-    choice = Choice(wanted={}, left_out={"b-1-0.conda": denied}, held={NAME: 99.0})
-    plan = plan_subdir(index(records), {}, choice=choice)
+    selection = SubdirSelection(wanted={}, left_out={"b-1-0.conda": denied}, held={NAME: 99.0})
+    plan = plan_subdir(index(records), {}, selection=selection)
     assert (plan.held, plan.denied) == (Amount(1, 10), Amount(1, 7))
     found = totals("c", plan)
     assert (found.held, found.held_size, found.denied, found.denied_size) == (1, 10, 1, 7)

@@ -45,7 +45,7 @@ def day(moment: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SubdirSelection:
     """What is selected of one subdir, by filename.
 
     ``wanted`` says why; filenames that upstream does not list are in it too if ``keep`` names them.
@@ -68,7 +68,7 @@ class Selected:
     none.
     """
 
-    choices: Mapping[str, Choice]
+    by_subdir: Mapping[str, SubdirSelection]
     warnings: tuple[str, ...]
     due: float = 0.0
     emptied: str = ""

@@ -2,7 +2,7 @@
 
 An environment may span channels, so choosing for one channel may look at the indexes of others.
 Guaranteed: what an environment needs is worked out once for the same indexes, and ``fingerprint``
-changes whenever a choice may.
+changes whenever a selection may.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from syncer.planning.environments.request import Locked, Request
 from syncer.planning.environments.spec_file import Remote
 from syncer.planning.locked_artifacts import Standing, compare, placed
 from syncer.planning.offer import Offer, Offers
-from syncer.planning.selection.choice import Selected
+from syncer.planning.selection.outcome import Selected
 from syncer.settings.policy import Environment
 from syncer.settings.settings import Settings
 from syncer.upstream.cache import Cache
@@ -33,7 +33,7 @@ from volume.ledger.ledger import Ledger
 # either needs is imported where it begins.
 if TYPE_CHECKING:
     from syncer.planning.needs import Needs
-    from syncer.planning.selection.choice import LeftOut
+    from syncer.planning.selection.outcome import LeftOut
     from syncer.planning.selection.permit import Permit
     from syncer.planning.selection.select import Present, Selector
 
@@ -46,7 +46,7 @@ class RequestedEnvironment:
     requests: tuple[Request, ...]
 
 
-class Choices:
+class Selections:
     """Chooses for every channel of a run.
 
     Raises:
