@@ -10,6 +10,7 @@ from typing import Any
 
 from indexer import site
 from indexer.base.channels import discover
+from indexer.base.errors import PARTIAL
 from indexer.base.settings import Settings
 from indexer.base.volumes import Volumes
 from indexer.generations import chosen, difference, rolled_back
@@ -20,7 +21,7 @@ from indexer.story.index import has_work
 from indexer.story.index_run import ChannelReport
 from indexer.story.index_run import read as read_reports
 from volume import generations as volume_generations
-from volume import identity
+from volume import identity, unclaimed
 from volume.errors import ConfigError, MirrorError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
@@ -49,7 +50,10 @@ def once(volumes: Volumes, options: argparse.Namespace) -> int:
         _print_left_out(volumes, item.channel)
     if not reports:
         print("There is no channel on the mirror volume yet.")
-    return code
+    nobodys = unclaimed.find(volumes.mirror, volumes.state)
+    for one in nobodys:
+        print(f"{one}; {one.step}")
+    return code or (PARTIAL if nobodys else 0)
 
 
 def _line(item: ChannelReport) -> str:
@@ -123,6 +127,8 @@ def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
             print(f"  last failure: {row['error']}")
         for file in row["left_out"]:
             print(f"  left out: {file['subdir']}/{file['filename']}: {file['reason']}")
+    for one in unclaimed.find(volumes.mirror, volumes.state):
+        print(f"{one}; {one.step}")
     return 0
 
 

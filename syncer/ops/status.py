@@ -13,7 +13,7 @@ from typing import Any
 from syncer.artifacts import kept, strays
 from syncer.ops import presence
 from syncer.settings.settings import Settings
-from volume import generations, installers, locks, run_document
+from volume import generations, installers, locks, run_document, unclaimed
 from volume.disk import documents
 from volume.errors import StateError
 from volume.layout import Mirror, State
@@ -21,6 +21,7 @@ from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
 from volume.program.sizes import amount
 from volume.run_document import HostTotals, Keeping, RunDocument, named
+from volume.unclaimed import Unclaimed
 
 HUNG_SECONDS = 1800.0
 """So long nothing may be heard of a run: to solve, or to sync a slow disk, takes less."""
@@ -64,6 +65,7 @@ class Status:
     free: int | None
     trouble: str | None = None
     left_out: str | None = None
+    unclaimed: tuple[Unclaimed, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -86,6 +88,7 @@ def status(settings: Settings) -> Status:
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
         trouble=presence.unwritable(settings),
         left_out=str(state.sync_left_out) if state.sync_left_out.exists() else None,
+        unclaimed=tuple(unclaimed.find(mirror, state, settings.channels)),
     )
 
 
@@ -152,6 +155,7 @@ def describe(found: Status) -> str:
                 f"  in quarantine/{channel.channel}, to be looked at and removed by you: {shown}"
                 + (f" and {more:,} more" if more > 0 else "")
             )
+    lines.extend(f"{one}; {one.step}" for one in found.unclaimed)
     lines.extend(
         f"{one.kind}: {one.installers:,} installers, {amount(one.size)}" for one in found.installers
     )

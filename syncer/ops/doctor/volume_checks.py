@@ -9,7 +9,7 @@ from syncer.ops import presence
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale
 from syncer.settings.settings import Settings
-from volume import generations, locks, run_document
+from volume import generations, locks, run_document, unclaimed
 from volume.disk import documents
 from volume.errors import MirrorError, StateError, WrongVolumeError
 from volume.layout import Mirror, State
@@ -32,6 +32,8 @@ def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterat
             yield from _strays(mirror, state, channel)
         except MirrorError as error:
             yield failed(channel, str(error), "see docs/operations.md, 'Lost volumes'")
+    for one in unclaimed.find(mirror, state, settings.channels):
+        yield warning(one.channel, str(one), one.step)
 
 
 def _belong_together(settings: Settings) -> Finding:
