@@ -34,13 +34,17 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class UnindexedFile:
-    """A local file that could not be indexed, and why."""
+    """A file that could not be indexed, and why.
+
+    It is a local one, or has a row in the ledger; ``is_damaged`` if that is not what was written.
+    """
 
     subdir: str
     filename: str
     size: int
     mtime_ns: int
     reason: str
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ class Generation:
     left_out: tuple[UnindexedFile, ...] = ()
     pinned: bool = False
     ledger: str = ""
+
+    @property
+    def met_damage(self) -> bool:
+        """Whether rows of the ledger were damaged when it was made."""
+        return any(one.is_damaged for one in self.left_out)
 
 
 def number_of(folder: str) -> int | None:

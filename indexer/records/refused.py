@@ -25,13 +25,17 @@ _REASON = "its row in the ledger is damaged; the next sync writes it again"
 
 @dataclass(frozen=True, slots=True)
 class RefusedArtifact:
-    """One artifact; ``row`` is its row in the ledger, by which it is found whatever is damaged."""
+    """One artifact; ``row`` is its row in the ledger, by which it is found whatever is damaged.
+
+    ``is_damaged`` if the row is not what was written.
+    """
 
     row: int
     subdir: str
     filename: str
     size: int
     reason: str
+    is_damaged: bool = False
 
 
 def damaged(ledger: Ledger) -> tuple[RefusedArtifact, ...]:
@@ -42,7 +46,7 @@ def damaged(ledger: Ledger) -> tuple[RefusedArtifact, ...]:
     """
     try:
         return tuple(
-            RefusedArtifact(row, _text(subdir), _text(filename), size, _REASON)
+            RefusedArtifact(row, _text(subdir), _text(filename), size, _REASON, is_damaged=True)
             for row, subdir, filename, size in ledger.connection.execute(_DAMAGED)
         )
     except sqlite3.DatabaseError as error:

@@ -260,7 +260,7 @@ class _Run:
 
     def _left_out(self, listing: Listing) -> tuple[UnindexedFile, ...]:
         theirs = (
-            UnindexedFile(one.subdir, one.filename, one.size, 0, one.reason)
+            UnindexedFile(one.subdir, one.filename, one.size, 0, one.reason, one.is_damaged)
             for one in listing.refused
         )
         mine = (

@@ -62,6 +62,9 @@ class Committer:
             rows = [self._row(item, retired, shown, homes) for item in staged]
         with self._ledger.transaction("journal"):
             self._ledger.expect(rows)
+            for item in staged:
+                if item.other_md5 is not None:
+                    self._ledger.note_md5(item.sha256, item.other_md5)
         self._accept(rows, retired)
 
     def _accept(self, rows: Sequence[Artifact], retired: set[tuple[str, str]]) -> None:

@@ -120,7 +120,7 @@ class Downloads:
         if source is None:
             self._meter.received(found.size)
             source = taken or (task.urls[0] if task.urls else "")
-        return Staged(task, found.sha256, found.size, source, found.failures)
+        return Staged(task, found.sha256, found.size, source, found.failures, found.other_md5)
 
 
 def _expected(artifact: Wanted) -> Expected:

@@ -168,6 +168,10 @@ class LedgerWriter(Ledger):
             execute(f"DELETE FROM {table} WHERE {unproven}")  # noqa: S608
         execute("DELETE FROM compared")
 
+    def note_md5(self, sha256: str, md5: str) -> None:
+        """Note what md5 these bytes have, as their record says another."""
+        self.connection.execute("INSERT OR REPLACE INTO other_md5 VALUES (?, ?)", (sha256, md5))
+
     # -- artifacts -------------------------------------------------------------------------------
 
     def expect(self, artifacts: Iterable[Artifact]) -> None:

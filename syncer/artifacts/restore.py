@@ -10,7 +10,6 @@ on where it stopped.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,7 @@ from typing import TypeVar
 from syncer.artifacts import published
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.conda.repodata import Wanted
-from volume.disk.files import hash_file, is_regular, size_of, volume_error
+from volume.disk.files import hash_file, hashes_of, is_regular, size_of
 from volume.layout import Mirror
 from volume.ledger.artifact import Artifact, Home, Known, Placed, Retired
 from volume.names import SUBDIRS
@@ -130,10 +129,13 @@ class Restoration:
     def _row(self, candidate: tuple[Wanted, Path, Home]) -> Artifact | None:
         """The row of an artifact whose bytes are what its record says."""
         artifact, path, home = candidate
-        sha256 = hash_file(path)
-        if artifact.sha256 is not None and artifact.sha256 != sha256:
-            return None
-        if artifact.sha256 is None and artifact.md5 != _md5(path):
+        if artifact.sha256 is None:
+            found = hashes_of(path)
+            sha256, is_right = found.sha256, found.md5 == artifact.md5
+        else:
+            sha256 = hash_file(path)
+            is_right = sha256 == artifact.sha256
+        if not is_right:
             return None
         return Artifact(
             subdir=artifact.subdir,
@@ -175,13 +177,3 @@ class Restoration:
 def _batches(items: Iterator[_Item]) -> Iterator[list[_Item]]:
     while batch := list(islice(items, _BATCH)):
         yield batch
-
-
-def _md5(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(
-                stream, lambda: hashlib.md5(usedforsecurity=False)
-            ).hexdigest()
-    except OSError as error:
-        raise volume_error(error, "read", path) from error

@@ -7,7 +7,7 @@ handed over before the stop goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from syncer.artifacts.detours import Detours
 from syncer.artifacts.download import Downloads
@@ -16,6 +16,8 @@ from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.errors import DeniedError, HostStoppedError
 from syncer.planning.plan import download_size
 from volume.errors import InterruptedRunError
+from volume.ledger.artifact import WrongMd5
+from volume.program.sizes import counted
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class Staging:
         failures: list[Failed] = []
         absent = 0
         detours = Detours()
+        wrong_md5: list[WrongMd5] = []
         with progress:
             try:
                 for outcome in self._downloads(progress).run(tasks):
@@ -82,6 +85,7 @@ class Staging:
                     if isinstance(outcome, Staged):
                         take(outcome)
                         detours.add(outcome.failures)
+                        wrong_md5.extend(_wrong_md5(outcome))
                     elif isinstance(outcome, Absent):
                         absent += 1
                     elif isinstance(outcome, Failed):
@@ -98,6 +102,11 @@ class Staging:
                 raise
         for warning in detours.warnings:
             self._warn(warning)
+        if wrong_md5:
+            self._warn(
+                f"the index has another md5 than the bytes of {counted(len(wrong_md5), 'artifact')}"
+                f" whose sha256 is right: published as the index has it. The first: {wrong_md5[0]}"
+            )
         if detours.others:
             _LOG.info("%s: %d artifacts came from a later choice", self._channel, detours.others)
         if absent:
@@ -117,3 +126,9 @@ class Staging:
                 " name too, so that it is not fetched"
             ),
         )
+
+
+def _wrong_md5(staged: Staged) -> Iterator[WrongMd5]:
+    artifact = staged.task.artifact
+    if staged.other_md5 is not None and artifact.md5 is not None:
+        yield WrongMd5(artifact.subdir, artifact.filename, artifact.md5, staged.other_md5)

@@ -23,6 +23,7 @@ class Staged:
     """A verified artifact in staging; ``source`` is where it came from.
 
     ``failures`` are the URLs that were tried before that one, and what was wrong with each.
+    ``other_md5`` is that of bytes which have the record's sha256 and not its md5, if it was seen.
     """
 
     task: Task
@@ -30,6 +31,7 @@ class Staged:
     size: int
     source: str
     failures: tuple[tuple[str, UpstreamError], ...] = ()
+    other_md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Reads only, and never waits for a lock.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -43,6 +43,7 @@ class ChannelStatus:
     kept: Keeping = field(default_factory=Keeping)
     is_held: bool = False
     quarantined: tuple[str, ...] = ()
+    wrong_md5: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
             kept=kept.read(ledger),
             is_held=is_held,
             quarantined=tuple(map(str, strays.quarantined(mirror, channel))),
+            wrong_md5=tuple(map(str, ledger.wrong_md5())),
         )
 
 
@@ -149,11 +151,14 @@ def describe(found: Status) -> str:
             )
         lines.extend(_describe_kept(channel.kept))
         if channel.quarantined:
-            shown = ", ".join(channel.quarantined[:_MOST_KEPT])
-            more = len(channel.quarantined) - _MOST_KEPT
             lines.append(
-                f"  in quarantine/{channel.channel}, to be looked at and removed by you: {shown}"
-                + (f" and {more:,} more" if more > 0 else "")
+                f"  in quarantine/{channel.channel}, to be looked at and removed by you:"
+                f" {_first(channel.quarantined, ', ')}"
+            )
+        if channel.wrong_md5:
+            lines.append(
+                "  of the right sha256, and published as upstream's index has it:"
+                f" {_first(channel.wrong_md5, '; ')}"
             )
     lines.extend(f"{one}; {one.step}" for one in found.unclaimed)
     lines.extend(
@@ -162,6 +167,11 @@ def describe(found: Status) -> str:
     if found.free is not None:
         lines.append(f"Free on the mirror volume: {amount(found.free)}")
     return "\n".join(lines)
+
+
+def _first(names: Sequence[str], between: str) -> str:
+    more = len(names) - _MOST_KEPT
+    return between.join(names[:_MOST_KEPT]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _describe_kept(found: Keeping) -> Iterator[str]:

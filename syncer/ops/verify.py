@@ -46,7 +46,8 @@ class Damage:
 class Report:
     """What was found. ``size`` is in bytes; ``repair`` is the sync that followed.
 
-    ``strays`` are files that no row of a ledger knows, ``unproven`` rows that are damaged.
+    ``strays`` are files that no row of a ledger knows, ``unproven`` rows that are damaged,
+    ``wrong_md5`` records that name another md5 than their bytes have.
     """
 
     looked_at: int = 0
@@ -54,14 +55,19 @@ class Report:
     damaged: list[Damage] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)
+    wrong_md5: list[str] = field(default_factory=list)
     repair: Run | None = None
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 if anything was wrong, also if it is repaired: somebody should look at it."""
-        if self.repair is not None and self.repair.status == "stopped":
-            return EXIT_CODES["stopped"]
-        return EXIT_CODES["partial"] if self.damaged or self.strays or self.unproven else 0
+        """0, or 3 if anything was wrong, also if it is repaired: somebody should look at it.
+
+        What ended the repair has its own.
+        """
+        if self.repair is not None and self.repair.error is not None:
+            return self.repair.exit_code
+        is_well = not (self.damaged or self.strays or self.unproven or self.wrong_md5)
+        return 0 if is_well else EXIT_CODES["partial"]
 
 
 def verify(
@@ -154,6 +160,9 @@ def _report(
         ],
         strays=[f"{channel}/{stray}" for channel, one in found.items() for stray in one.strays],
         unproven=[f"{channel}: {row}" for channel, one in found.items() for row in one.unproven],
+        wrong_md5=[
+            f"{channel}/{one}" for channel, looked in found.items() for one in looked.wrong_md5
+        ],
     )
 
 
@@ -167,6 +176,9 @@ def describe(found: Report, left_out: Path) -> str:
     lines = [describe_damage(damage) for damage in found.damaged]
     lines += [f"{name} is known to nobody: moved to quarantine" for name in found.strays]
     lines += [f"{name}: its row of the ledger is damaged" for name in found.unproven]
+    lines += [
+        f"{fact}; the sha256 is right: published as upstream has it" for fact in found.wrong_md5
+    ]
     if found.repair is not None:
         lines.append(outcome(found.repair, left_out))
     lines.append(

@@ -39,6 +39,7 @@ from volume import generations
 from volume.ledger.artifact import Settled
 from volume.ledger.ledger import Ledger
 from volume.locks import Held
+from volume.program.sizes import counted
 from volume.run_document import Totals
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class ChannelSync:
             self._warn(note)
         if survey.notes and self._tools.is_strict:
             raise GuardError(
-                f"--strict: {len(survey.notes)} warnings, see above; nothing was changed"
+                f"--strict: {counted(len(survey.notes), 'warning')}, see above; nothing was changed"
             )
         return survey
 
@@ -168,8 +169,8 @@ class ChannelSync:
     def _recover(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
         if recovered := committer.finish():
             _LOG.info(
-                "%s: finished a commit of %d artifacts that was interrupted",
-                self._channel, recovered,
+                "%s: finished a commit of %s that was interrupted",
+                self._channel, counted(recovered, "artifact"),
             )  # fmt: skip
         self._locked_artifacts(ledger).finish()
         retirement.quarantine()
@@ -185,15 +186,15 @@ class ChannelSync:
             )
             if count := restoration.restore():
                 self._warn(
-                    f"the state volume knew less than is published: {count:,} artifacts were"
-                    " hashed and taken over again"
+                    "the state volume knew less than is published: hashed and taken over again"
+                    f" {counted(count, 'artifact')}"
                 )
 
     def _heal(self, ledger: LedgerWriter) -> None:
         """Let damaged rows be taken from upstream again, before the indexer meets them."""
         kept = generations.kept(self._tools.mirror, self._channel)
-        # What the indexer found damaged it left out; what it took in, it found right.
-        is_sound = bool(kept) and kept[-1].serial == ledger.serial and not kept[-1].left_out
+        # The indexer looked at each row, and says of each damaged one that it left it out.
+        is_sound = bool(kept) and kept[-1].serial == ledger.serial and not kept[-1].met_damage
         if is_sound and self._is_settled(ledger):
             return
         damaged = ledger.unproven()
@@ -203,7 +204,7 @@ class ChannelSync:
             ledger.raise_serial()
             ledger.forget_unproven(moment=self._tools.now())
         self._warn(
-            f"{len(damaged):,} rows of the ledger were damaged and are taken from upstream again:"
+            f"the ledger had {counted(len(damaged), 'damaged row')}, taken from upstream again:"
             f" {_named(damaged)}; look at the state volume's disk"
         )
 
@@ -230,7 +231,7 @@ class ChannelSync:
     def _name_strays(self, strays: Sequence[Stray]) -> None:
         if strays:
             self._warn(
-                f"{len(strays):,} files in channels/{self._channel} are known to nobody and were"
+                f"channels/{self._channel} had {counted(len(strays), 'file')} that nobody knows,"
                 f" moved to quarantine/{self._channel}: {_named(strays)}; packages of your own"
                 f" belong in local/{self._channel}"
             )
@@ -368,7 +369,10 @@ class ChannelSync:
         size = sum(item.size for item in staged)
         self.result.downloaded += len(staged)
         self.result.downloaded_size += size
-        _LOG.info("%s: committed %d artifacts, %d bytes", self._channel, len(staged), size)
+        _LOG.info(
+            "%s: committed %s, %s",
+            self._channel, counted(len(staged), "artifact"), counted(size, "byte"),
+        )  # fmt: skip
         self._tools.checkpoint()
 
     def _tidy(self, ledger: LedgerWriter, retirement: Retirement) -> None:

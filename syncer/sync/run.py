@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncer.sync.failure import REFUSED
+from volume.errors import MirrorError
 from volume.program.printable import printable, printable_lines
 from volume.run_document import (
     CanaryFailure,
@@ -102,6 +103,17 @@ class Run:
     approved: list[str] = field(default_factory=list)
     unmet: list[str] = field(default_factory=list)  # of --approve, what matches nothing
     error: str | None = None
+    error_code: int = EXIT_CODES["failed"]
+
+    @property
+    def exit_code(self) -> int:
+        """What the program ends with; an error that ended the run may have a code of its own."""
+        return self.error_code if self.status == "failed" else EXIT_CODES[self.status]
+
+    def end(self, error: MirrorError) -> None:
+        """Note what ended the run before its time."""
+        self.error = str(error)
+        self.error_code = error.exit_code
 
     def conclude(self, now: float) -> int:
         """Settle the status from the channels' and return the exit code."""
@@ -119,7 +131,7 @@ class Run:
             self.status = "partial"
             if "failed" not in found:
                 self._did_its_work(now)
-        return EXIT_CODES[self.status]
+        return self.exit_code
 
     def _did_its_work(self, now: float) -> None:
         self.last_sync = now

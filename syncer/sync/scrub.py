@@ -1,7 +1,8 @@
 """A channel's artifacts, hashed again: what ``verify`` does of them.
 
 Guaranteed: damaged bytes leave the index (the ledger forgets them, the indexer publishes without
-them) and the served folders, and are kept in ``quarantine/``.
+them) and the served folders, and are kept in ``quarantine/``. Bytes of the right sha256 are right;
+if their record has another md5 that is named, and published as upstream has it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from syncer.artifacts.retire import Retirement
 from syncer.artifacts.strays import Stray
 from syncer.sync.channel import ChannelSync
 from syncer.sync.tools import Tools
-from volume.disk.files import hash_file, is_regular
+from volume.disk.files import hashes_of, is_regular
 from volume.errors import InterruptedRunError, VolumeError
-from volume.ledger.artifact import Placed, Retired, Unproven
+from volume.ledger.artifact import Placed, Retired, Unproven, WrongMd5
 from volume.ledger.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ class Scope:
 class Looked:
     """What was looked at in one channel; ``size`` is in bytes, ``damaged`` says what is wrong.
 
-    ``strays`` are files that no row knows, ``unproven`` rows that are not what was written.
+    ``strays`` are files that no row knows, ``unproven`` rows that are not what was written,
+    ``wrong_md5`` records whose md5 is not that of their bytes.
     """
 
     looked_at: int = 0
@@ -49,6 +51,16 @@ class Looked:
     damaged: dict[Placed, str] = field(default_factory=dict)
     strays: list[Stray] = field(default_factory=list)
     unproven: list[Unproven] = field(default_factory=list)
+    wrong_md5: list[WrongMd5] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An artifact that was hashed, and what is wrong with its bytes or with its record."""
+
+    placed: Placed
+    problem: str | None = None
+    wrong_md5: WrongMd5 | None = None
 
 
 def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
@@ -69,12 +81,18 @@ def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
         )
         found = Looked()
         with progress:
-            for placed, problem in _look(shared, channel, ledger, chosen, progress):
+            for seen in _look(shared, channel, ledger, chosen, progress):
+                placed = seen.placed
                 found.looked_at += 1
                 found.size += placed.size
-                if problem is not None:
-                    _LOG.error("%s/%s/%s: %s", channel, placed.subdir, placed.filename, problem)
-                    found.damaged[placed] = problem
+                if seen.problem is not None:
+                    _LOG.error(
+                        "%s/%s/%s: %s", channel, placed.subdir, placed.filename, seen.problem
+                    )
+                    found.damaged[placed] = seen.problem
+                if (wrong := seen.wrong_md5) is not None:
+                    _LOG.warning("%s/%s", channel, wrong)
+                    found.wrong_md5.append(wrong)
         found.strays = strays.find(shared.mirror, channel, ledger)
         found.unproven = ledger.unproven()
     return found
@@ -143,18 +161,18 @@ def _due(items: Sequence[Placed], scrub_days: float) -> list[Placed]:
 
 def _look(
     shared: Tools, channel: str, ledger: LedgerWriter, chosen: Sequence[Placed], progress: Progress
-) -> Iterator[tuple[Placed, str | None]]:
-    """Hash each; yield it with its problem. What is right is noted in the ledger as we go."""
+) -> Iterator[_Seen]:
+    """Hash each. What is right is noted in the ledger as we go."""
     rate = shared.settings.scrub_rate
     begun = noted = time.monotonic()
     size = 0
-    right: list[Placed] = []
+    right: list[_Seen] = []
     try:
         for placed in chosen:
             shared.stop.check()
-            problem = _problem(placed, shared.mirror.home(channel, placed))
-            if problem is None:
-                right.append(placed)
+            seen = _see(placed, shared.mirror.home(channel, placed))
+            if seen.problem is None:
+                right.append(seen)
             size += placed.size
             progress.received(placed.size)
             progress.finished()
@@ -164,34 +182,42 @@ def _look(
                 right, noted = [], time.monotonic()
             if rate and (ahead := size / rate - (time.monotonic() - begun)) > 0:
                 shared.stop.sleep(ahead)
-            yield placed, problem
+            yield seen
     except InterruptedRunError:
         _note(ledger, right, shared.now())
         raise
     _note(ledger, right, shared.now())
 
 
-def _note(ledger: LedgerWriter, right: Sequence[Placed], moment: float) -> None:
+def _note(ledger: LedgerWriter, right: Sequence[_Seen], moment: float) -> None:
     if not right:
         return
     retired = {_key(row) for row in ledger.retired()}
     with ledger.transaction("note verified"):
-        ledger.set_verified(right, moment)
-        for item in right:
-            if _key(item) in retired:
-                ledger.set_scrubbed(_key(item))
+        ledger.set_verified([seen.placed for seen in right], moment)
+        for seen in right:
+            if seen.wrong_md5 is not None:
+                ledger.note_md5(seen.placed.sha256, seen.wrong_md5.found)
+            if _key(seen.placed) in retired:
+                ledger.set_scrubbed(_key(seen.placed))
 
 
-def _problem(placed: Placed, path: Path) -> str | None:
+def _see(placed: Placed, path: Path) -> _Seen:
     try:
         size = path.stat(follow_symlinks=False).st_size
         if not is_regular(path):
-            return "is no file"
+            return _Seen(placed, "is no file")
         if size != placed.size:
-            return f"has {size:,} bytes instead of {placed.size:,}"
-        found = hash_file(path)
+            return _Seen(placed, f"has {size:,} bytes instead of {placed.size:,}")
+        found = hashes_of(path)
     except FileNotFoundError:
-        return "is missing"
+        return _Seen(placed, "is missing")
     except (OSError, VolumeError) as error:
-        return f"can't be read: {error}"
-    return None if found == placed.sha256 else f"has sha256 {found} instead of {placed.sha256}"
+        return _Seen(placed, f"can't be read: {error}")
+    if found.sha256 != placed.sha256:
+        return _Seen(placed, f"has sha256 {found.sha256} instead of {placed.sha256}")
+    if placed.md5 in {None, found.md5}:
+        return _Seen(placed)
+    return _Seen(
+        placed, None, WrongMd5(placed.subdir, placed.filename, placed.md5 or "", found.md5)
+    )

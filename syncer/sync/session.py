@@ -191,9 +191,10 @@ def sync_channels(
             run.approved = [one for one in run.approved if one not in run.unmet]
         _look_at_canaries(run, shared)
     except InterruptedRunError as error:
-        run.status, run.error = "stopped", str(error)
+        run.status = "stopped"
+        run.end(error)
     except VolumeError as error:
-        run.error = str(error)
+        run.end(error)
     run.conclude(shared.now())
     _save_last(run, state, save)
     return run

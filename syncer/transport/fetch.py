@@ -53,9 +53,9 @@ BLOCK = 1 << 20  # bytes written and hashed at a time
 class Expected:
     """What a body has to be; sizes are in bytes, hashes in hex, ``name`` is for people.
 
-    ``md5`` is compared where there is no ``sha256``, ``largest`` where there is no ``size``;
-    ``is_small`` says of such a body that most are. ``otherwise`` tells people what becomes of it if
-    other bytes come.
+    ``md5`` is compared where there is no ``sha256``, and beside one only told of; ``largest`` is
+    compared where there is no ``size``, and ``is_small`` says of such a body that most are.
+    ``otherwise`` tells people what becomes of it if other bytes come.
     """
 
     name: str
@@ -72,12 +72,15 @@ class Delivered:
     """A body that is as expected; ``source`` is its URL, None if the sink had all of it already.
 
     ``failures`` are the URLs that were tried before that one, and what was wrong with each.
+    ``other_md5`` is that of bytes which have the promised sha256 and not the promised md5; it is
+    looked at in bodies of up to ``BLOCK`` bytes.
     """
 
     sha256: str
     size: int
     source: str | None
     failures: tuple[tuple[str, UpstreamError], ...] = ()
+    other_md5: str | None = None
 
 
 class Sink(Protocol):
@@ -167,7 +170,7 @@ class Fetch:
         body = _Body(expected, sink)
         sha256 = body.resume()
         if sha256 is not None:
-            return Delivered(sha256, body.position, None)
+            return Delivered(sha256, body.position, None, other_md5=body.other_md5)
         failures: list[tuple[str, UpstreamError]] = []
         stalled: list[str] = []
         refusals = refusals or Refusals()
@@ -185,7 +188,7 @@ class Fetch:
                     stalled.append(url)
             else:
                 refusals.had(url)
-                return Delivered(sha256, body.position, url, tuple(failures))
+                return Delivered(sha256, body.position, url, tuple(failures), body.other_md5)
         if not failures:
             raise IntegrityError(f"{expected.name} has no upstream")
         errors = [error for _, error in failures]
@@ -310,8 +313,17 @@ class _Body:
         self._waiting_size = 0
         self.position = 0
         self._sha256 = hashlib.sha256()
-        compares_md5 = self._expected.sha256 is None
-        self._md5 = hashlib.md5(usedforsecurity=False) if compares_md5 else None
+        # Beside a sha256 it costs twice as much again: only where that is little. Of conda-forge's
+        # artifacts two in three are that small, and have a fiftieth of the bytes.
+        is_cheap = self._expected.md5 is not None and not self.is_large
+        hashes_md5 = self._expected.sha256 is None or is_cheap
+        self._md5 = hashlib.md5(usedforsecurity=False) if hashes_md5 else None
+
+    @property
+    def other_md5(self) -> str | None:
+        """The md5 of the bytes so far, if it is looked at and is not what is promised."""
+        found = self._md5.hexdigest() if self._md5 is not None else None
+        return None if found == self._expected.md5 else found
 
     def resume(self) -> str | None:
         """Hash what an earlier run left; return the sha256 if it is all."""
@@ -385,8 +397,8 @@ class _Body:
             problem = f"{self.position:,} bytes instead of {expected.size:,}"
         elif expected.sha256 is not None and sha256 != expected.sha256:
             problem = f"sha256 {sha256} instead of {expected.sha256}"
-        elif self._md5 is not None and self._md5.hexdigest() != expected.md5:
-            problem = f"md5 {self._md5.hexdigest()} instead of {expected.md5}"
+        elif expected.sha256 is None and self.other_md5 is not None:
+            problem = f"md5 {self.other_md5} instead of {expected.md5}"
         else:
             return sha256
         raise IntegrityError(f"{expected.name} from {redact(url)}: {problem}; {expected.otherwise}")

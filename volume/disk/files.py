@@ -17,6 +17,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -320,3 +321,28 @@ def hash_file(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise volume_error(error, "read", path) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """Of one content, in hex."""
+
+    sha256: str
+    md5: str
+
+
+def hashes_of(path: Path) -> Hashes:
+    """A file's sha256 and md5, from one reading.
+
+    Raises:
+        VolumeError: it can't be read.
+    """
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    try:
+        with path.open("rb", buffering=0) as stream:
+            while block := stream.read(_BUFFER):
+                sha256.update(block)
+                md5.update(block)
+    except OSError as error:
+        raise volume_error(error, "read", path) from error
+    return Hashes(sha256.hexdigest(), md5.hexdigest())

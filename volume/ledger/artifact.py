@@ -74,13 +74,14 @@ class Known(bytes):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Bytes on the volume, and what they must be."""
+    """Bytes on the volume, and what they must be; ``md5`` is what a record says beside that."""
 
     subdir: str
     filename: str
     sha256: str
     size: int
     home: Home
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,19 @@ class Unproven:
 
     def __str__(self) -> str:
         return self.name if self.table == "artifact" else f"{self.table} of {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongMd5:
+    """A record whose sha256 is that of the bytes, and whose ``md5`` is not: theirs is ``found``."""
+
+    subdir: str
+    filename: str
+    md5: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.subdir}/{self.filename} has md5 {self.found}, its record says {self.md5}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from volume.ledger.artifact import (
     Retired,
     Settled,
     Unproven,
+    WrongMd5,
 )
 from volume.ledger.schema import COLUMNS, CURE, PROVEN, RETIRED_COLUMNS, connect, proof, refusal
 
@@ -352,7 +353,21 @@ class Ledger:
     def placed(self) -> Iterator[Placed]:
         """All bytes that the mirror vouches for, those verified longest ago first."""
         rows = self.connection.execute(
-            "SELECT subdir, filename, sha256, size, home, verified FROM artifact UNION ALL"
-            " SELECT subdir, filename, sha256, size, home, left FROM retired ORDER BY 6, 1, 2"
+            "SELECT subdir, filename, sha256, size, home, md5, verified FROM artifact UNION ALL"
+            " SELECT subdir, filename, sha256, size, home, NULL, left FROM retired ORDER BY 7, 1, 2"
         )
-        return (Placed(*row[:5]) for row in rows.fetchall())
+        return (Placed(*row[:6]) for row in rows.fetchall())
+
+    def wrong_md5(self) -> list[WrongMd5]:
+        """Committed records whose md5 is known not to be that of their bytes."""
+        if not (noted := dict(self.connection.execute("SELECT sha256, md5 FROM other_md5"))):
+            return []
+        rows = self.connection.execute(
+            "SELECT subdir, filename, md5, sha256 FROM artifact"
+            " WHERE sha256 IN (SELECT sha256 FROM other_md5) AND md5 IS NOT NULL ORDER BY 1, 2"
+        )
+        return [
+            WrongMd5(subdir, filename, md5, noted[sha256])
+            for subdir, filename, md5, sha256 in rows
+            if md5 != noted[sha256]
+        ]

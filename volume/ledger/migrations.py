@@ -109,5 +109,12 @@ def _from_1(connection: sqlite3.Connection) -> None:
     execute("DELETE FROM meta WHERE key != 'schema'")
 
 
-_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
+def _from_2(connection: sqlite3.Connection) -> None:
+    """Of bytes whose record has another md5, theirs is noted."""
+    connection.execute(
+        "CREATE TABLE other_md5 (sha256 TEXT PRIMARY KEY, md5 TEXT NOT NULL) WITHOUT ROWID"
+    )
+
+
+_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2}
 """By the version that a step begins with."""

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from volume.errors import MirrorError, StateError, VolumeError
 
-VERSION = 2
+VERSION = 3
 ROOT = ""  # in place of a subdir: what belongs to the channel as a whole
 DOCUMENT = "document."  # before a filename, in ``carried``: no key of a repodata.json
 
@@ -75,6 +75,7 @@ CREATE TABLE channel (
 CREATE TABLE compared (
     document TEXT PRIMARY KEY, digest TEXT NOT NULL, serial INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE swept (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE other_md5 (sha256 TEXT PRIMARY KEY, md5 TEXT NOT NULL) WITHOUT ROWID;
 """
 
 IDENTITY = "lower(hex(randomblob(8)))"

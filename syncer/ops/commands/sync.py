@@ -14,7 +14,7 @@ from syncer.ops.notify import notices
 from syncer.ops.schedule import jitter
 from syncer.settings.settings import Settings
 from syncer.sync import report
-from syncer.sync.run import EXIT_CODES, Run
+from syncer.sync.run import Run
 from syncer.sync.session import Options
 from volume.errors import InterruptedRunError, LockBusyError, MirrorError
 from volume.layout import State
@@ -44,7 +44,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             f"nothing in {options.folder} is what {' '.join(settings.channels)} needs: name the"
             " folder that holds the channels' folders (linux-64, noarch, ...), or one channel's"
         )
-    return EXIT_CODES[done.status]
+    return done.exit_code
 
 
 def _is_adopted(done: Run) -> bool:

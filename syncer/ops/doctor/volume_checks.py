@@ -15,6 +15,7 @@ from volume.errors import MirrorError, StateError, WrongVolumeError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
+from volume.program.sizes import counted
 
 _DEAD_SECONDS = 300.0  # as the indexer's own health check has it
 _LONG_SECONDS = 2 * 86400.0
@@ -114,12 +115,13 @@ def _strays(mirror: Mirror, state: State, channel: str) -> Iterator[Finding]:
         found, unproven = strays.find(mirror, channel, ledger), ledger.unproven()
     if found:
         yield warning(
-            channel, f"{len(found):,} files in channels/{channel} are known to nobody: {found[0]}",
+            channel,
+            f"channels/{channel} has {counted(len(found), 'file')} that nobody knows: {found[0]}",
             "the next sync moves them to quarantine; packages of your own belong in local/",
         )  # fmt: skip
     if unproven:
         yield failed(
-            channel, f"{len(unproven):,} rows of its ledger are damaged: {unproven[0]}",
+            channel, f"its ledger has {counted(len(unproven), 'damaged row')}: {unproven[0]}",
             "run 'syncer verify', and look at the state volume's disk",
         )  # fmt: skip
 

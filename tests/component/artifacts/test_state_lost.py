@@ -14,6 +14,8 @@ from tests.support.mirror.tree import broken_promises, files, publish
 from tests.support.upstream.packages import package
 from volume import generations
 from volume.identity import Word
+from volume.ledger.artifact import Unproven
+from volume.ledger.ledger import Ledger
 
 DAY = 86_400.0
 STAYS = [package(f"stays{number}") for number in range(3)]
@@ -119,7 +121,7 @@ def test_a_lost_state_is_told_and_keeps_what_only_the_mirror_has(published: Sync
     published.upstream.reset_log()
     result = published.channel(options=AGAIN)
     assert result.status == "success"
-    assert any("4 artifacts were hashed" in warning for warning in result.warnings)
+    assert any("hashed and taken over again 4 artifacts" in warning for warning in result.warnings)
     assert published.volumes.committed() == before
     assert published.upstream.count("*.conda") == 0
     with published.volumes.ledger() as ledger:
@@ -187,10 +189,36 @@ def test_a_row_that_the_indexer_left_out_is_healed_though_nothing_is_new(
         connection.execute("UPDATE artifact SET record = replace(record, 'tk', 'tj')")
     connection.close()
     newest = generations.kept(published.volumes.mirror, "conda-forge")[-1]
-    out = generations.UnindexedFile("linux-64", TK.filename, 0, 0, "its row is damaged")
+    out = generations.UnindexedFile("linux-64", TK.filename, 0, 0, "its row", is_damaged=True)
     generations.write(published.volumes.mirror, "conda-forge", replace(newest, left_out=(out,)))
     assert published.channel().status == "success"
     assert rows(published) == before
+
+
+def test_a_refused_file_costs_an_unchanged_sync_no_look_at_each_row(
+    published: Syncer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays in its folder for as long as people leave it there."""
+    newest = generations.kept(published.volumes.mirror, "conda-forge")[-1]
+    local = generations.UnindexedFile("linux-64", "notes.conda", 5, 1, "it is no package")
+    odd = generations.UnindexedFile(
+        "linux-64", TK.filename, 5, 0, "no document can hold its record"
+    )
+    generations.write(
+        published.volumes.mirror, "conda-forge", replace(newest, left_out=(local, odd))
+    )
+    looks: list[Ledger] = []
+
+    def unproven(ledger: Ledger) -> list[Unproven]:
+        looks.append(ledger)
+        return []
+
+    monkeypatch.setattr(Ledger, "unproven", unproven)
+    assert published.channel().unchanged
+    assert looks == []
+    published.upstream.channel("conda-forge").publish(package("new"))
+    assert not published.channel().unchanged
+    assert len(looks) == 1
 
 
 def rows(syncer: Syncer) -> list[tuple[str, str]]:
@@ -204,7 +232,7 @@ def test_verify_and_doctor_see_a_flipped_bit(published: Syncer) -> None:
     with connection:
         connection.execute("UPDATE artifact SET record = replace(record, 'tk', 'tj')")
     connection.close()
-    assert "ledger are damaged" in published.command("doctor").out
+    assert "its ledger has 1 damaged row: " in published.command("doctor").out
     report = published.verify()
     assert (report.unproven, report.exit_code) == ([f"conda-forge: {NAME}"], 3)
     assert rows(published) == before

@@ -45,6 +45,7 @@ def test_a_damaged_row_costs_its_artifact_alone(damage: str, tmp_path: Path) -> 
     (left_out,) = generation.left_out
     assert left_out.filename.startswith("b")
     assert "the next sync writes it again" in left_out.reason
+    assert left_out.is_damaged and generation.met_damage
     assert generation.subdirs[SUBDIR].records == 1
 
 

@@ -18,7 +18,7 @@ from tests.support.mirror.tree import Volumes, broken_promises, outcome, snapsho
 from tests.support.upstream.packages import package
 from tests.support.upstream.simulator import ChannelSimulator
 from volume import run_document
-from volume.errors import VolumeError
+from volume.errors import VolumeError, WrongVolumeError
 from volume.identity import Word, claim
 from volume.layout import State
 from volume.run_document import CanaryFailure
@@ -385,6 +385,7 @@ def test_a_run_ends_when_its_mirror_is_taken_over_meanwhile(syncer: Syncer, tmp_
     run = syncer.run(SYNC_CONNECTIONS="1", CHECKPOINT_SIZE="3kB")
     assert run.status == "failed"
     assert "belongs to appliance" in (run.error or "")
+    assert run.exit_code == WrongVolumeError.exit_code == 10
     assert 0 < len(syncer.volumes.committed()) < len(MANY)
 
 
