@@ -47,6 +47,10 @@ class Adoption:
         )
         return tuple(self.folder / root / subdir / filename for root in roots)
 
+    def has_folder(self, channel: str, subdir: str) -> bool:
+        """Whether there is a folder of that channel's artifacts."""
+        return any(path.is_dir() for path in self.candidates(channel, subdir, ""))
+
 
 def find(
     mirror: Mirror, adoption: Adoption | None, channel: str, artifact: Wanted, staged: Path

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
+from syncer.artifacts.adopt import Adoption
 from syncer.ops import once, presence
 from syncer.ops import status as state_of
 from syncer.ops.commands.options import chosen, plan_printer, stop_on_signals
@@ -32,14 +33,15 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.dry_run:
         return _preview(settings, options, stop)
     show_plan = plan_printer(settings, quiet=options.json)
-    done = _sync_and_tell(settings, chosen(settings, options), stop, show_plan)
+    asked = chosen(settings, options)
+    done = _sync_and_tell(settings, asked, stop, show_plan)
     shown = (
         json.dumps(done.document().plain())
         if options.json
         else report.outcome(done, State(settings.state_dir).sync_left_out)
     )
     print(printable_lines(shown), flush=True)
-    if options.folder is not None and not _is_adopted(done):
+    if options.folder is not None and not _is_adopted(done, asked.adoption):
         raise MirrorError(
             f"nothing in {options.folder} is what {' '.join(settings.channels)} needs: name the"
             " folder that holds the channels' folders (linux-64, noarch, ...), or one channel's"
@@ -47,12 +49,15 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     return done.exit_code
 
 
-def _is_adopted(done: Run) -> bool:
-    """Whether something was taken over, or there was nothing left to take over."""
+def _is_adopted(done: Run, adoption: Adoption | None) -> bool:
+    """Whether something was taken over, or what is there was taken over before."""
     plans = [plan for result in done.channels for plan in result.plan]
     is_missing = any(plan.new or plan.replaced for plan in plans)
     is_over = done.status in {"failed", "stopped"}  # which says itself why
-    return is_over or not is_missing or any(result.downloaded for result in done.channels)
+    if is_over or not is_missing or any(result.downloaded for result in done.channels):
+        return True
+    held = [(plan.channel, plan.subdir) for plan in plans if plan.kept]
+    return adoption is not None and any(adoption.has_folder(*place) for place in held)
 
 
 def _preview(settings: Settings, options: argparse.Namespace, stop: Stop) -> int:

@@ -261,6 +261,7 @@ def test_machines_read_what_was_found_and_what_became_of_it(synced: Syncer) -> N
         "damaged": [],
         "strays": [],
         "unproven": [],
+        "wrong_md5": [],
         "repair": None,
     }
     truncate(stored(synced, A))

@@ -16,7 +16,7 @@ from tests.support.mirror.sync_harness import Syncer, answer_of, wait_until
 from tests.support.mirror.tree import broken_promises, publish, snapshot
 from tests.support.upstream.packages import Package, package
 from volume import locks
-from volume.disk.files import hash_file
+from volume.disk.files import Hashes, hashes_of
 from volume.errors import InterruptedRunError
 from volume.program.stop import Stop
 
@@ -35,7 +35,7 @@ class Looks:
         self.stop_after = 0
         self.error: Exception | None = None
 
-    def __call__(self, path: Path) -> str:
+    def __call__(self, path: Path) -> Hashes:
         self.names.append(path.name)
         if len(self.names) == self.stop_after:
             if self.stop is not None:
@@ -44,7 +44,7 @@ class Looks:
                 raise self.error
         return self._hash(path)
 
-    _hash = staticmethod(hash_file)
+    _hash = staticmethod(hashes_of)
 
     def take(self) -> list[str]:
         taken, self.names = self.names, []
@@ -54,7 +54,7 @@ class Looks:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     made = Looks()
-    monkeypatch.setattr(scrub, "hash_file", made)
+    monkeypatch.setattr(scrub, "hashes_of", made)
     return made
 
 
