@@ -334,7 +334,7 @@ class _Arrival:
             if not self.egress.admits(numbers):
                 self.refused = numbers
                 return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
+        return _Opened(socket.socket(family, kind, protocol).detach())
 
     def on_header(self, line: bytes) -> None:
         """Note a header; a status line begins another answer, behind a proxy's or a 1xx."""
@@ -387,3 +387,16 @@ class _Arrival:
     def on_progress(self, *_: int) -> int:
         """End a transfer when the run is stopped."""
         return 1 if self.stop.requested else 0
+
+
+class _Opened:
+    """A new socket for libcurl, which makes a descriptor of its own of it and forgets this one."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
