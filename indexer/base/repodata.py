@@ -15,7 +15,7 @@ CHANNELDATA = "channeldata.json"
 
 NOTICES, PATCHES = "notices.json", "patch_instructions.json"
 DOCUMENTS = frozenset({NOTICES, PATCHES})
-"""Upstream's own, carried through: of the channel (CEP 6), and of each subdir."""
+"""Upstream's own, published as they are: of the channel (CEP 6), and of each subdir."""
 
 VARIANTS = {REPODATA: (".zst", ".bz2"), CURRENT: (".zst", ".bz2"), RUN_EXPORTS: (".zst",)}
 """By which variants clients ask: rattler and mamba .zst, old conda .bz2."""

@@ -48,8 +48,8 @@ def complete(draft: Draft, listing: Listing, stop: Stop) -> None:
         VolumeError: the mirror volume refuses.
     """
     for subdir in listing.subdirs:
-        _write_documents(draft.folder / subdir, listing.carried(subdir))
-    _write_documents(draft.folder, listing.carried(ROOT))
+        _write_documents(draft.folder / subdir, listing.other_keys(subdir))
+    _write_documents(draft.folder, listing.other_keys(ROOT))
     _merge_channeldata(draft.folder / CHANNELDATA, listing)
     _settle(draft, listing)
     _compress(draft, listing, stop)
@@ -57,18 +57,18 @@ def complete(draft: Draft, listing: Listing, stop: Stop) -> None:
 
 def envelope_of(listing: Listing, rows: Rows, subdir: str) -> dict[str, Any]:
     """What a subdir's repodata holds beside the records; see ``envelope``."""
-    carried = listing.carried(subdir)
-    sections = {key: carried[key] for key in carried if not key.startswith(DOCUMENT)}
+    other_keys = listing.other_keys(subdir)
+    sections = {key: other_keys[key] for key in other_keys if not key.startswith(DOCUMENT)}
     listed = rows.filenames(subdir) if sections else set()
     return envelope.envelope(sections, subdir, listed)
 
 
-def _write_documents(folder: Path, carried: dict[str, str]) -> set[str]:
+def _write_documents(folder: Path, other_keys: dict[str, str]) -> set[str]:
     """Write upstream's documents as they are; return their keys in the ledger."""
     known = {DOCUMENT + filename for filename in DOCUMENTS}
-    found = known & carried.keys()
+    found = known & other_keys.keys()
     for key in found:
-        write(folder / key.removeprefix(DOCUMENT), carried[key].encode())
+        write(folder / key.removeprefix(DOCUMENT), other_keys[key].encode())
     return found
 
 

@@ -1,4 +1,4 @@
-"""The envelope: what repodata holds beside the records, carried over from upstream.
+"""The envelope: what repodata holds beside the records, as upstream has it.
 
 ``conda index`` writes an envelope of its own and knows nothing of upstream's. Pure: texts in, texts
 out. Nothing absolute comes through: a client must never be sent past this mirror, so ``base_url``
@@ -29,11 +29,11 @@ def compact(document: Any) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
-def envelope(carried: dict[str, str], subdir: str, listed: Collection[str]) -> dict[str, Any]:
+def envelope(other_keys: dict[str, str], subdir: str, listed: Collection[str]) -> dict[str, Any]:
     """Everything but the records, for a subdir that lists these filenames."""
     info: dict[str, Any] = {"subdir": subdir}
     sections: dict[str, Any] = {"removed": []}
-    for key, text in carried.items():
+    for key, text in other_keys.items():
         try:
             value = decode(text)
         except ValueError as error:

@@ -32,7 +32,7 @@ class Listing:
         """How many artifacts are listed."""
         return sum(published.records for published in self.published().values())
 
-    def carried(self, subdir: str) -> dict[str, str]:
+    def other_keys(self, subdir: str) -> dict[str, str]:
         """What else upstream's repodata holds, as JSON texts; what is damaged is left out."""
         return self._proven(
             "SELECT key, value FROM carried WHERE subdir = ? AND", "carried", (subdir,)

@@ -2,7 +2,7 @@
 
 Records are kept as the JSON text that upstream sent; only what a run needs of them is decoded, and
 only for the artifacts it needs it of. Pure: no IO. A malformed record is left out and reported, the
-rest stands. What is no record section is carried along as JSON texts.
+rest stands. What is no record section is kept as JSON texts.
 """
 
 from __future__ import annotations
@@ -63,20 +63,22 @@ class Refused:
 class Index:
     """One subdir's repodata. ``base_url`` is where its artifacts are, if elsewhere (CEP 15).
 
-    ``run_exports`` are those that came along with the records (CEP 21), as JSON texts by filename.
+    ``other_keys`` are those of the document that hold no records, and of its ``info``, as JSON
+    texts. ``run_exports`` are those that came along with the records (CEP 21), as JSON texts by
+    filename.
     """
 
     subdir: str
     entries: tuple[Entry, ...]
     refused: tuple[Refused, ...]
-    carried: dict[str, str]
+    other_keys: dict[str, str]
     base_url: str | None
     run_exports: dict[str, str] = field(default_factory=dict)
 
     @property
     def says_nothing(self) -> bool:
         """Whether it is ``{}``, or as good as that."""
-        return not (self.entries or self.refused or self.carried or self.base_url)
+        return not (self.entries or self.refused or self.other_keys or self.base_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         info = _decode_sections(document.pop("info", b"{}"))
         base_url = _base_url(info)
         refused = _withhold(document, info)
-        carried = _carried(document, info)
+        other_keys = _other_keys(document, info)
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         raise IndexRejectedError(
             f"the index of {subdir} is not repodata ({error}); the published index stays as it is"
@@ -164,7 +166,7 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         subdir=subdir,
         entries=tuple(entries),
         refused=tuple(refused),
-        carried=carried,
+        other_keys=other_keys,
         base_url=base_url,
     )
 
@@ -176,7 +178,7 @@ def _shown(filename: str) -> str:
 
 
 def _withhold(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> list[Refused]:
-    """Take out what is too large to carry along."""
+    """Take out what is too large to be kept."""
     refused = []
     for place, prefix in ((document, ""), (info, "info.")):
         for key in [key for key, raw in place.items() if len(raw) > limits.BESIDE_SIZE]:
@@ -186,7 +188,7 @@ def _withhold(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) ->
     return refused
 
 
-def _carried(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> dict[str, str]:
+def _other_keys(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> dict[str, str]:
     """What else upstream says, by key; an ``info`` key becomes ``info.<key>``."""
     kept = {
         key: bytes(raw).decode()

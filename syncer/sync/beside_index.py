@@ -37,7 +37,7 @@ class BesideIndex:
         self._upstream = upstream
         self._ledger = ledger
         self._warn = warn
-        self._carried: dict[str, dict[str, str]] = {}
+        self._sections: dict[str, dict[str, str]] = {}
         self._compared: list[tuple[Table, str, Difference]] = []
         self._fetched: list[tuple[Fetched, str]] = []
 
@@ -50,15 +50,17 @@ class BesideIndex:
         for plan in survey.plans:
             index = survey.indexes.get(plan.subdir)
             if index is None:  # the subdir is not mirrored any more
-                self._carried[plan.subdir] = {}
+                self._sections[plan.subdir] = {}
                 continue
-            self._carried[index.subdir] = index.carried | self._documents(index.subdir, _OF_SUBDIR)
+            self._sections[index.subdir] = index.other_keys | self._documents(
+                index.subdir, _OF_SUBDIR
+            )
             new = [artifact.filename for artifact in plan.new]
             planned += new
             table = RunExports(self._ledger, index.subdir, new)
             if not self._compare(table) and index.run_exports:
                 self._compared.append((table, _SHARDS, table.compare_texts(index.run_exports)))
-        self._carried[ROOT] = self._documents(ROOT, _OF_CHANNEL)
+        self._sections[ROOT] = self._documents(ROOT, _OF_CHANNEL)
         self._compare(Channeldata(self._ledger, planned))
 
     def commit(self) -> None:
@@ -69,7 +71,7 @@ class BesideIndex:
         """
         with self._ledger.transaction("documents"):
             changed = False
-            for subdir, sections in self._carried.items():
+            for subdir, sections in self._sections.items():
                 changed |= self._ledger.replace_carried(subdir, sections)
             for table, _, difference in self._compared:
                 changed |= table.change(difference)

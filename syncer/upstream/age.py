@@ -87,6 +87,6 @@ def _by_filename(index: Index, names: Callable[[str], bool] | None) -> dict[str,
 
 def _removed(index: Index) -> frozenset[str]:
     try:
-        return frozenset(_decode_names(index.carried.get("removed", "[]")))
+        return frozenset(_decode_names(index.other_keys.get("removed", "[]")))
     except (msgspec.MsgspecError, ValueError):
         return frozenset()

@@ -49,7 +49,7 @@ def test_both_sections_are_read_and_everything_else_is_carried() -> None:
         "a-1-0.conda": "packages.conda",
     }
     assert found.base_url == "https://x/"
-    assert {key: json.loads(text) for key, text in found.carried.items()} == {
+    assert {key: json.loads(text) for key, text in found.other_keys.items()} == {
         "removed": ["b-1-0.conda"],
         "signatures": {"a-1-0.conda": {"k": {}}},
         "v3": {"conda": {}},

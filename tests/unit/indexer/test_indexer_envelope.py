@@ -11,7 +11,7 @@ LISTED = {"a-1-0.conda", "b-1-0.tar.bz2"}
 PLAIN = {"info": {"subdir": "noarch"}, "repodata_version": 1, "removed": []}
 
 
-def carried(**sections: object) -> dict[str, str]:
+def other_keys(**sections: object) -> dict[str, str]:
     return {key.replace("__", "."): json.dumps(value) for key, value in sections.items()}
 
 
@@ -23,7 +23,7 @@ def test_nothing_carried_is_the_engines_own_envelope() -> None:
 
 def test_everything_is_put_around_the_records() -> None:
     wanted = envelope(
-        carried(info__created_at="x", removed=["r"], signatures={"a-1-0.conda": 1}, z=[1]),
+        other_keys(info__created_at="x", removed=["r"], signatures={"a-1-0.conda": 1}, z=[1]),
         "noarch",
         LISTED,
     )
@@ -46,7 +46,7 @@ def test_no_address_comes_through(key: str) -> None:
 
 def test_what_speaks_of_artifacts_is_cut_down_to_those_listed() -> None:
     found = envelope(
-        carried(
+        other_keys(
             removed=["a-1-0.conda", "gone-1-0.conda"],
             signatures={"a-1-0.conda": 1, "gone-1-0.conda": 2},
             v3={"conda": {"a-1-0": 1, "b-1-0": 2}, "tar.bz2": {"b-1-0": 3}, "whl": {"w": 4}},
@@ -60,7 +60,7 @@ def test_what_speaks_of_artifacts_is_cut_down_to_those_listed() -> None:
 
 
 def test_unknown_sections_of_packages_are_not_ours_to_list() -> None:
-    assert envelope(carried(**{"packages.whl": {"w": 1}}), "noarch", LISTED) == PLAIN
+    assert envelope(other_keys(**{"packages.whl": {"w": 1}}), "noarch", LISTED) == PLAIN
 
 
 @pytest.mark.parametrize("output", [b"", b"{}", b'{"info":{},"packages":{}}'])
