@@ -8,6 +8,7 @@ brackets end py-rattler's, many blanks keep it busy for minutes) get only what h
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -77,6 +78,8 @@ SPEC_DEPTH = 16
 """Brackets within brackets in a MatchSpec; real ones have two. 6,000 end the process."""
 SPEC_WILDCARDS = 50
 """``*`` in a MatchSpec; 11 is the most known."""
+SPEC_NUMBER = 19
+"""Digits of a MatchSpec's build number; with more than 64 bits take py-rattler panics."""
 VERSION_LENGTH = 250
 """Characters of a version; 24 is the longest known."""
 
@@ -96,6 +99,8 @@ def spec_problem(text: str) -> str | None:
         return f"{shown(text)} has {count} wildcards, and {SPEC_WILDCARDS} are the most"
     if text.count("(") + text.count("[") > SPEC_DEPTH and _depth(text) > SPEC_DEPTH:
         return f"{shown(text)} has brackets more than {SPEC_DEPTH} deep"
+    if "build_number" in text and _LONG_NUMBER.search(text):
+        return f"{shown(text)} has a build number of more than {SPEC_NUMBER} digits"
     return None
 
 
@@ -104,6 +109,11 @@ def version_problem(text: str) -> str | None:
     if len(text) > VERSION_LENGTH:
         return f"{shown(text)} has {len(text):,} characters, and {VERSION_LENGTH} are the most"
     return None
+
+
+_LONG_NUMBER = re.compile(
+    r"build_number\s*=\s*(?:'[^']*?|\"[^\"]*?|[^\],]*?)" + f"[0-9]{{{SPEC_NUMBER + 1}}}"
+)
 
 
 def _depth(text: str) -> int:

@@ -9,6 +9,7 @@ only what needs it imports it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from volume.limits import spec_problem, version_problem
@@ -55,6 +56,25 @@ def version_of(text: str) -> Version | None:
         return None
 
 
+def expression_test(pattern: str) -> Callable[[str], bool]:
+    """Which names or builds a regular expression (``^...$``) matches, by rattler.
+
+    Upstream may have written it, and with some Python's own would be busy for years.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from rattler import BuildString, PackageRecord
+
+    spec = parse(f"* * {pattern}")
+
+    def matches(text: str) -> bool:
+        build = BuildString.new_unchecked(text)
+        return bool(spec.matches(PackageRecord("x", "0", build, 0, "noarch")))
+
+    return matches
+
+
 def check_spec(text: str) -> str:
     """Return ``text`` if it is a MatchSpec; a name may have ``*`` as a wildcard.
 
@@ -83,8 +103,8 @@ def _check_meaning(text: str, spec: Any) -> None:
     for pattern in (str(spec.name.normalized), spec.build or ""):
         if pattern.startswith("^"):
             try:
-                re.compile(pattern)
-            except re.error:
+                expression_test(pattern)
+            except ValueError:
                 _refuse(text, _last(text, pattern), _NO_EXPRESSION)
     if spec.build is not None and not _BUILD.fullmatch(spec.build):
         _refuse(

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from syncer.conda.matchspec import NAME, is_channel, parse, version_of
+from syncer.conda.matchspec import NAME, expression_test, is_channel, parse, version_of
 from syncer.conda.record import Candidate
 
 _NAME_IN_SPEC = re.compile(r"(?P<before>[^\[]*::)?(?P<name>[A-Za-z0-9_.*-]+)(?P<after>.*)", re.S)
@@ -98,11 +98,10 @@ class Spec:
 
 def _name_test(pattern: str) -> Callable[[str], bool]:
     if pattern.startswith("^") and pattern.endswith("$"):
-        expression = re.compile(pattern)
-    elif "*" in pattern:
-        expression = re.compile(fnmatch.translate(pattern))
-    else:
+        return expression_test(pattern)
+    if "*" not in pattern:
         return pattern.__eq__
+    expression = re.compile(fnmatch.translate(pattern))
     return lambda name: expression.fullmatch(name) is not None
 
 

@@ -18,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 from volume.names import check_channel
 from volume.program.log import register
 
-SCHEMES = ("http", "https", "file")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9._-]+|(?=[^%]*:)[0-9a-f:.]+(?:%[a-z0-9._~-]+)?")
 _PRIVATE_HOST = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 _TOKEN = re.compile(r"(?:^|(?<=/))t/([^/]+)(?:/|$)")
 
@@ -45,11 +46,28 @@ def check_url(value: str) -> str:
     if parts.scheme == "file":
         if parts.netloc or not parts.path.startswith("/"):
             raise ValueError("write a file URL with three slashes, such as file:///mnt/channel")
-    elif parts.scheme not in SCHEMES or not parts.netloc:
-        raise ValueError("write a URL that begins with http://, https:// or file:///")
+    elif not (value.isascii() and value.isprintable()):
+        raise ValueError(
+            "write the address as it is sent: a host's name as xn--..., other letters as %C3%BC"
+        )
+    elif place_of(value) is None:
+        raise ValueError("write a URL that begins with http://host, https://host or file:///")
     if parts.query or parts.fragment:
         raise ValueError("write a URL without '?' and '#'")
     return value.rstrip("/")
+
+
+def place_of(url: str) -> tuple[str, int] | None:
+    """A web address's host, without a dot at its end, and port; None for what is plainly none.
+
+    A name in other than plain letters is none: libcurl would read ``%6f`` in it as an ``o``.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme.lower()]
+    except (ValueError, KeyError):  # brackets or a port that are none; another scheme
+        return None
+    return (host.rstrip("."), port) if _HOST.fullmatch(host) else None
 
 
 def keep_secrets(address: str) -> None:

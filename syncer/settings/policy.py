@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
-from urllib.parse import urlsplit
 
 from syncer.conda.matchspec import check_denied, check_pin, check_spec, split_specs
-from syncer.settings.address import check_url
+from syncer.settings.address import check_url, place_of
 from volume.program import parsers
 from volume.program import settings as define
 from volume.program.log import redact
@@ -35,7 +34,7 @@ def _date(value: str) -> date | None:
 
 def _file(value: str) -> str:
     if value.startswith(("http://", "https://")):
-        if not urlsplit(value).hostname or not value.isprintable():
+        if place_of(value) is None or not (value.isascii() and value.isprintable()):
             raise ValueError("write an address such as https://host/path/conda-lock.yml")
         return value
     if not value or value.startswith("~"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from syncer.errors import TransferError
 
@@ -29,11 +31,24 @@ class Validators:
     etag: str | None = None
     last_modified: str | None = None
 
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Self:
+        """Those of an answer, by headers in lower case; what can't be sent back is none."""
+        given = (headers.get("etag"), headers.get("last-modified"))
+        return cls(*(one if one and _can_be_sent(one) else None for one in given))
+
     def conditions(self, *, takes_pages: bool) -> Conditions:
         """To be sent a document only if it is another one now."""
         pairs = (("If-None-Match", self.etag), ("If-Modified-Since", self.last_modified))
         headers = tuple(f"{name}: {value}" for name, value in pairs if value)
         return Conditions(headers, may_be_unchanged=True, takes_pages=takes_pages)
+
+
+_LONGEST_VALIDATOR = 1_000  # characters; servers take a few thousand in a request
+
+
+def _can_be_sent(value: str) -> bool:
+    return value.isascii() and value.isprintable() and len(value) <= _LONGEST_VALIDATOR
 
 
 UNKNOWN = Validators()

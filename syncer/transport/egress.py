@@ -8,7 +8,9 @@ Guaranteed, without the words of a person that allow it:
 - an address that is not public (private, loopback, link-local, a cloud's metadata service) is not
   connected to, also if a public name resolves to it, unless that host and port are an upstream's of
   the settings, or ``PRIVATE_HOSTS`` names them;
-- a folder (``file://``) is read only where the settings name it.
+- a folder (``file://``) is read only where the settings name it;
+- what is not plainly a web address of a host is not asked for: libcurl decodes ``%6f`` in a host's
+  name and would fold other alphabets' letters, and every rule here would be passed by.
 Behind a proxy names are resolved by the proxy: there the promise holds for addresses in numbers and
 for the names of this machine; what a name resolves to is the proxy's to refuse.
 """
@@ -20,17 +22,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from syncer.errors import RefusedAddressError
 from syncer.settings import terms
+from syncer.settings.address import DEFAULT_PORTS, place_of
 from syncer.settings.settings import Settings
 from volume.program.log import redact
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 # The wire server of one cloud has an address of the public range (the others are link-local).
 _METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PUBLIC = ipaddress.ip_network("2000::/3")  # RFC 4291 section 2.4: all else has another meaning
 # Names that mean this machine, or a metadata service, wherever they are resolved.
 _OWN_NAMES = re.compile(r"(?:.*\.)?(?:localhost|localdomain|internal)\.?")
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?")
@@ -65,7 +68,7 @@ class Egress:
                 names.add(word.lower())
         return cls(
             accepts_terms=settings.anaconda_terms_accepted,
-            upstreams=frozenset(_place(url) for url in urls if not url.startswith("file:")),
+            upstreams=frozenset(filter(None, map(place_of, urls))),
             folders=tuple(f"{url.rstrip('/')}/" for url in urls if url.startswith("file:")),
             names=frozenset(names),
             networks=tuple(networks),
@@ -78,16 +81,21 @@ class Egress:
             RefusedAddressError: it may not.
         """
         if url.startswith("file:"):
-            if not f"{url}/".startswith(self.folders or ("\0",)):
+            if ".." in unquote(url).split("/") or not f"{url}/".startswith(self.folders or "\0"):
                 raise RefusedAddressError(f"{redact(url)} is in no folder that the settings name")
             return
+        if (place := place_of(url)) is None:
+            raise RefusedAddressError(
+                f"{redact(url)!a} is not asked for: it is no address of a web server, written with"
+                " http or https and its host's name in plain letters"
+            )
         if not self.accepts_terms and (what := terms.licensed(url)):
             raise RefusedAddressError(
                 f"{redact(url)} is not asked for: Anaconda states that mirroring what is on {what}"
                 " always needs a paid licence, for anybody. Set ANACONDA_TERMS_ACCEPTED=yes if you"
                 " have one"
             )
-        host, port = _place(url)
+        host, port = place
         if self.may_be_private(host, port):
             return
         address = _numeric(host)
@@ -98,7 +106,7 @@ class Egress:
         """Whether the settings name a host, so that it may be at any address."""
         if (host, port) in self.upstreams or host in self.names or f"{host}:{port}" in self.names:
             return True
-        usual = set(_DEFAULT_PORTS.values())  # http:// that leads to https:// is the same place
+        usual = set(DEFAULT_PORTS.values())  # http:// that leads to https:// is the same place
         return port in usual and any((host, one) in self.upstreams for one in usual)
 
     def admits(self, address: str | Address) -> bool:
@@ -106,6 +114,8 @@ class Egress:
         found = _plain(ipaddress.ip_address(address))
         if any(found in network for network in self.networks):
             return True
+        if found.version == 6 and found not in _PUBLIC:
+            return False
         return found.is_global and not found.is_multicast and found not in _METADATA
 
 
@@ -129,16 +139,6 @@ def _configured(settings: Settings) -> Iterator[str]:
         yield from (word for word in words if "://" in word)
     if settings.notify_url is not None:
         yield settings.notify_url.url
-
-
-def _place(url: str) -> tuple[str, int]:
-    """Host and port; port 0 is an impossible one."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0)
-    except ValueError:
-        port = 0
-    return (parts.hostname or "").rstrip("."), port
 
 
 def _numeric(host: str) -> Address | None:

@@ -23,6 +23,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from syncer.errors import RefusedAddressError, TransferError
 from syncer.settings import secrets as credentials
 from syncer.settings import terms
+from syncer.settings.address import DEFAULT_PORTS
 from syncer.settings.secrets import Secret, Secrets, basic
 from syncer.settings.settings import Settings
 from syncer.transport.connections import proxies
@@ -31,7 +32,6 @@ from volume.errors import ConfigError
 from volume.program.log import holds_secret, redact, register
 
 _LOG = logging.getLogger(__name__)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END")
 
 
@@ -128,12 +128,12 @@ class Network:
             RefusedAddressError: it may not be asked (``egress``).
             TransferError: it is no web address, or has a secret of ours in it.
         """
-        target = urljoin(url, location).partition("#")[0]
         try:
+            target = urljoin(url, location).partition("#")[0]
             scheme, name, port = _origin(target)
         except ValueError:
             scheme, name, port = "", "", 0
-        if scheme not in _DEFAULT_PORTS or not name:
+        if scheme not in DEFAULT_PORTS or not name:
             raise TransferError(
                 f"{redact(url)} redirects to {redact(location)!r}, which is no web address; refused"
             )
@@ -267,7 +267,7 @@ def _origin(url: str) -> tuple[str, str, int]:
     return (
         parts.scheme.lower(),
         _bracketed(parts.hostname or ""),
-        parts.port or _DEFAULT_PORTS.get(parts.scheme.lower(), 0),
+        parts.port or DEFAULT_PORTS.get(parts.scheme.lower(), 0),
     )
 
 
@@ -280,7 +280,7 @@ def _bracketed(name: str) -> str:
 
 
 def _netloc(scheme: str, name: str, port: int) -> str:
-    return name if port == _DEFAULT_PORTS.get(scheme) else f"{name}:{port}"
+    return name if port == DEFAULT_PORTS.get(scheme) else f"{name}:{port}"
 
 
 def _is_loopback(name: str) -> bool:

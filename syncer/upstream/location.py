@@ -41,7 +41,8 @@ def folder_url(base: str, subdir: str, relative: str | None, *, key: str = "base
 
 
 def _problem(relative: str) -> str | None:
-    if not relative.isprintable() or " " in relative or "\\" in relative:
+    # RFC 3986 has no other letters; what libcurl would make of them is not what is read here.
+    if not (relative.isascii() and relative.isprintable()) or " " in relative or "\\" in relative:
         return "that is no URL"
     try:
         parts = urlsplit(relative)

@@ -9,15 +9,19 @@ channel that is not mirrored is noted. ``pip:`` sections are noted and left out;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from syncer.conda.matchspec import check_spec
-from syncer.planning.environments.request import Channels, Request
+from syncer.planning.environments import yaml_document
+from syncer.planning.environments.request import MOST_PROBLEMS, Channels, Request
+from syncer.planning.environments.yaml_document import shown
 from volume.limits import SPEC_LENGTH
 
 _ENTRY = re.compile(r"(?P<indent>\s*)-\s+(?P<spec>[^:#]*[^:#\s])\s*#\s*\[(?P<selector>[^\]]*)\]\s*")
 _SELECTOR = re.compile(r"sel\(([^)]*)\)")
+_NUMBER = re.compile(r"[0-9.]*")
 _FAMILIES = {"linux": ("linux", "unix"), "osx": ("osx", "unix"), "win": ("win",)}
 _WORDS = frozenset(
     [
@@ -58,7 +62,7 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
     notes: dict[str, None] = {}
     document = _load(name, _marked(text))
     if not isinstance(document, dict) or not isinstance(document.get("dependencies"), list):
-        keys = f"its keys are {', '.join(map(str, document))}" if isinstance(document, dict) else ""
+        keys = f"its keys are {_listed(document)}" if isinstance(document, dict) else ""
         raise ValueError(
             f"{name} has no list of 'dependencies', {keys or 'it has no keys at all'};"
             " an environment.yml, a conda-lock.yml, a pixi.lock or an @EXPLICIT list can be read"
@@ -74,11 +78,18 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
                         chosen.append(spec)
         except ValueError as error:
             problems.append(f"{name}: {error}")
+            if len(problems) >= MOST_PROBLEMS:
+                break
     if problems:
         raise ValueError(*problems)
     _note_channels(name, document, channels, notes)
     found = {subdir: tuple(chosen) for subdir, chosen in specs.items()}
     return Request(file=name, specs=found, notes=tuple(notes))
+
+
+def _listed(keys: Iterable[str]) -> str:
+    first = [shown(key) for key in islice(keys, 11)]
+    return ", ".join(first[:10]) + ", ..." * (len(first) > 10)
 
 
 _KEY = re.compile(r"([A-Za-z_][\w-]*)\s*:")
@@ -90,14 +101,10 @@ def top_level_keys(text: str) -> frozenset[str]:
 
 
 def _load(name: str, text: str) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except RecursionError:
-        raise ValueError(f"{name} is nested absurdly deep") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+        return yaml_document.load(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is not YAML: {error}") from error
 
 
 def _marked(text: str) -> str:
@@ -114,28 +121,33 @@ def _marked(text: str) -> str:
 
 def _entries(name: str, item: object, notes: dict[str, None]) -> Iterator[tuple[str, str]]:
     """Each spec of an entry, with its selector."""
-    if isinstance(item, str):
-        yield "", item
-    elif isinstance(item, dict):
+    if isinstance(item, dict):
         for key, value in item.items():
             if key == "pip":
                 count = len(value) if isinstance(value, list) else 1
                 notes[f"{name}: {count} pip packages are left out: this mirrors conda channels"] = (
                     None
                 )
-            elif (found := _SELECTOR.fullmatch(str(key))) is not None:
+            elif (found := _SELECTOR.fullmatch(key)) is not None:
                 selector = found.group(1).strip()
                 if selector not in _WORDS:
                     raise ValueError(
-                        f"{item}: {selector!r} is not a selector: write one of"
+                        f"{shown(item)}: {selector!r} is not a selector: write one of"
                         f" {', '.join(sorted(_WORDS))}"
                     )
                 for spec in value if isinstance(value, list) else [value]:
-                    yield selector, str(spec)
+                    yield selector, _text(spec)
             else:
-                raise ValueError(f"{item}: {key!r} is neither 'pip' nor 'sel(...)'")
+                raise ValueError(f"{shown(item)}: {shown(key)!r} is neither 'pip' nor 'sel(...)'")
     else:
-        raise ValueError(f"{item!r} is not a MatchSpec; write it as text, in quotes")
+        yield "", _text(item)
+
+
+def _text(item: object) -> str:
+    """A spec; what YAML takes for a number is none."""
+    if not isinstance(item, str) or _NUMBER.fullmatch(item):
+        raise ValueError(f"{shown(item)} is not a MatchSpec; write a name, and a version behind it")
+    return item
 
 
 _NAMESPACE = re.compile(r"(?P<before>[A-Za-z0-9_./-]+):(?P<spec>[A-Za-z0-9_*][^:]*)")
@@ -162,9 +174,9 @@ def _platforms(
 ) -> list[str]:
     """The mirrored subdirs that the file is for; without ``platforms`` it is for all of them."""
     given = document.get("platforms")
-    if given is None:
+    if not given:
         return list(subdirs)
-    theirs = [str(one) for one in given] if isinstance(given, list) else [str(given)]
+    theirs = [shown(one) for one in given] if isinstance(given, list) else [shown(given)]
     chosen = [subdir for subdir in subdirs if subdir in theirs]
     if not chosen:
         problems.append(other_platforms(name, theirs, subdirs))
@@ -176,7 +188,7 @@ def _platforms(
 def other_platforms(name: str, theirs: Sequence[str], ours: Sequence[str]) -> str:
     """What to say when a file is for other platforms than the mirror."""
     return (
-        f"{name} is for {', '.join(theirs) or 'no platform'}, and {', '.join(ours)} is mirrored;"
+        f"{name} is for {_listed(theirs) or 'no platform'}, and {', '.join(ours)} is mirrored;"
         " add a subdir to SUBDIRS, or take the file out"
     )
 
@@ -186,7 +198,7 @@ def _note_channels(
 ) -> None:
     given = document.get("channels") or []
     for channel in given if isinstance(given, list) else [given]:
-        text = str(channel).rstrip("/")
+        text = shown(channel).rstrip("/")
         short = text.rpartition("://")[2].partition("/")[2] if "://" in text else text
         known = text in channels or any(short.endswith(one) for one in channels)
         if (

@@ -9,7 +9,14 @@ import re
 from collections.abc import Sequence
 
 from syncer.planning.environments.environment_file import other_platforms
-from syncer.planning.environments.request import Channels, Locked, Request, check_hash, locate
+from syncer.planning.environments.request import (
+    MOST_PROBLEMS,
+    Channels,
+    Locked,
+    Request,
+    check_hash,
+    locate,
+)
 from volume.program.log import redact
 
 _PLATFORM = re.compile(r"#\s*platform:\s*(\S+)")
@@ -44,6 +51,8 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
             one = _locked(entry, channels)
         except ValueError as error:
             problems.append(f"{name}:{number}: {error}")
+            if len(problems) >= MOST_PROBLEMS:
+                break
         else:
             locked[one.url] = one
     platforms.update(one.subdir for one in locked.values() if one.subdir != "noarch")

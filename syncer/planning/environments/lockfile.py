@@ -16,6 +16,7 @@ from typing import Any
 from syncer.planning.environments import yaml_document
 from syncer.planning.environments.environment_file import other_platforms
 from syncer.planning.environments.request import (
+    MOST_PROBLEMS,
     Channels,
     Locked,
     NoArtifactError,
@@ -23,10 +24,10 @@ from syncer.planning.environments.request import (
     check_hash,
     locate,
 )
+from syncer.planning.environments.yaml_document import shown
 from volume.program.log import redact
 
 _PIXI_VERSIONS = range(4, 8)
-_MOST_PROBLEMS = 100
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 _NOTHING = frozenset({"", "null", "~"})
 
@@ -71,7 +72,7 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
     for entry in entries:
         if entry.subdir not in {*subdirs, "noarch"}:
             continue
-        if len(problems) >= _MOST_PROBLEMS:
+        if len(problems) >= MOST_PROBLEMS:
             problems.append(f"{name}: and more; lock the environment again")
             break
         try:
@@ -112,10 +113,10 @@ def _of_conda_lock(document: Mapping[str, Any]) -> Iterator[_Entry]:
             continue
         said = package.get("hash")
         url = _text(package.get("url"))
-        is_conda = _text(package.get("manager") or "conda") == "conda"
+        manager = package.get("manager") or "conda"
         yield _Entry(
             _text(package.get("platform")) or url.rpartition("/")[0].rpartition("/")[2],
-            url if is_conda else f"{package.get('manager')} {package.get('name')} {url}",
+            url if manager == "conda" else f"{shown(manager)} {shown(package.get('name'))} {url}",
             said if isinstance(said, dict) else dict([_text(said).split(":", 1)[:2]])
             if ":" in _text(said) else {},
         )  # fmt: skip
@@ -149,8 +150,9 @@ def _of_pixi(document: Mapping[str, Any], subdirs: frozenset[str]) -> Iterator[_
                 url = one.get("conda") if isinstance(one, dict) else None
                 if isinstance(url, str) and "://" in url and url not in described:
                     raise ValueError(f"{redact(url)} is not described in its 'packages'")
-                is_conda = isinstance(url, str)
-                yield _Entry(subdir, str(url if is_conda else one), described.get(str(url), {}))
+                if not isinstance(url, str):
+                    url = shown(one)
+                yield _Entry(subdir, url, described.get(url, {}))
 
 
 def _locked(entry: _Entry, channels: Channels) -> Locked:
@@ -181,9 +183,8 @@ def _place(text: str, entry: _Entry) -> str:
         try:
             check_hash(kind, value or "0" * (32 if kind == "md5" else 64))
         except ValueError:
-            for number, line in enumerate(text.splitlines(), start=1):
-                if f"{kind}:" in line and value in line:
-                    return f":{number}"
+            if (at := text.find(value)) >= 0:
+                return f":{text.count(chr(10), 0, at) + 1}"
     return ""
 
 

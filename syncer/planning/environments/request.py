@@ -11,6 +11,9 @@ from volume.errors import NameRefusedError
 from volume.names import check_subdir, parse_artifact
 from volume.program.log import redact
 
+MOST_PROBLEMS = 100
+"""Of one file that are told; whoever has more of them has one reason for all."""
+
 Channels = Mapping[str, Sequence[str]]
 """Our channels' names, each with the base URLs that it comes from."""
 

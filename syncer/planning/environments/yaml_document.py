@@ -2,15 +2,28 @@
 
 Guaranteed: nothing is nested deeper than a limit (libyaml's own composer ends the process with
 what is), and every scalar is the text that stands there, so that a hash of digits alone is no
-number. An alias is what it stands for, shared and not copied.
+number. An alias is what it stands for, shared and not copied: a few lines of aliases of aliases
+stand for more than any memory holds, so nothing of it is written out but by ``shown``. Merge keys
+(``<<``) are keys like others.
 """
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from typing import Any
 
 _DEEPEST = 50  # levels; lock files have six
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxlevel = 2
+_SHOWN.maxdict = _SHOWN.maxlist = 4
+_SHOWN.maxstring = 300
+
+
+def shown(value: Any) -> str:
+    """A value for people, the beginning of it if it is long."""
+    return value[:300] if isinstance(value, str) else _SHOWN.repr(value)
 
 
 def load(text: str) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from syncer.conda.matchspec import is_channel, parse, version_of
+from syncer.conda.matchspec import expression_test, is_channel, parse, version_of
 from syncer.conda.record import Candidate
 from volume.limits import spec_problem
 
@@ -193,24 +193,11 @@ def _number_test(spec: str) -> Callable[[int], bool]:
 def _text_test(pattern: str) -> Callable[[str], bool]:
     """How builds and name patterns match: ``^...$`` is a regular expression, ``*`` a wildcard."""
     if pattern.startswith("^") and pattern.endswith("$"):
-        return _expression_test(pattern)
+        try:
+            return expression_test(pattern)
+        except ValueError:
+            return lambda text: True
     if "*" in pattern:
         expression = re.compile(fnmatch.translate(pattern), re.IGNORECASE)
         return lambda text: expression.match(text) is not None
     return lambda text: text == pattern
-
-
-def _expression_test(pattern: str) -> Callable[[str], bool]:
-    """A regular expression, by rattler: upstream wrote it, and Python's may take years."""
-    from rattler import BuildString, PackageRecord
-
-    try:
-        spec = parse(f"* * {pattern}")
-    except ValueError:
-        return lambda text: True
-
-    def matches(text: str) -> bool:
-        build = BuildString.new_unchecked(text)
-        return bool(spec.matches(PackageRecord("x", "0", build, 0, "noarch")))
-
-    return matches

@@ -244,7 +244,7 @@ class Connection:
 
     def _validators(self) -> Validators:
         headers = self._arrival.headers
-        return Validators(headers.get("etag"), headers.get("last-modified")) if headers else UNKNOWN
+        return Validators.of(headers) if headers else UNKNOWN
 
     def _judge(self, shown: str, host: Host, status: int, conditions: Conditions) -> Answer | None:
         """What an answer means that is not just a body; None if it is one, or a part of one."""
@@ -266,7 +266,7 @@ class Connection:
                 shown, host, tally, status,
                 retry_after=str(retry_after) if retry_after else "", body=arrival.said,
             )  # fmt: skip
-        kind = curl.getinfo(pycurl.CONTENT_TYPE) or ""
+        kind = (curl.getinfo_raw(pycurl.CONTENT_TYPE) or b"").decode("latin-1")
         if arrival.said and not conditions.takes_pages and answers.is_page(kind, arrival.said):
             arrival.receiver.restart()
             raise answers.page_in_place_of(shown, host, tally, arrival.said)

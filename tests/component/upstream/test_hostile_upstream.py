@@ -11,6 +11,7 @@ from syncer.planning.plan import plan_subdir
 from syncer.planning.selection.outcome import SubdirSelection
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises
+from tests.support.upstream import faults
 from tests.support.upstream.packages import package
 
 HASH = "0" * 64
@@ -70,3 +71,34 @@ def test_an_absurd_size_is_no_reason_to_fill_the_disk(syncer: Syncer, claimed: i
     run = syncer.run(MIN_FREE="0")
     assert run.status in {"partial", "failed"}  # left out, or refused because it can't fit
     assert f"linux-64/{lying.filename}" not in syncer.volumes.served()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ETag", '"\xff\xfe"'),
+        ("ETag", '"' + "a" * 50_000 + '"'),
+        ("Last-Modified", "\xff"),
+        ("Content-Type", "text/\xffhtml"),
+    ],
+)
+def test_headers_of_other_letters_cost_nothing(syncer: Syncer, name: str, value: str) -> None:
+    """Not the next run either: what can't be sent back is no validator."""
+    syncer.upstream.channel("conda-forge").publish(package("a"))
+    syncer.upstream.script("*", faults.extra_header(name, value))
+    assert syncer.run().status == "success"
+    syncer.upstream.channel("conda-forge").publish(package("b"))
+    assert syncer.run().status == "success"
+    assert len(syncer.volumes.committed()) == 2
+
+
+@pytest.mark.parametrize(
+    "to", ["http://\xe2\x91\xa0.0.0.1/x", "http://[::1/x", "https://repo.anac%6fnda.com/x"]
+)
+@pytest.mark.parametrize("hop", ["*/repodata.json*", "*.conda", "*/channeldata.json"])
+def test_a_redirect_that_is_no_address_is_one_failure(syncer: Syncer, to: str, hop: str) -> None:
+    syncer.upstream.channel("conda-forge").publish(package("a"))
+    syncer.upstream.script(hop, faults.redirect(to))
+    told = str(syncer.run().document().plain())
+    refusals = ("no address of a web server", "no web address", "ANACONDA_TERMS_ACCEPTED")
+    assert any(one in told for one in refusals)

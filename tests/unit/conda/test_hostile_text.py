@@ -28,19 +28,20 @@ from syncer.planning.selection.solve import solve
 
 pin = VersionPin("y", ("1",), ())
 for text in json.load(sys.stdin):
+    asked = Spec("x")
     version_of(text)
     for read in (check_spec, channel_of, parse):
         with contextlib.suppress(ValueError):
             read(text)
     with contextlib.suppress(ValueError):
         check_spec(text)
-        Spec(text)
+        asked = Spec(text)
     records = {
         f"{name}-1-0.conda": {
             "name": name, "version": "1", "build": "0", "build_number": 0, "depends": depends,
             "constrains": depends, "sha256": "0" * 64, "size": 1,
         }
-        for name, depends in (("x", [text]), ("y", []))
+        for name, depends in (("x", [text]), ("y", []), ("a" * 60, []))
     }
     index = parse_repodata(json.dumps({"packages.conda": records}).encode(), "noarch")
     read = [Candidate("c", "noarch", entry, facts(entry)) for entry in index.entries]
@@ -49,12 +50,13 @@ for text in json.load(sys.stdin):
     installable(catalog)
     solve(catalog, ["x"], channels=["c"], virtual={})
     for one in read:
+        asked.matches(one)
         pin.objection(one.facts)
         wanted(one.entry, "noarch")
 """
 PIECES = ["y", " ", "(", ")", "[", "]", "|", ",", "*", "a", "1", ".", "=", ">=", "^", "$", "'",
           '"', ";", " if ", "when=", "::", "\\", "!", "~", "build=", "\u00fc", "\0", "+",
-          "a*"]  # fmt: skip
+          "a*", "build_number=", "9", ")+"]  # fmt: skip
 COUNTS = st.sampled_from([1, 2, 15, 40, 900, 6_000, 20_000])
 HOSTILE = st.lists(st.tuples(st.sampled_from(PIECES), COUNTS), min_size=1, max_size=5).map(
     lambda parts: "".join(piece * count for piece, count in parts)
@@ -89,6 +91,11 @@ def test_what_was_seen_to_crash_or_hang() -> None:
             "*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
             "y[build='" + "*a" * 49 + "']",
             "y * ^(a*)*(a*)*(a*)*b$",
+            "^(y+)+(y+)+(y+)+(y+)+b$",
+            "^(a+)+b$",
+            "y[build_number=99999999999999999999]",
+            "y[build_number='>=1,<0000000018446744073709551616']",
+            'y[ build_number = ">=1|99999999999999999999" ]',
         ]
     )
 
@@ -115,6 +122,7 @@ def record(**fields: object) -> dict[str, object]:
         ({"constrains": ["y " + "*a" * 51]}, "constrains: .* 51 wildcards"),
         ({"depends": ["y"] * 10_001}, "depends has 10,001 entries"),
         ({"extra_depends": {"test": ["y" + " " * 2_000]}}, "extra_depends: .* characters"),
+        ({"depends": ["y[build_number='>99999999999999999999']"]}, "depends: .* 19 digits"),
         ({"summary": " " * limits.RECORD_SIZE}, "its record has .* bytes"),
     ],
 )

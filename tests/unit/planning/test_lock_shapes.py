@@ -213,3 +213,69 @@ def test_what_people_reported_is_read(realdata: Path, path: str) -> None:
     assert names(found) == REAL[path]
     assert {one.channel for one in found.locked} <= {"conda-forge"}
     assert found.locked or found.specs["linux-64"]
+
+
+# Aliases of aliases: thirty lines that stand for more than any memory holds.
+BOMB = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30)
+)
+PLACES = [
+    "dependencies: [python]\nchannels: [*a29]\n",
+    "dependencies: [python]\nplatforms: [*a29]\n",
+    *(f"dependencies: [python, {one}]\n" for one in ("*a29", "{x: *a29}", "{*a29 : x}")),
+    *(f"dependencies: [python, {one}]\n" for one in ("{sel(linux): *a29}", "{sel(x): *a29}")),
+    "dependencies: [python]\n"
+    + "b0: &b0 {k: v}\n"
+    + "".join(f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 10)}]}}\n" for n in range(1, 30)),
+    "version: 6\nenvironments: {d: {packages: {linux-64: *a29}}}\npackages: *a29\n",
+    "version: 6\nenvironments: {d: {packages: {linux-64: [*a29, {x: *a29}]}}}\npackages: []\n",
+    "version: 1\npackage: [{manager: *a29, name: *a29, platform: linux-64, url: x}, *a29]\n",
+]
+
+
+@pytest.mark.parametrize("text", PLACES)
+def test_what_aliases_stand_for_is_never_written_out(text: str) -> None:
+    try:
+        told: tuple[object, ...] = read(BOMB + text).notes
+    except ValueError as error:
+        told = error.args
+    assert all(len(str(one)) < 1_000 for one in told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dependencies:\n" + "- a >=1,,\n" * 1_000,
+        "@EXPLICIT\n" + "https://x/y\n" * 1_000,
+        "version: 1\npackage:\n" + "".join(
+            f"- {{url: 'https://x/{n}/linux-64/a-1-0.conda', platform: linux-64}}\n"
+            for n in range(1_000)
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_s_problems_are_not_without_end(text: str) -> None:
+    with pytest.raises(ValueError, match="file") as found:
+        read(text)
+    assert len(found.value.args) <= 101
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+        | st.sampled_from(["conda-forge", "python", "linux-64", "c::a", "sel(linux)", "pip"]),
+        lambda inner: st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["pip", "sel(linux)", "sel(x)", "<<", "x", ""]), inner, max_size=4
+        ),
+        max_leaves=12,
+    ),
+    st.sampled_from(["dependencies", "channels", "platforms", "name", "variables"]),
+)  # fmt: skip
+def test_any_shape_of_an_environment_file_is_read_or_refused(value: Any, key: str) -> None:
+    document = {"dependencies": ["python"], key: value}
+    try:
+        found = read("\n".join(f"{name}: {json.dumps(one)}" for name, one in document.items()))
+    except ValueError as error:
+        assert error.args and all(str(one).startswith("file") for one in error.args)
+    else:
+        assert found.specs

@@ -414,7 +414,7 @@ def test_every_problem_of_an_environment_file_is_named(reader: Reader) -> None:
     )
     assert len(found) == 4
     assert found[0].startswith("file: numpy >=1.2,,: position 7:")
-    assert found[1] == "file: 3.12 is not a MatchSpec; write it as text, in quotes"
+    assert found[1] == "file: 3.12 is not a MatchSpec; write a name, and a version behind it"
     assert found[2] == "file: {'npm': ['left-pad']}: 'npm' is neither 'pip' nor 'sel(...)'"
     assert "'beos' is not a selector: write one of aarch64, arm64, linux" in found[3]
 

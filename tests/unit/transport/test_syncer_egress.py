@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 
@@ -86,6 +87,39 @@ def test_what_the_settings_name_is_allowed() -> None:
         with pytest.raises(RefusedAddressError):
             rules.check(refused)
     assert rules.may_be_private("storage.lan", 443) and not rules.may_be_private("other.lan", 443)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://repo.anac%6fnda.com/pkgs/main/x", "https://repo%2eanaconda.com/x",
+        "https://repo\u3002anaconda\u3002com/x", "https://\uff52epo.anaconda.com/x",
+        "https://repo.ana\u00adconda.com/x", "http://loc%61lhost/x", "http://127%2e0.0.1/x",
+        "http://\u2460\u2461\u2466.0.0.1/x", "http://8.8.8.8%00.x/",
+        "http://[::1/", "http://x:99999/", "http://x:-1/", "http:///x", "http://a b/",
+        "FILE:///etc/passwd", "ftp://x/y", "//x/y", "x", "",
+        "http://[64:ff9b:1::a00:1]/", "http://[::10.0.0.1]/", "http://[fec0::1]/",
+        "http://[::ffff:0:10.0.0.1]/",
+    ],
+)  # fmt: skip
+def test_what_libcurl_may_read_otherwise_than_we_do_is_refused(url: str) -> None:
+    with pytest.raises(RefusedAddressError) as found:
+        egress().check(url)
+    assert str(found.value).isascii()
+
+
+@pytest.mark.parametrize("way_out", ["..", "%2e%2e", ".%2E"])
+def test_a_folder_is_not_left(way_out: str) -> None:
+    rules = egress(CHANNELS="c=file:///mnt/c")
+    rules.check("file:///mnt/c/noarch/x..y-1-0.conda")
+    with pytest.raises(RefusedAddressError, match="in no folder"):
+        rules.check(f"file:///mnt/c/noarch/{way_out}/{way_out}/etc/passwd")
+
+
+@given(st.text("repo.anaconda.com%6f\u3002\uff4f[]:@\\/?#0 ", max_size=30))
+def test_any_text_is_asked_for_or_refused(rest: str) -> None:
+    with contextlib.suppress(RefusedAddressError):
+        egress().check(f"https://{rest}")
 
 
 @given(st.integers(0, 2**32 - 1), st.data())
