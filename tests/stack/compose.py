@@ -39,6 +39,7 @@ class Stack:
     """One running appliance."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = FILES
     project: str = field(default_factory=lambda: f"conda-mirror-test-{uuid.uuid4().hex[:8]}")
 
     # -- commands -----------------------------------------------------------------------------
@@ -47,7 +48,7 @@ class Stack:
         """Start `docker compose ARGUMENTS`."""
         command = ["docker", "compose", "--progress", "quiet", "--project-name", self.project]
         command += ["--env-file", os.devnull]
-        for file in FILES:
+        for file in self.files:
             command += ["--file", file]
         return subprocess.Popen(
             [*command, *arguments],
@@ -137,9 +138,9 @@ class Stack:
 
 
 @contextmanager
-def started(**settings: str) -> Iterator[Stack]:
+def started(*more_files: str, **settings: str) -> Iterator[Stack]:
     """An appliance that is up and healthy; removed at the end, with its volumes."""
-    stack = Stack(settings)
+    stack = Stack(settings, (*FILES, *more_files))
     try:
         finished = stack.run("up", "--detach", "--wait", "--wait-timeout", "120", *SERVICES)
         if finished.code != 0:
