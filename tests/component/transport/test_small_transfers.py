@@ -1,6 +1,8 @@
 """Small artifacts, whose bodies are gathered before we look at them: the same promises hold."""
 
+import gc
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,19 @@ def test_the_page_of_an_error_is_not_a_body(syncer_of_small: Syncer) -> None:
     staged = (syncer_of_small.volumes.mirror_dir / "staging").rglob("*.part")
     assert sum(path.stat().st_size for path in staged) == 0
     heals(syncer_of_small)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_runs_leave_no_socket_open(syncer_of_small: Syncer) -> None:
+    """libcurl has descriptors of its own of the sockets that we open for it."""
+
+    def sockets() -> int:
+        gc.collect()
+        ours = Path("/proc/self/fd").iterdir()
+        return sum(str(one.readlink()).startswith("socket:") for one in ours if one.is_symlink())
+
+    syncer_of_small.run()
+    before = sockets()
+    for _ in range(5):
+        syncer_of_small.run()
+    assert sockets() <= before + 2  # the simulator's side of a connection may linger
