@@ -296,7 +296,7 @@ class LedgerWriter(Ledger):
             [(moment, item.subdir, item.filename, item.sha256) for item in placed],
         )
 
-    def condemn(self, placed: Iterable[Placed], *, serial: int, left: float) -> None:
+    def retire_damaged(self, placed: Iterable[Placed], *, serial: int, left: float) -> None:
         """Take damaged bytes out of the index, or note it of bytes that are out already."""
         damaged = list(placed)
         for item in damaged:

@@ -51,26 +51,26 @@ class Retirement:
                 self._ledger.retire(leaving, serial=serial, left=now, reason=reason)
         return len(leaving)
 
-    def condemn(self, damaged: Iterable[Placed], *, now: float) -> None:
+    def retire_damaged(self, damaged: Iterable[Placed], *, now: float) -> None:
         """Take damaged artifacts out of the index; ``quarantine`` then moves their files.
 
         Raises:
             VolumeError: the state volume refused.
         """
-        with self._ledger.transaction("condemn"):
-            self._ledger.condemn(damaged, serial=self._ledger.raise_serial(), left=now)
+        with self._ledger.transaction("retire damaged"):
+            self._ledger.retire_damaged(damaged, serial=self._ledger.raise_serial(), left=now)
 
     def quarantine(self) -> None:
-        """Move condemned files out of every served folder, at once.
+        """Move damaged files out of every served folder, at once.
 
         Raises:
             VolumeError: a volume refused.
         """
-        condemned = [row for row in self._ledger.retired() if row.reason == "damaged"]
-        if condemned:
-            self._store.quarantine(condemned)
+        damaged = [row for row in self._ledger.retired() if row.reason == "damaged"]
+        if damaged:
+            self._store.quarantine(damaged)
             with self._ledger.transaction("quarantine"):
-                for retired in condemned:
+                for retired in damaged:
                     self._ledger.forget_retired(retired)
 
     def move(self, published: Generation | None) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from syncer.artifacts.detours import Detours
 from syncer.artifacts.download import Downloads
+from syncer.artifacts.failed_upstreams import FailedUpstreams
 from syncer.artifacts.progress import Progress, Report
 from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.errors import DeniedError, HostStoppedError
@@ -75,7 +75,7 @@ class Staging:
         )
         failures: list[Failed] = []
         absent = 0
-        detours = Detours()
+        failed = FailedUpstreams()
         wrong_md5: list[WrongMd5] = []
         with progress:
             try:
@@ -84,7 +84,7 @@ class Staging:
                         outcome = self._deny(outcome)  # noqa: PLW2901
                     if isinstance(outcome, Staged):
                         take(outcome)
-                        detours.add(outcome.failures)
+                        failed.add(outcome.failures)
                         wrong_md5.extend(_wrong_md5(outcome))
                     elif isinstance(outcome, Absent):
                         absent += 1
@@ -100,15 +100,15 @@ class Staging:
             except InterruptedRunError:
                 checkpoint(True)
                 raise
-        for warning in detours.warnings:
+        for warning in failed.warnings:
             self._warn(warning)
         if wrong_md5:
             self._warn(
                 f"the index has another md5 than the bytes of {counted(len(wrong_md5), 'artifact')}"
                 f" whose sha256 is right: published as the index has it. The first: {wrong_md5[0]}"
             )
-        if detours.others:
-            _LOG.info("%s: %d artifacts came from a later choice", self._channel, detours.others)
+        if failed.others:
+            _LOG.info("%s: %d artifacts came from a later upstream", self._channel, failed.others)
         if absent:
             self._warn(
                 f"{absent:,} artifacts are not there, or not intact: the next sync gets them"

@@ -106,7 +106,7 @@ def quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
     """
     with shared.open_ledger(channel) as ledger, shared.channel_lock(channel):
         retirement = Retirement(shared.mirror, channel, ledger)
-        retirement.condemn(damaged, now=shared.now())
+        retirement.retire_damaged(damaged, now=shared.now())
         retirement.quarantine()
 
 

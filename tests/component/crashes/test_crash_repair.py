@@ -182,7 +182,7 @@ def test_a_verify_killed_at_any_point_loses_nothing_and_is_made_whole(
         for problem in broken_promises(copy.volumes):
             assert "whole" not in problem, (where, problem)
         copy.well(where)
-        if any(line.startswith("after condemn") for line in announced[: point + 1]):
+        if any(line.startswith("after retire damaged") for line in announced[: point + 1]):
             # From here on the next sync knows what is damaged, and needs no other look.
             assert served_rot(copy.volumes, good) == [], where
             assert result(copy) == expected, where
@@ -194,7 +194,7 @@ def test_a_verify_killed_at_any_point_loses_nothing_and_is_made_whole(
     record_property("points", len(announced))
     print(f"swept {len(announced)} points of a verify by SIGKILL")
     kinds = {line.removeprefix("before ").partition(" /")[0] for line in announced}
-    assert {"note verified", "condemn", "rename", "unlink", "quarantine", "commit"} <= kinds
+    assert {"note verified", "retire damaged", "rename", "unlink", "quarantine", "commit"} <= kinds
 
 
 # -- adopt -----------------------------------------------------------------------------------------

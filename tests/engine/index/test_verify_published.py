@@ -92,7 +92,7 @@ def test_damaged_replaced_content_is_published_again(
     assert rot(appliance, A, B, new) == []
 
 
-def test_the_indexer_does_not_link_what_a_killed_verify_had_condemned(
+def test_the_indexer_does_not_link_what_a_killed_verify_had_retired(
     appliance: Appliance, simulator: ChannelSimulator
 ) -> None:
     new = package("a", padding_bytes=500)
@@ -101,8 +101,8 @@ def test_the_indexer_does_not_link_what_a_killed_verify_had_condemned(
     volumes = Volumes(appliance.mirror, appliance.state)
     with LedgerWriter.create(volumes.state.ledger("conda-forge")) as ledger:
         damaged = [one for one in ledger.placed() if one.home == "replaced"]
-        with ledger.transaction("condemn"):
-            ledger.condemn(damaged, serial=ledger.raise_serial(), left=0.0)
+        with ledger.transaction("retire damaged"):
+            ledger.retire_damaged(damaged, serial=ledger.raise_serial(), left=0.0)
     assert appliance.indexer("--once").code == 0
     assert published(appliance) == {B.filename}
     assert not (appliance.mirror / "index/conda-forge/current/linux-64" / new.filename).exists()

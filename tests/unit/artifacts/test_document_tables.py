@@ -97,15 +97,15 @@ def test_damaged_bytes_take_entries_along_unless_others_are_committed(
         RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
         Channeldata(ledger, ()).change({"a": "{}"})
 
-    def condemn(one: Artifact) -> None:
+    def retire_damaged(one: Artifact) -> None:
         damaged = Placed(one.subdir, one.filename, one.sha256, one.size, one.home)
-        with ledger.transaction("condemn"):
-            ledger.condemn(iter([damaged]), serial=ledger.raise_serial(), left=0)
+        with ledger.transaction("retire damaged"):
+            ledger.retire_damaged(iter([damaged]), serial=ledger.raise_serial(), left=0)
 
-    condemn(old)
+    retire_damaged(old)
     assert ledger.run_exports("noarch") == {"a-1-0.conda": "{}"}
     assert ledger.channeldata() == {"a": "{}"}
-    condemn(new)
+    retire_damaged(new)
     assert ledger.run_exports("noarch") == {}
     assert ledger.channeldata() == {}
 

@@ -1,6 +1,6 @@
 """Hosts that don't answer are tried last, until they do."""
 
-from syncer.artifacts.detours import Detours
+from syncer.artifacts.failed_upstreams import FailedUpstreams
 from syncer.errors import (
     HostStoppedError,
     HttpStatusError,
@@ -61,12 +61,12 @@ def test_several_upstreams_are_inconsistent_only_together() -> None:
 
 
 def test_only_wrong_bytes_are_worth_a_warning() -> None:
-    detours = Detours()
-    detours.add([])
-    detours.add([(A, HttpStatusError(A, 404))])
-    detours.add([(B, IntegrityError("first")), (A, CUT)])
-    detours.add([(B, IntegrityError("second"))])
-    assert detours.others == 1
-    (warning,) = detours.warnings
+    failed = FailedUpstreams()
+    failed.add([])
+    failed.add([(A, HttpStatusError(A, 404))])
+    failed.add([(B, IntegrityError("first")), (A, CUT)])
+    failed.add([(B, IntegrityError("second"))])
+    assert failed.others == 1
+    (warning,) = failed.warnings
     assert warning.startswith("https://***@b delivered 2 artifacts")
     assert warning.endswith("The first: first")

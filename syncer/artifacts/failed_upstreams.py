@@ -1,4 +1,4 @@
-"""Artifacts that the first choice of upstream did not deliver: who failed them. Pure."""
+"""Upstreams that failed to deliver an artifact, which then came from another. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from volume.errors import MirrorError
 from volume.program.log import redact
 
 
-class Detours:
-    """The detours of a run, by upstream host."""
+class FailedUpstreams:
+    """Those of a run, by host."""
 
     def __init__(self) -> None:
         self._mismatches: dict[str, list[str]] = {}
