@@ -143,16 +143,29 @@ def _record(filename: str, record: object, run_exports: dict[str, str]) -> bytes
 
 
 def _merge(into: dict[str, Any], key: str, value: object) -> None:
-    """Each shard holds its part of a section: maps are united, two levels deep as v3 is."""
+    """Each shard holds its part of a section: maps are united, two levels deep as v3 is.
+
+    What is united into is a copy of ours, so that each shard costs what it has and not what all
+    before it have.
+    """
     known = into.get(key)
     if not (isinstance(known, dict) and isinstance(value, dict)):
-        into[key] = dict(value) if isinstance(value, dict) else value
+        into[key] = (
+            {inner: _own(content) for inner, content in value.items()}
+            if isinstance(value, dict)
+            else value
+        )
         return
     for inner, content in value.items():
-        if isinstance(known.get(inner), dict) and isinstance(content, dict):
-            known[inner] = {**known[inner], **content}
+        place = known.get(inner)
+        if isinstance(place, dict) and isinstance(content, dict):
+            place.update(content)
         else:
-            known[inner] = content
+            known[inner] = _own(content)
+
+
+def _own(content: object) -> object:
+    return dict(content) if isinstance(content, dict) else content
 
 
 def _json_or_null(value: object) -> bytes:

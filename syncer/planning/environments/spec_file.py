@@ -6,7 +6,7 @@ Guaranteed: all problems of all files together, each with the file's name.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from syncer.errors import UpstreamError
@@ -18,8 +18,8 @@ from volume.errors import ConfigError
 from volume.limits import ENVIRONMENT_FILE, SPEC_FILE
 from volume.program.log import redact
 
-Remote = Callable[[str], tuple[bytes, tuple[str, ...]]]
-"""A file's content by its address, and what a person should know of how it was come by."""
+Remote = Callable[[str, Callable[[bytes], Request]], Request]
+"""Reads a file by its address, and has it understood by what is given."""
 
 
 def is_address(name: str) -> bool:
@@ -27,7 +27,7 @@ def is_address(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
 
-def _nowhere(url: str) -> tuple[bytes, tuple[str, ...]]:
+def _nowhere(url: str, _: Callable[[bytes], Request]) -> Request:
     raise ValueError(f"{redact(url)} is an address, and here only files can be read")
 
 
@@ -55,12 +55,11 @@ def read(
     for name in names:
         shown = redact(name)
         try:
+            understand = partial(parse, shown, subdirs=ours, channels=channels)
             if is_address(name):
-                content, notes = remote(name)
+                found.append(remote(name, understand))
             else:
-                content, notes = _content(name, folder / name), ()
-            request = parse(shown, content, ours, channels)
-            found.append(replace(request, notes=(*notes, *request.notes)))
+                found.append(understand(_content(name, folder / name)))
         except OSError as error:
             reason = refused(error, folder)
             problems.append(f"{name} can't be read ({reason}); looked for {folder / name}")

@@ -35,7 +35,9 @@ def test_a_file_at_an_address_is_asked_for_on_conditions(remote: Syncer) -> None
     assert committed(remote) == {"b-1.0-0.conda"}
 
 
-@pytest.mark.parametrize("fault", [faults.status(403), faults.status(404)])
+@pytest.mark.parametrize(
+    "fault", [faults.status(403), faults.status(404), faults.status(503, times=9)]
+)
 def test_what_it_said_last_holds_while_its_host_is_away(
     remote: Syncer, fault: faults.Fault
 ) -> None:
@@ -57,6 +59,18 @@ def test_a_file_that_is_no_file_of_the_kind_replaces_nothing(remote: Syncer) -> 
     remote.upstream.put_file("files/environment.yml", b"\xff\xfe")
     with pytest.raises(ConfigError, match="is not a text file"):
         remote.run()
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>log in</html>", b"\xff\xfe", b"dependencies: [a,,]"])
+def test_what_is_not_understood_replaces_nothing_of_what_was(remote: Syncer, body: bytes) -> None:
+    """Neither now nor when its host is away later."""
+    assert remote.run().status == "success"
+    remote.upstream.script("files/*", faults.replaced_body(body), faults.status(403, times=1))
+    for version in ("2", "3"):
+        remote.upstream.channel("conda-forge").publish(package("a", version))
+        result = remote.channel()
+        assert f"a-{version}-0.conda" in committed(remote)
+        assert any("what it said last holds" in warning for warning in result.warnings)
 
 
 def test_a_dry_run_keeps_nothing_of_it(remote: Syncer) -> None:

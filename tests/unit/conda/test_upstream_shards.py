@@ -77,6 +77,17 @@ def test_sections_of_several_shards_are_united() -> None:
     assert found["signatures"] == {"a": 1, "b": 2}
 
 
+def test_uniting_takes_nothing_from_what_was_read() -> None:
+    """And costs what a shard has: each would copy all before it otherwise."""
+    others: dict[str, Any] = {}
+    first = {"conda": {"a": 1}}
+    shards._merge(others, "v3", first)
+    united = others["v3"]["conda"]
+    shards._merge(others, "v3", {"conda": {"b": 2}})
+    assert others == {"v3": {"conda": {"a": 1, "b": 2}}} and first == {"conda": {"a": 1}}
+    assert others["v3"]["conda"] is united
+
+
 def test_a_name_can_not_break_the_text() -> None:
     names = {'"}],"info":{"base_url":"file:///"}-1-0.conda': record(), "a\n-1-0.conda": record()}
     index = repodata.parse(
