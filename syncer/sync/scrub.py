@@ -55,7 +55,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Hashed:
     """An artifact that was hashed, and what is wrong with its bytes or with its record."""
 
     placed: Placed
@@ -161,12 +161,12 @@ def _due(items: Sequence[Placed], scrub_days: float) -> list[Placed]:
 
 def _look(
     shared: Tools, channel: str, ledger: LedgerWriter, chosen: Sequence[Placed], progress: Progress
-) -> Iterator[_Seen]:
+) -> Iterator[_Hashed]:
     """Hash each. What is right is noted in the ledger as we go."""
     rate = shared.settings.scrub_rate
     begun = noted = time.monotonic()
     size = 0
-    right: list[_Seen] = []
+    right: list[_Hashed] = []
     try:
         for placed in chosen:
             shared.stop.check()
@@ -189,7 +189,7 @@ def _look(
     _note(ledger, right, shared.now())
 
 
-def _note(ledger: LedgerWriter, right: Sequence[_Seen], moment: float) -> None:
+def _note(ledger: LedgerWriter, right: Sequence[_Hashed], moment: float) -> None:
     if not right:
         return
     retired = {_key(row) for row in ledger.retired()}
@@ -202,22 +202,22 @@ def _note(ledger: LedgerWriter, right: Sequence[_Seen], moment: float) -> None:
                 ledger.set_scrubbed(_key(seen.placed))
 
 
-def _see(placed: Placed, path: Path) -> _Seen:
+def _see(placed: Placed, path: Path) -> _Hashed:
     try:
         size = path.stat(follow_symlinks=False).st_size
         if not is_regular(path):
-            return _Seen(placed, "is no file")
+            return _Hashed(placed, "is no file")
         if size != placed.size:
-            return _Seen(placed, f"has {size:,} bytes instead of {placed.size:,}")
+            return _Hashed(placed, f"has {size:,} bytes instead of {placed.size:,}")
         found = hashes_of(path)
     except FileNotFoundError:
-        return _Seen(placed, "is missing")
+        return _Hashed(placed, "is missing")
     except (OSError, VolumeError) as error:
-        return _Seen(placed, f"can't be read: {error}")
+        return _Hashed(placed, f"can't be read: {error}")
     if found.sha256 != placed.sha256:
-        return _Seen(placed, f"has sha256 {found.sha256} instead of {placed.sha256}")
+        return _Hashed(placed, f"has sha256 {found.sha256} instead of {placed.sha256}")
     if placed.md5 in {None, found.md5}:
-        return _Seen(placed)
-    return _Seen(
+        return _Hashed(placed)
+    return _Hashed(
         placed, None, WrongMd5(placed.subdir, placed.filename, placed.md5 or "", found.md5)
     )

@@ -6,7 +6,7 @@ every transfer ends in time, and a library's error comes out as an ``UpstreamErr
 
 Where a request may go is decided in one place, ``egress``, which is asked at every hop.
 
-Public names: ``fetch`` (Fetch, Expected, Delivered, Sink, Memory), ``workers.Workers``,
+Public names: ``fetch`` (Fetch, Expected, Delivered), ``sink`` (Sink, Memory), ``workers.Workers``,
 ``document`` (Document, Validators), ``network.Network``, ``retry.Limits``,
 ``throttle.throttle``, ``file_url`` (is_folder, path_of); for the doctor's own requests ``answers``.
 """

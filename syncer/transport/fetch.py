@@ -14,9 +14,9 @@ Not guaranteed: that anything is durable. That is the sink's affair.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from syncer.errors import (
@@ -40,6 +40,7 @@ from syncer.transport.document import (
 from syncer.transport.hosts import Hosts, Reachability, Refusals
 from syncer.transport.network import Network
 from syncer.transport.retry import Limits, Retries, Retryable
+from syncer.transport.sink import Sink
 from syncer.transport.throttle import Throttle
 from syncer.transport.workers import Workers
 from volume.limits import ARTIFACT_SIZE
@@ -81,47 +82,6 @@ class Delivered:
     source: str | None
     failures: tuple[tuple[str, UpstreamError], ...] = ()
     other_md5: str | None = None
-
-
-class Sink(Protocol):
-    """Where the bytes of a body are put. It is open (a ``with`` block) while it is written to."""
-
-    def held(self) -> Iterable[bytes]:
-        """What an earlier run left, from the beginning, in blocks."""
-
-    def __enter__(self) -> Self:
-        """Open it; what it holds stays."""
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-
-    def write(self, block: bytes, offset: int) -> None:
-        """Put a block where it belongs."""
-
-    def discard(self) -> None:
-        """Forget what it holds; open or not."""
-
-
-class Memory:
-    """A sink in memory, for what is small."""
-
-    def __init__(self) -> None:
-        self.content = bytearray()
-
-    def held(self) -> Iterable[bytes]:
-        return ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def write(self, block: bytes, offset: int) -> None:
-        self.content[offset:] = block
-
-    def discard(self) -> None:
-        self.content.clear()
 
 
 class Fetch:

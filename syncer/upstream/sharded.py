@@ -18,7 +18,8 @@ from syncer.conda.repodata import Index
 from syncer.conda.shards import ShardIndex
 from syncer.errors import UpstreamError, says_absent
 from syncer.transport.document import Document, Validators
-from syncer.transport.fetch import Expected, Fetch, Memory
+from syncer.transport.fetch import Expected, Fetch
+from syncer.transport.sink import Memory
 from syncer.upstream import location
 from syncer.upstream.cache import Cache, Cached
 from syncer.upstream.fetched import Fetched, origin_of
