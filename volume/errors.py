@@ -51,6 +51,10 @@ class StateError(MirrorError):
     """A document on the state volume can't be understood."""
 
 
+class DamagedDocumentError(StateError):
+    """A document is not what any version wrote."""
+
+
 class NameRefusedError(MirrorError):
     """A channel, subdir or artifact name that CEP 26 does not allow, so no path is made of it."""
 

@@ -32,7 +32,7 @@ def take_over(mirror: Mirror, state: State) -> None:
         finished = _finished(mirror, channel)
         for number in generations.numbers(mirror, channel):
             note = mirror.generation(channel, number) / _NOTE
-            if generations.read(mirror, channel, number) is None:
+            if not mirror.generation_document(channel, number).exists():
                 _write(mirror, state, channel, number, note if number in finished else None)
             if note.exists():
                 files.unlink(note)

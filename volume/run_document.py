@@ -240,6 +240,16 @@ def read(state: State) -> RunDocument | None:
     return of(document) if document is not None else None
 
 
+def recall(state: State) -> RunDocument | None:
+    """The same, for whoever must go on: what is damaged counts as no run, with a warning.
+
+    Raises:
+        StateError: it can't be read, or has another schema.
+    """
+    document = documents.recall(state.sync_run)
+    return of(document) if document is not None else None
+
+
 def write(state: State, run: RunDocument) -> None:
     """Write the run's document. Only the syncer does.
 

@@ -80,8 +80,7 @@ def write(state: State, report: ChannelReport) -> None:
         MirrorError: the state volume refuses.
     """
     with locks.Held(state.index_lock, role="indexer's report", wait_seconds=WRITE_WAIT):
-        document = documents.read(state.index_run) or {}
-        channels = dict(document.get("channels", {}))
+        channels = _channels(state)
         channels[report.channel] = asdict(report)
         documents.write(state.index_run, {"updated": report.time, "channels": channels})
 
@@ -90,12 +89,22 @@ def read(state: State) -> dict[str, ChannelReport]:
     """The last report of each channel.
 
     Raises:
-        StateError: the document can't be understood.
+        StateError: the document was written by a newer version.
     """
-    document = documents.read(state.index_run) or {}
     known = {field.name for field in fields(ChannelReport)}
-    found: dict[str, Any] = document.get("channels", {})
     return {
         channel: ChannelReport(**{key: entry[key] for key in entry.keys() & known})
-        for channel, entry in sorted(found.items())
+        for channel, entry in sorted(_channels(state).items())
+    }
+
+
+def _channels(state: State) -> dict[str, dict[str, Any]]:
+    """What is said of each channel; of a channel of which nothing is understood, nothing."""
+    found = (documents.recall(state.index_run) or {}).get("channels")
+    if not isinstance(found, dict):
+        return {}
+    return {
+        channel: entry
+        for channel, entry in found.items()
+        if isinstance(entry, dict) and entry.keys() >= {"channel", "status", "time"}
     }

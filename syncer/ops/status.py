@@ -83,7 +83,7 @@ def status(settings: Settings) -> Status:
     held = locks.is_held(state.sync_lock)
     return Status(
         running=locks.describe_holder(state.sync_lock) if held else None,
-        run=run_document.read(state),
+        run=run_document.recall(state),
         channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
@@ -229,7 +229,7 @@ def _describe_host(host: HostTotals) -> str:
 def last_sync(settings: Settings) -> float | None:
     """When a sync last did its work; None also where that can't be read."""
     try:
-        run = run_document.read(State(settings.state_dir))
+        run = run_document.recall(State(settings.state_dir))
     except StateError:
         return None
     return run.last_sync if run else None
@@ -250,7 +250,7 @@ def stale(settings: Settings, now: float) -> str | None:
     """
     state = State(settings.state_dir)
     try:
-        run = run_document.read(state)
+        run = run_document.recall(state)
     except StateError as error:
         return str(error)
     if run is None:

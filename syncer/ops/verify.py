@@ -123,7 +123,7 @@ def verify(
 def _record(shared: Tools, report: Report) -> None:
     recorder = Recorder(shared.state, health_seconds=shared.settings.health_hours * 3600)
     recorder.note_verification(
-        run_document.read(shared.state),
+        run_document.recall(shared.state),
         now=shared.now(),
         looked_at=report.looked_at,
         size=report.size,

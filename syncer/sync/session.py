@@ -147,7 +147,7 @@ def sync_channels(
         installers: what makes the work of each kind.
     """
     state = shared.state
-    before = run_document.read(state) or RunDocument()
+    before = run_document.recall(state) or RunDocument()
     started = shared.now()
     run = Run(
         started=started,

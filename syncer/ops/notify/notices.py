@@ -87,8 +87,11 @@ def _tell(settings: Settings, decide: Callable[[Told], list[NotifiedEvent]], now
 
 
 def _read(state: State) -> Told:
-    document = documents.read(state.notices) or {}
-    return {str(name): float(moment) for name, moment in document.get("told", {}).items()}
+    document = documents.recall(state.notices) or {}
+    told = document.get("told")
+    if not isinstance(told, dict):
+        return {}
+    return {name: float(moment) for name, moment in told.items() if isinstance(moment, int | float)}
 
 
 def _deliver_all(

@@ -120,7 +120,7 @@ def _supervise(settings: Settings, supercronic: str, crontab: Path) -> int:
 def _why_now(settings: Settings) -> str | None:
     """Why not to wait for the schedule, if there is a reason."""
     try:
-        last = run_document.read(State(settings.state_dir))
+        last = run_document.recall(State(settings.state_dir))
     except StateError as error:
         return f"how the last sync ended can't be read ({error})"
     if last is None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from volume import run_document
-from volume.errors import StateError
+from volume.errors import DamagedDocumentError, StateError
 from volume.layout import State
 from volume.run_document import (
     ChannelRun,
@@ -96,3 +96,11 @@ def test_another_schema_is_refused_by_name(tmp_path: Path) -> None:
     state.sync_run.write_text('{"schema": 99}')
     with pytest.raises(StateError, match=r"sync-run\.json has schema 99"):
         run_document.read(state)
+
+
+def test_a_damaged_one_is_no_run_for_whoever_goes_on(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.sync_run.write_bytes(b"{")
+    with pytest.raises(DamagedDocumentError):
+        run_document.read(state)
+    assert run_document.recall(state) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mirror.stops import stops_at
-from volume import generations
+from volume import former, generations
 from volume.disk import documents
 from volume.generations import Generation, Published, UnindexedFile
 from volume.identity import Word, claim
@@ -106,3 +106,12 @@ def test_what_was_published_outlives_a_state_that_was_lost_before(
         kept = generations.kept(mirror, channel)
         assert [(one.number, one.serial) for one in kept] == [(1, 11), (2, 12)]
         assert generations.published(mirror, channel) == kept[-1]
+
+
+def test_a_damaged_document_of_one_channel_is_not_its_business(tmp_path: Path) -> None:
+    mirror, state = Mirror(tmp_path / "mirror"), State(tmp_path / "state")
+    document = mirror.generation_document("conda-forge", 1)
+    document.parent.mkdir(parents=True)
+    document.write_bytes(b"{")
+    former.take_over(mirror, state)  # or no other channel would be worked on either
+    assert document.read_bytes() == b"{"
