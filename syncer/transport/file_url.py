@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from syncer.errors import MissingError, TransferError
-from syncer.transport.connections.connection import Receiver
 from syncer.transport.document import Document, Validators
+from syncer.transport.sink import Receiver
 from volume.program.stop import Stop
 
 _BLOCK = 1 << 20  # bytes

@@ -45,3 +45,21 @@ class Memory:
 
     def discard(self) -> None:
         self.content.clear()
+
+
+class Receiver(Protocol):
+    """Who takes a body."""
+
+    @property
+    def position(self) -> int:
+        """Bytes that are there already; the transfer goes on behind them."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether to hand the body on while it comes, and look if the run was stopped."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+    def restart(self) -> None:
+        """Forget the bytes: the server sends the body from its beginning."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 import threading
 
 from syncer.errors import TransferError
-from syncer.transport.connections.connection import Answer, Connection, Receiver
+from syncer.transport.connections.connection import Answer, Connection
 from syncer.transport.connections.multiplex import Multiplexer
 from syncer.transport.document import UNCONDITIONAL, Conditions
 from syncer.transport.hosts import Hosts
 from syncer.transport.network import Host, Network
 from syncer.transport.retry import Limits
+from syncer.transport.sink import Receiver
 from syncer.transport.throttle import Throttle
 from volume.program.log import redact
 from volume.program.stop import Stop

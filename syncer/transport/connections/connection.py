@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
-from typing import Protocol
 
 import pycurl
 
@@ -22,6 +21,7 @@ from syncer.transport.egress import Egress, refused
 from syncer.transport.hosts import Hosts, Tally
 from syncer.transport.network import Host
 from syncer.transport.retry import Limits, Retryable
+from syncer.transport.sink import Receiver
 from syncer.transport.throttle import Throttle
 from volume.program.log import redact
 from volume.program.stop import Stop
@@ -41,24 +41,6 @@ _UNTRUSTED = frozenset(
 _MAY_BE_A_PAGE = frozenset({b"<", b"\xef", b" ", b"\t", b"\r", b"\n"})
 _GZIP = b"\x1f"  # what a body in that coding begins with, and no artifact
 _FINAL = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
-
-
-class Receiver(Protocol):
-    """Who takes a body."""
-
-    @property
-    def position(self) -> int:
-        """Bytes that are there already; the transfer goes on behind them."""
-
-    @property
-    def is_large(self) -> bool:
-        """Whether to hand the body on while it comes, and look if the run was stopped."""
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-
-    def restart(self) -> None:
-        """Forget the bytes: the server sends the body from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
