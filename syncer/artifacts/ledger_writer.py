@@ -361,9 +361,9 @@ class LedgerWriter(Ledger):
         rows = self.connection.execute("SELECT filename FROM artifact")
         return {package_name(row[0]) for row in rows}
 
-    def replace_carried(self, subdir: str, sections: dict[str, str]) -> bool:
+    def replace_other_keys(self, subdir: str, sections: dict[str, str]) -> bool:
         """Set a subdir's other sections; return whether anything changed."""
-        if self.carried(subdir) == sections:
+        if self.other_keys(subdir) == sections:
             return False
         self.connection.execute("DELETE FROM carried WHERE subdir = ?", (subdir,))
         self.connection.executemany(

@@ -72,7 +72,7 @@ class BesideIndex:
         with self._ledger.transaction("documents"):
             changed = False
             for subdir, sections in self._sections.items():
-                changed |= self._ledger.replace_carried(subdir, sections)
+                changed |= self._ledger.replace_other_keys(subdir, sections)
             for table, _, difference in self._compared:
                 changed |= table.change(difference)
                 if self._ledger.compared(table.key) is None:
@@ -86,7 +86,7 @@ class BesideIndex:
 
     def _documents(self, subdir: str, filenames: Sequence[str]) -> dict[str, str]:
         """Documents as they are, by their key in the ledger; one that can't be had stays."""
-        before = self._ledger.carried(subdir)
+        before = self._ledger.other_keys(subdir)
         kept: dict[str, str] = {}
         for filename in filenames:
             key = DOCUMENT + filename

@@ -255,7 +255,7 @@ class Ledger:
         )
         return {row[0]: (row[1], row[2]) for row in rows}
 
-    def carried(self, subdir: str) -> dict[str, str]:
+    def other_keys(self, subdir: str) -> dict[str, str]:
         """Upstream's other sections as JSON texts; an ``info`` key is named ``info.<key>``.
 
         Documents beside the repodata are in it too: ``DOCUMENT`` and the filename.

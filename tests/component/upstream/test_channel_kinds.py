@@ -95,16 +95,16 @@ def test_a_real_channel(syncer: Syncer, real_channel: tuple[str, str], realdata:
     assert broken_promises(syncer.volumes, name) == []
 
 
-def test_notices_and_patch_instructions_are_carried(syncer: Syncer) -> None:
+def test_notices_and_patch_instructions_are_kept(syncer: Syncer) -> None:
     channel = syncer.upstream.channel("conda-forge")
     channel.publish(package("a"))
     channel.put_file("notices.json", b'{"notices": []}')
     channel.put_file("linux-64/patch_instructions.json", b'{"patch_instructions_version": 1}')
     assert syncer.run().status == "success"
     with syncer.volumes.ledger() as ledger:
-        assert ledger.carried("") == {"document.notices.json": '{"notices": []}'}
+        assert ledger.other_keys("") == {"document.notices.json": '{"notices": []}'}
         key = "document.patch_instructions.json"
-        assert ledger.carried("linux-64")[key] == '{"patch_instructions_version": 1}'
+        assert ledger.other_keys("linux-64")[key] == '{"patch_instructions_version": 1}'
         assert ledger.subdirs() == ["linux-64", "noarch"]
     channel.put_file("notices.json", b"no JSON")
     channel.publish(package("b"))
@@ -112,4 +112,4 @@ def test_notices_and_patch_instructions_are_carried(syncer: Syncer) -> None:
     assert result.status == "success"
     assert "notices.json can't be used, going on without a new one" in str(result.warnings)
     with syncer.volumes.ledger() as ledger:
-        assert ledger.carried("") == {"document.notices.json": '{"notices": []}'}
+        assert ledger.other_keys("") == {"document.notices.json": '{"notices": []}'}

@@ -49,7 +49,7 @@ def test_a_channel_that_has_nothing_but_shards_is_mirrored(
     assert records(syncer) == channel.records("linux-64")
     with syncer.volumes.ledger() as ledger:
         assert ledger.run_exports("linux-64")[PACKAGES[0].filename] == '{"weak":["a >=1"]}'
-        assert ledger.carried("linux-64") == {"removed": "[]"}
+        assert ledger.other_keys("linux-64") == {"removed": "[]"}
     with syncer.upstream.recording() as seen:
         assert syncer.channel().unchanged
     assert [one.status for one in seen if "shards.msgpack" in one.path] == [304, 304]

@@ -108,7 +108,7 @@ def test_a_removal_leaves_the_ledger_and_keeps_the_file_for_now(synced: Syncer) 
     assert f"linux-64/{XZ.filename}" in synced.volumes.served()
     with synced.volumes.ledger() as ledger:
         assert [row.reason for row in ledger.retired()] == ["removed"]
-        assert json.loads(ledger.carried("linux-64")["removed"]) == [XZ.filename]
+        assert json.loads(ledger.other_keys("linux-64")["removed"]) == [XZ.filename]
 
 
 def test_new_bytes_under_an_old_name_do_not_touch_the_served_file(synced: Syncer) -> None:
@@ -189,7 +189,7 @@ def test_wrong_bytes_of_an_old_record_are_left_out(syncer: Syncer) -> None:
     assert list(syncer.volumes.served()) == [f"linux-64/{ZLIB.filename}"]
 
 
-def test_what_upstream_publishes_beside_records_is_carried(syncer: Syncer) -> None:
+def test_what_upstream_publishes_beside_records_is_kept(syncer: Syncer) -> None:
     channel = syncer.upstream.channel("conda-forge")
     channel.publish(ZLIB, XZ)
     channel.put_section("linux-64", "signatures", {ZLIB.filename: {"key": {"sig": "1"}}})
@@ -197,7 +197,7 @@ def test_what_upstream_publishes_beside_records_is_carried(syncer: Syncer) -> No
     channel.remove("linux-64", XZ.filename)
     assert syncer.run().status == "success"
     with syncer.volumes.ledger() as ledger:
-        carried = {key: json.loads(text) for key, text in ledger.carried("linux-64").items()}
+        carried = {key: json.loads(text) for key, text in ledger.other_keys("linux-64").items()}
         assert carried == {
             "removed": [XZ.filename],
             "signatures": {ZLIB.filename: {"key": {"sig": "1"}}},
@@ -304,7 +304,7 @@ def test_a_base_url_is_followed(syncer: Syncer) -> None:
     assert syncer.run().status == "success"
     assert syncer.volumes.served() == syncer.volumes.committed()
     with syncer.volumes.ledger() as ledger:
-        assert "base_url" not in str(ledger.carried("linux-64"))
+        assert "base_url" not in str(ledger.other_keys("linux-64"))
     channel.put_section("linux-64", "info", {"base_url": "file:///etc"})
     channel.publish(package("evil"))
     result = syncer.channel()

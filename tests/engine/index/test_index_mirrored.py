@@ -129,7 +129,7 @@ def test_upstreams_run_exports_win(indexed: IndexedMirror) -> None:
     assert indexed.shards(SUBDIR)[a.filename]["run_exports"] == {"weak": ["a >=1"]}
 
 
-def test_upstreams_other_sections_are_carried(indexed: IndexedMirror) -> None:
+def test_upstreams_other_sections_are_kept(indexed: IndexedMirror) -> None:
     a, b = package("a"), package("b", extension=".tar.bz2")
     indexed.committed.commit(a, b)
     v3_record = {**a.record, "extra_depends": {"x": ["y"]}}

@@ -105,7 +105,9 @@ class CommittedMirror:
 
     def carry(self, subdir: str, sections: Mapping[str, str]) -> int:
         """Set upstream's other sections."""
-        return self.change(lambda ledger, _: _ignore(ledger.replace_carried(subdir, {**sections})))
+        return self.change(
+            lambda ledger, _: _ignore(ledger.replace_other_keys(subdir, {**sections}))
+        )
 
     def give_run_exports(self, subdir: str, given: Mapping[str, Any]) -> int:
         """Set upstream's run_exports, by filename."""

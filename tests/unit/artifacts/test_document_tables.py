@@ -40,8 +40,8 @@ def retire(ledger: LedgerWriter, *filenames: str, subdir: str = "noarch") -> Non
 def test_only_a_change_is_told_as_one(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-1-0.conda"))
     with ledger.transaction("documents"):
-        assert ledger.replace_carried("noarch", {"removed": "[]"})
-        assert not ledger.replace_carried("noarch", {"removed": "[]"})
+        assert ledger.replace_other_keys("noarch", {"removed": "[]"})
+        assert not ledger.replace_other_keys("noarch", {"removed": "[]"})
         assert not RunExports(ledger, "noarch", ()).change({})
         assert RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
         assert not RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
@@ -50,7 +50,7 @@ def test_only_a_change_is_told_as_one(ledger: LedgerWriter) -> None:
         assert Channeldata(ledger, ()).change({"a": "{}"})
         assert not Channeldata(ledger, ()).change({"a": "{}", "b": None})
         assert Channeldata(ledger, ()).change({"a": "{ }"})
-    assert ledger.carried("noarch") == {"removed": "[]"}
+    assert ledger.other_keys("noarch") == {"removed": "[]"}
     assert ledger.run_exports("noarch") == {"a-1-0.conda": "{ }"}
     assert ledger.channeldata() == {"a": "{ }"}
     assert list(ledger.without_run_exports()) == []

@@ -34,7 +34,7 @@ def decide(record: Any, filename: str = "a-1-0.conda") -> Wanted | Refused:
     return wanted(entry, "noarch")
 
 
-def test_both_sections_are_read_and_everything_else_is_carried() -> None:
+def test_both_sections_are_read_and_everything_else_is_kept() -> None:
     found = index(
         info={"subdir": "noarch", "base_url": "https://x/", "license": 1},
         packages={"a-1-0.tar.bz2": GOOD},

@@ -251,7 +251,7 @@ def test_any_flipped_bit_of_what_is_published_is_seen_and_forgotten(
 def test_what_stands_beside_the_records_proves_itself_too(ledger: LedgerWriter) -> None:
     commit(ledger, row("a-1-0.conda"))
     with ledger.transaction("documents"):
-        ledger.replace_carried("noarch", {"removed": "[]"})
+        ledger.replace_other_keys("noarch", {"removed": "[]"})
         RunExports(ledger, "noarch", ()).change({"a-1-0.conda": "{}"})
         Channeldata(ledger, ()).change({"a": "{}"})
         ledger.set_compared("channeldata", Compared("d", 1))
@@ -264,7 +264,7 @@ def test_what_stands_beside_the_records_proves_itself_too(ledger: LedgerWriter) 
     ]  # fmt: skip
     with ledger.transaction("forget"):
         ledger.forget_unproven(moment=7.0)
-    assert (ledger.carried("noarch"), ledger.channeldata(), ledger.run_exports("noarch")) == (
+    assert (ledger.other_keys("noarch"), ledger.channeldata(), ledger.run_exports("noarch")) == (
         {}, {}, {},
     )  # fmt: skip
     assert ledger.compared("channeldata") is None
