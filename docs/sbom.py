@@ -1,6 +1,8 @@
 """Writes what each image holds, as CycloneDX: one document for each, ``NAME.cdx.json``.
 
-    python3 -m docs.sbom [FOLDER]        (default: sbom; IMAGE_PREFIX and VERSION as for Compose)
+    python3 -m docs.sbom [FOLDER]        (default: sbom)
+
+IMAGE_PREFIX and VERSION name the images as for Compose; of the environment, `.env` is not read.
 
 Guaranteed: every package that dpkg, conda or Python's own metadata knows in the image, with its
 version and a package URL, conda's with their hashes; the same image gives the same document. Not
@@ -79,7 +81,8 @@ def _run(command: list[str], image: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SbomError(
-            f"{image}: {done.stderr.strip() or 'no answer'}; docker compose build makes the images"
+            f"{image}: {done.stderr.strip() or 'no answer'}; docker compose build makes the images;"
+            " IMAGE_PREFIX and VERSION of .env must be in the environment here"
         )
     return done.stdout
 

@@ -1,6 +1,7 @@
 """Volumes of 0.1.0: its documents move beside the generations that they speak of."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from volume.identity import Word, claim
 from volume.layout import Mirror, State
 
 CHANNELS = ("our/tools", "conda-forge")
+OWN = "ours-1-0.conda"
 
 
 def made(number: int) -> Generation:
@@ -70,6 +72,62 @@ def check_moved(mirror: Mirror, state: State) -> None:
         assert not list(mirror.index(channel).glob("*/generation.json"))
 
 
+def add_own(mirror: Mirror, channel: str) -> Path:
+    """A person's package that 0.1.0 indexed, beside an artifact of upstream's."""
+    added = mirror.artifacts(channel, "noarch") / OWN
+    added.parent.mkdir(parents=True)
+    added.write_bytes(b"ours")
+    os.utime(added, ns=(1_700_000_000_123_456_789,) * 2)
+    (added.parent / "theirs-1-0.conda").write_bytes(b"theirs")
+    for number in (1, 2):
+        linked = mirror.generation(channel, number) / "noarch" / OWN
+        linked.parent.mkdir()
+        os.link(added, linked)
+    return added
+
+
+def check_own_moved(mirror: Mirror, channel: str) -> None:
+    moved = mirror.local(channel, "noarch") / OWN
+    served = mirror.generation(channel, 2) / "noarch" / OWN
+    assert moved.read_bytes() == served.read_bytes() == b"ours"
+    assert not moved.samefile(served)
+    assert moved.stat().st_mtime_ns == 1_700_000_000_123_456_789  # the indexer knows it by that
+    assert {path.name for path in mirror.artifacts(channel, "noarch").iterdir()} == {
+        "theirs-1-0.conda"
+    }
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["state kept", "state lost"])
+def test_what_people_added_moves_whichever_program_is_first(
+    volumes: tuple[Mirror, State], is_lost: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    mirror, state = volumes
+    for channel in CHANNELS:
+        add_own(mirror, channel)
+    if is_lost:
+        shutil.rmtree(state.root)
+    for _ in range(2):
+        claim(mirror, state, Word(take_over=is_lost))
+    for channel in CHANNELS:
+        check_own_moved(mirror, channel)
+        said = [text for text in caplog.messages if text.startswith(f"{channel}: moved 1 files")]
+        assert len(said) == 1
+        assert [one.number for one in generations.kept(mirror, channel)] == [1, 2]
+
+
+def test_what_a_person_put_into_local_meanwhile_is_not_overwritten(
+    volumes: tuple[Mirror, State],
+) -> None:
+    mirror, state = volumes
+    added = add_own(mirror, CHANNELS[0])
+    newer = mirror.local(CHANNELS[0], "noarch") / OWN
+    newer.parent.mkdir(parents=True)
+    newer.write_bytes(b"newer")
+    claim(mirror, state)
+    assert newer.read_bytes() == b"newer"
+    assert not added.exists()
+
+
 def test_documents_and_holds_move(volumes: tuple[Mirror, State]) -> None:
     mirror, state = volumes
     claim(mirror, state)
@@ -86,10 +144,13 @@ def test_a_stop_at_any_moment_is_repaired(tmp_path: Path) -> None:
         claim(mirror, state)
         for channel in CHANNELS:
             write_as_0_1_0(mirror, state, channel)
+            add_own(mirror, channel)
         with stops_at(point) as stop:
             claim(mirror, state)
         claim(mirror, state)
         check_moved(mirror, state)
+        for channel in CHANNELS:
+            check_own_moved(mirror, channel)
         if not stop.has_come:
             break
         point += 1
