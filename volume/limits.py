@@ -21,7 +21,12 @@ class DocumentLimit:
 
     def unpacked_from(self, sent: int) -> int:
         """The most bytes that a body of ``sent`` bytes may uncompress to."""
-        return min(self.unpacked, max(_ALWAYS, sent * _RATIO))
+        return min(self.unpacked, in_proportion(sent))
+
+
+def in_proportion(sent: int) -> int:
+    """The most bytes that ``sent`` bytes may uncompress to, whatever they are."""
+    return max(_ALWAYS, sent * _RATIO)
 
 
 # Real repodata shrinks to a fifteenth; blanks and zeros, to a thirty-thousandth.

@@ -14,6 +14,7 @@ from syncer.errors import HttpStatusError, MissingError, TransferError, Upstream
 from syncer.transport.hosts import Tally
 from syncer.transport.network import Host
 from syncer.transport.retry import STATUSES, Retryable
+from volume import limits
 from volume.program.log import redact
 
 SAID = 1 << 14  # bytes of an answer's body that are looked at
@@ -110,7 +111,8 @@ def unreachable(
 class Decoder:
     """Takes a content coding off a body that nobody asked to be coded (RFC 9110 section 8.4).
 
-    Pieces are never longer than ``PIECE``, whatever a few bytes would become.
+    Pieces are never longer than ``PIECE``, whatever a few bytes would become, and all together are
+    in proportion to what was sent: a few MB of gzip become as many GB.
     """
 
     PIECE = 1 << 16  # bytes
@@ -119,6 +121,7 @@ class Decoder:
         self._url = url
         self._stream = self._fresh()
         self._has_begun = False
+        self._sent = self._unpacked = 0  # bytes
 
     @staticmethod
     def _fresh() -> zlib._Decompress:
@@ -136,11 +139,18 @@ class Decoder:
             TransferError: they are no such coding.
         """
         self._has_begun = True
+        self._sent += len(chunk)
         try:
             while chunk:
                 if self._stream.eof:  # a gzip body may have several members
                     self._stream = self._fresh()
                 if piece := self._stream.decompress(chunk, self.PIECE):
+                    self._unpacked += len(piece)
+                    if self._unpacked > (most := limits.in_proportion(self._sent)):
+                        raise TransferError(
+                            f"{self._url} uncompresses to more than {most:,} bytes, of"
+                            f" {self._sent:,} that were sent; refused"
+                        )
                     yield piece
                 chunk = self._stream.unconsumed_tail or self._stream.unused_data
         except zlib.error as error:

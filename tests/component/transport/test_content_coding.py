@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from syncer.errors import TransferError
 from syncer.transport import answers
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.upstream import faults
@@ -20,6 +21,7 @@ from tests.support.upstream.http_messages import (
     respond,
 )
 from tests.support.upstream.packages import package
+from volume import limits
 
 ZLIB = package("zlib", "1.3")
 BIG = package("big", padding_bytes=3_000_000)
@@ -90,3 +92,14 @@ def test_pieces_are_bounded_and_members_joined() -> None:
     assert stream.is_complete
     cut = answers.Decoder("http://a/x")
     assert list(cut.feed(data[:-20])) and not cut.is_complete
+
+
+def test_a_bomb_of_gzip_is_stopped_while_it_unpacks() -> None:
+    """Also one of many members, and one that comes in many chunks."""
+    member = gzip.compress(b" " * (1 << 20))
+    found = answers.Decoder("http://x/y")
+    unpacked = 0
+    with pytest.raises(TransferError, match="uncompresses to more than"):
+        for _ in range(4_000):
+            unpacked += sum(map(len, found.feed(member)))
+    assert unpacked <= limits.in_proportion(4_000 * len(member))
