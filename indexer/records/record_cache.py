@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from volume.disk import database
+from volume.disk.files import unlink
+from volume.errors import VolumeError
 
 _SCHEMA = 1
 _TABLES = """
@@ -84,8 +86,22 @@ class RecordCache:
     def __enter__(self) -> RecordCache:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Close it, and remove it where it ended the work: it is made anew by the next run."""
+        is_damaged = isinstance(error, sqlite3.DatabaseError) and not self._is_sound()
         self.close()
+        if is_damaged:
+            unlink(self.path)
+            raise VolumeError(
+                f"{self.path} was damaged ({error}); it is a cache, and the next run makes it anew"
+            ) from error
+
+    def _is_sound(self) -> bool:
+        """Whether an error is not of this file: a ledger is open beside it."""
+        try:
+            return bool(self._connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        except sqlite3.DatabaseError:
+            return False
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from volume.errors import StateError
 from volume.ledger.ledger import UNPROVEN, Ledger
+from volume.ledger.schema import refusal
 
 _COLUMNS = "a.rowid, CAST(a.subdir AS BLOB), CAST(a.filename AS BLOB), CAST(a.size AS INTEGER)"
 _DAMAGED = (
@@ -50,9 +50,7 @@ def damaged(ledger: Ledger) -> tuple[RefusedArtifact, ...]:
             for row, subdir, filename, size in ledger.connection.execute(_DAMAGED)
         )
     except sqlite3.DatabaseError as error:
-        raise StateError(
-            f"{ledger.path} can't be read: {error}; see the state volume's disk"
-        ) from error
+        raise refusal(error, "read", ledger.path) from error
 
 
 def _text(name: bytes) -> str:

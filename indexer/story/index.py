@@ -120,13 +120,11 @@ def _take_over(volumes: Volumes, channel: str, cache: RecordCache, ledger: Ledge
 
 @contextlib.contextmanager
 def _open(state: State, channel: str) -> Iterator[tuple[RecordCache, Ledger | None]]:
-    ledger = Ledger.read(state.ledger(channel))
-    try:
-        with RecordCache.open(state.record_cache(channel)) as cache:
-            yield cache, ledger
-    finally:
+    with contextlib.ExitStack() as opened:
+        ledger = Ledger.read(state.ledger(channel))
         if ledger is not None:
-            ledger.close()
+            opened.enter_context(ledger)
+        yield opened.enter_context(RecordCache.open(state.record_cache(channel))), ledger
 
 
 class _Run:

@@ -31,7 +31,16 @@ from volume.ledger.artifact import (
     Unproven,
     WrongMd5,
 )
-from volume.ledger.schema import COLUMNS, CURE, PROVEN, RETIRED_COLUMNS, connect, proof, refusal
+from volume.ledger.schema import (
+    COLUMNS,
+    CURE,
+    PROVEN,
+    REFUSALS,
+    RETIRED_COLUMNS,
+    connect,
+    proof,
+    refusal,
+)
 
 _OLD_PROOF = proof("record")  # rows of 0.1.0 have a hash of the record alone
 UNPROVEN = {
@@ -90,7 +99,7 @@ class Ledger:
         """
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except REFUSALS as error:
             self.close()
             raise refusal(error, "open", self.path) from error
         except BaseException:
@@ -105,7 +114,7 @@ class Ledger:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self.close()
-        if isinstance(error, sqlite3.DatabaseError):
+        if isinstance(error, REFUSALS):
             raise refusal(error, "read", self.path) from error
 
     # -- reading ---------------------------------------------------------------------------------

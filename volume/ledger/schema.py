@@ -94,6 +94,9 @@ CURE = (
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
+REFUSALS = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a ledger raises; the second one when SQLite names what it can't understand."""
+
 
 def proof(*values: str) -> str:
     """The SQL of a row's proof: a hash of these values, columns or parameters, as they are stored.
@@ -125,14 +128,18 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.create_function("prove", 1, _prove, deterministic=True)
         return connection
-    except sqlite3.DatabaseError as error:
+    except REFUSALS as error:
         raise refusal(error, "open", path) from error
 
 
-def refusal(error: sqlite3.DatabaseError, action: str, path: Path) -> MirrorError:
+def refusal(
+    error: sqlite3.DatabaseError | UnicodeDecodeError, action: str, path: Path
+) -> MirrorError:
     """What SQLite refused, in plain words. Only what is damaged is to be moved away."""
     code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF not in _DAMAGE:
+    # A table or column that is not there: the page that describes them is damaged.
+    is_damaged = code is None or code & 0xFF in _DAMAGE or str(error).startswith("no such ")
+    if not is_damaged:
         if isinstance(error, sqlite3.OperationalError):
             return VolumeError(
                 f"can't {action} {path}: {error}; is the state volume full or read-only?"
