@@ -259,9 +259,14 @@ def unlink(path: Path) -> None:
 
 
 def swap_link(path: Path, target: str) -> None:
-    """Point the symbolic link ``path`` to ``target`` in one step, durably."""
+    """Point the symbolic link ``path`` to ``target`` in one step, durably.
+
+    A folder in its place, as a copy of the volume that follows links leaves it, makes way first.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     with operation("swap", path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         temporary.symlink_to(target)
         temporary.rename(path)
     sync_directory(path.parent)

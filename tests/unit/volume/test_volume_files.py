@@ -261,3 +261,12 @@ def test_only_a_file_is_regular(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     found = [name for name in ("file", "link", "pipe", ".", "gone") if is_regular(tmp_path / name)]
     assert found == ["file"]
+
+
+def test_a_link_takes_the_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current" / "copied").touch()
+    files.swap_link(tmp_path / "current", "new")
+    assert str((tmp_path / "current").readlink()) == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "current"}
