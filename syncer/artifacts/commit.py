@@ -17,9 +17,6 @@ from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
 from syncer.conda.repodata import Wanted
-from volume.disk.files import hash_file, remove_empty, unlink
-from volume.disk.folder import Folders
-from volume.layout import Mirror
 from volume.ledger.artifact import Artifact, Home, Retired
 from volume.program.log import redact
 
@@ -27,13 +24,9 @@ from volume.program.log import redact
 class Committer:
     """Commits to one channel."""
 
-    def __init__(
-        self, mirror: Mirror, channel: str, ledger: LedgerWriter, *, now: Callable[[], float]
-    ) -> None:
-        self._mirror = mirror
-        self._channel = channel
+    def __init__(self, store: Store, ledger: LedgerWriter, *, now: Callable[[], float]) -> None:
+        self._store = store
         self._ledger = ledger
-        self._store = Store(mirror, channel)
         self._now = now
 
     def finish(self) -> int:
@@ -58,8 +51,8 @@ class Committer:
         self._store.settle_staged()
         retired = self._ledger.retired_names()
         shown = functools.cache(redact)  # artifacts come from a few folders
-        with Folders() as homes:
-            rows = [self._row(item, retired, shown, homes) for item in staged]
+        taken = self._store.taken(staged)
+        rows = [self._row(item, retired, shown, taken) for item in staged]
         with self._ledger.transaction("journal"):
             self._ledger.expect(rows)
             for item in staged:
@@ -104,7 +97,7 @@ class Committer:
         item: Staged,
         retired: set[tuple[str, str]],
         shown: Callable[[str], str],
-        homes: Folders,
+        taken: set[tuple[str, str]],
     ) -> Artifact:
         artifact = item.task.artifact
         folder, slash, name = item.source.rpartition("/")
@@ -117,13 +110,13 @@ class Committer:
             sha256=item.sha256,
             digest=artifact.digest,
             record=artifact.record,
-            home=self._home(item, homes, is_retired=is_retired),
+            home=self._home(item, taken, is_retired=is_retired),
             entered=self._now(),
             source=f"{shown(folder + slash)}{name}",
             md5=artifact.md5,
         )
 
-    def _home(self, item: Staged, homes: Folders, *, is_retired: bool) -> Home:
+    def _home(self, item: Staged, taken: set[tuple[str, str]], *, is_retired: bool) -> Home:
         """``channels`` if the name is free there or holds these very bytes already.
 
         Args:
@@ -136,26 +129,4 @@ class Committer:
             for retired in self._ledger.retired(artifact.subdir, artifact.filename)
         ):
             return "replaced"  # a kept snapshot may still promise the other bytes of this name
-        folder = homes.at(self._mirror.artifacts(self._channel, artifact.subdir))
-        if not folder.holds(artifact.filename):
-            return "channels"
-        path = folder.path / artifact.filename
-        staged = self._mirror.staged(
-            self._channel, artifact.subdir, artifact.filename, artifact.digest
-        )
-        if path.samefile(staged):
-            return "channels"
-        return "channels" if hash_file(path) == item.sha256 else "replaced"
-
-    def clear_staging(self, subdirs: Iterable[str]) -> None:
-        """Remove what earlier runs staged and nobody wants any more.
-
-        Raises:
-            VolumeError: the mirror volume refused.
-        """
-        for subdir in subdirs:
-            folder = self._mirror.staging(self._channel, subdir)
-            if folder.is_dir():
-                for path in sorted(folder.iterdir()):
-                    unlink(path)
-                remove_empty(folder)
+        return "replaced" if (artifact.subdir, artifact.filename) in taken else "channels"

@@ -7,34 +7,21 @@ is durable yet and nothing is served; ``commit`` does that.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from syncer.artifacts import adopt
 from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.part import Meter, Part
+from syncer.artifacts.store import StagingFolder, Store
 from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.artifacts.writeback import Writeback
 from syncer.conda.repodata import Wanted
 from syncer.errors import IntegrityError, UpstreamError
 from syncer.transport.fetch import Expected, Fetch
 from syncer.transport.hosts import Refusals
-from volume.disk.files import make_directory, volume_error
-from volume.layout import Mirror, staged_name
+from volume.layout import staged_name
 from volume.program.stop import Stop
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """Where a subdir is staged, as a text: for each artifact a Path would cost more than its file.
-
-    It is untouched if no file of the subdir is on the volume yet: then none need be looked for.
-    """
-
-    path: str
-    is_untouched: bool
 
 
 class Downloads:
@@ -46,7 +33,7 @@ class Downloads:
     def __init__(
         self,
         fetch: Fetch,
-        mirror: Mirror,
+        store: Store,
         stop: Stop,
         *,
         workers: int,
@@ -55,13 +42,13 @@ class Downloads:
     ) -> None:
         """With ``adoption`` nothing is downloaded: what is not found there is ``Absent``."""
         self._fetch = fetch
-        self._mirror = mirror
+        self._store = store
         self._stop = stop
         self._workers = workers
         self._meter = meter
         self._adoption = adoption
         self._refusals = Refusals()
-        self._folders: dict[tuple[str, str], _Folder] = {}
+        self._folders: dict[str, StagingFolder] = {}
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Staged | Failed | Absent | None]:
         """Stage ``tasks``; yield each outcome, and None now and then while nothing ends.
@@ -70,11 +57,9 @@ class Downloads:
             VolumeError: the mirror volume refused; retrying would not help.
             InterruptedRunError: the run was stopped.
         """
-        for place in {(task.channel, task.artifact.subdir) for task in tasks}:
-            staging = self._mirror.staging(*place)
-            make_directory(staging)
-            self._folders[place] = _Folder(str(staging), self._is_untouched(*place))
-        with Writeback(self._mirror.root, self._meter) as writeback:
+        for subdir in {task.artifact.subdir for task in tasks}:
+            self._folders[subdir] = self._store.staging(subdir)
+        with Writeback(self._store.root, self._meter) as writeback:
             # Whatever ends this early ends the run: transfers in flight see it at their next chunk
             # and keep what they have.
             yield from self._fetch.workers(self._workers).run(
@@ -84,17 +69,6 @@ class Downloads:
                 abandon=self._stop.request,
             )
 
-    def _is_untouched(self, channel: str, subdir: str) -> bool:
-        """Whether no file of this subdir is on the volume yet, so that none need be looked for."""
-        return self._adoption is None and not any(
-            _has_entries(folder)
-            for folder in (
-                self._mirror.staging(channel, subdir),
-                self._mirror.artifacts(channel, subdir),
-                self._mirror.retired(channel, subdir),
-            )
-        )
-
     def _attempt(self, task: Task, meter: Meter) -> Staged | Failed | Absent:
         try:
             return self._stage(task, meter)
@@ -103,12 +77,13 @@ class Downloads:
 
     def _stage(self, task: Task, meter: Meter) -> Staged | Absent:
         artifact = task.artifact
-        folder = self._folders[task.channel, artifact.subdir]
+        folder = self._folders[artifact.subdir]
         path = f"{folder.path}/{staged_name(artifact.filename, artifact.digest)}"
         taken = None
-        if not folder.is_untouched:
-            taken = adopt.find(self._mirror, self._adoption, task.channel, artifact, Path(path))
-        part = Part(path, meter, is_new=folder.is_untouched)
+        is_new = folder.is_untouched and self._adoption is None
+        if not is_new:
+            taken = adopt.find(self._store, self._adoption, task.channel, artifact, Path(path))
+        part = Part(path, meter, is_new=is_new)
         urls = task.urls if self._adoption is None else ()
         try:
             found = self._fetch.fetch(urls, _expected(artifact), part, self._refusals)
@@ -125,13 +100,3 @@ class Downloads:
 
 def _expected(artifact: Wanted) -> Expected:
     return Expected(artifact.filename, artifact.size, artifact.sha256, artifact.md5)
-
-
-def _has_entries(folder: Path) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return any(True for _ in entries)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise volume_error(error, "look at", folder) from error

@@ -17,7 +17,6 @@ from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
 from syncer.planning.locked_artifacts import REASON
-from volume.layout import Mirror
 from volume.ledger.artifact import Retired
 from volume.program.log import redact
 
@@ -25,13 +24,9 @@ from volume.program.log import redact
 class LockedArtifacts:
     """Those of one channel that are downloadable without being listed."""
 
-    def __init__(
-        self, mirror: Mirror, channel: str, ledger: LedgerWriter, *, now: Callable[[], float]
-    ) -> None:
-        self._mirror = mirror
-        self._channel = channel
+    def __init__(self, store: Store, ledger: LedgerWriter, *, now: Callable[[], float]) -> None:
+        self._store = store
         self._ledger = ledger
-        self._store = Store(mirror, channel)
         self._now = now
 
     def finish(self) -> None:
@@ -68,12 +63,7 @@ class LockedArtifacts:
             for item, row in zip(staged, rows, strict=True):
                 self._ledger.enter_retired(row, source=redact(item.source))
         self._store.commit_retired(
-            (
-                self._mirror.staged(
-                    self._channel, row.subdir, row.filename, item.task.artifact.digest
-                ),
-                row,
-            )
+            (self._store.staged(row.subdir, row.filename, item.digest), row)
             for item, row in zip(staged, rows, strict=True)
         )
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.store import Store
 from volume.generations import Generation
-from volume.layout import Mirror
 from volume.ledger.artifact import Placed, Retired
 
 _RENEWAL = 86_400.0  # seconds: no need to write it down at each run
@@ -34,9 +33,9 @@ class Expired:
 class Retirement:
     """Retires and expires the artifacts of one channel."""
 
-    def __init__(self, mirror: Mirror, channel: str, ledger: LedgerWriter) -> None:
+    def __init__(self, store: Store, ledger: LedgerWriter) -> None:
+        self._store = store
         self._ledger = ledger
-        self._store = Store(mirror, channel)
 
     def retire(self, names: Iterable[tuple[str, str]], *, now: float, reason: str) -> int:
         """Take artifacts, given as (subdir, filename), out of the index; return how many.

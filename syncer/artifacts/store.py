@@ -1,32 +1,78 @@
 """The store: where a channel's artifacts are. This is the disk; nothing else moves an artifact.
 
+``Store``'s public methods are the protocol that another kind of store would have: ``sync.tools``
+makes the one of each channel, and all that stages, commits, retires, adopts or restores is given
+it. In the order of an artifact's life: ``staging``, ``stage_again``, ``stage_from``,
+``settle_staged``, ``taken``, ``commit`` (or ``commit_retired``), ``release``, ``settle``,
+``retire``, ``remove``; ``quarantine`` and ``set_aside`` for what must not be served.
+
 Guaranteed: what a method did is durable when it returns, so the ledger may say it: the names that
-came, and those that went, whoever removed them. A served name never changes its bytes: a move gives
-the bytes their second name before the first one goes. Each method may be stopped anywhere and
-called again. Callers hold the channel lock.
+came, and those that went, whoever removed them. What is staged is durable from ``settle_staged``
+on. A served name never changes its bytes: a move gives the bytes their second name before the first
+one goes. Each method may be stopped anywhere and called again. Callers hold the channel lock but
+for what is in staging, which a sync alone writes.
 """
 
 from __future__ import annotations
 
+import errno
 import glob
+import logging
+import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from volume.disk.files import (
     hash_file,
     is_regular,
     link,
     make_directory,
+    operation,
+    remove_empty,
     remove_tree,
     rename,
     sync_directory,
     sync_filesystem,
     unlink,
+    volume_error,
 )
 from volume.disk.folder import Folders
 from volume.errors import VolumeError
 from volume.layout import HasPlace, Mirror, staged_name
 from volume.ledger.artifact import Artifact, Retired
+
+# What may keep a link from being made although the file can be read: another filesystem or mount,
+# another owner, too many links.
+_UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK})
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StagingFolder:
+    """Where a subdir is staged, as a text: for each artifact a Path would cost more than its file.
+
+    It is untouched if no file of the subdir is on the volume yet: then none need be looked for.
+    """
+
+    path: str
+    is_untouched: bool
+
+
+class StagedBytes(Protocol):
+    """Verified bytes in staging; ``digest`` is that of their record."""
+
+    @property
+    def subdir(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def sha256(self) -> str: ...
 
 
 class Store:
@@ -35,6 +81,126 @@ class Store:
     def __init__(self, mirror: Mirror, channel: str) -> None:
         self._mirror = mirror
         self._channel = channel
+
+    @property
+    def root(self) -> Path:
+        """A folder of the filesystem that holds what is staged."""
+        return self._mirror.root
+
+    def staging(self, subdir: str) -> StagingFolder:
+        """Where downloads of a subdir go, made ready.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+        """
+        folder = self._mirror.staging(self._channel, subdir)
+        make_directory(folder)
+        homes = (
+            self._mirror.artifacts(self._channel, subdir),
+            self._mirror.retired(self._channel, subdir),
+        )
+        return StagingFolder(str(folder), not any(map(_has_entries, (folder, *homes))))
+
+    def staged(self, subdir: str, filename: str, digest: bytes) -> Path:
+        """Where one artifact is staged; ``digest`` is that of its record."""
+        return self._mirror.staged(self._channel, subdir, filename, digest)
+
+    def stage_again(self, subdir: str, filename: str, size: int | None, staged: Path) -> bool:
+        """Stage a file of that name and size that is here already; return whether there is one.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+        """
+        # Most often nothing is there: the cheapest possible way of asking.
+        for folder in (
+            self._mirror.artifacts(self._channel, subdir),
+            self._mirror.retired(self._channel, subdir),
+        ):
+            if has_size(f"{folder}/{filename}", size) and not staged.exists():
+                link(folder / filename, staged)
+                return True
+        return False
+
+    def stage_from(self, path: Path, staged: Path) -> bool:
+        """Stage a file of another tree, linked where that can be and copied where not.
+
+        Nothing is written to it. Returns whether it could be read.
+
+        Raises:
+            VolumeError: a volume refused.
+        """
+        unlink(staged)  # a download that was cut
+        source = path.resolve()  # the file itself: a link to a symbolic link is another such link
+        with operation("adopt", staged):
+            try:
+                os.link(source, staged)
+                if staged.stat().st_mode & 0o444 == 0o444:
+                    return True
+                staged.unlink()  # nginx could not read it, and its mode is not ours to change
+            except OSError as error:
+                if error.errno not in _UNLINKABLE:
+                    raise
+            try:
+                stream = source.open("rb")
+            except PermissionError:
+                _LOG.warning("%s can't be read: permission denied; not taken over", path)
+                return False
+            temporary = staged.with_name(staged.name + ".copy")
+            with stream, temporary.open("wb") as target:
+                shutil.copyfileobj(stream, target, 1 << 20)
+            temporary.chmod(0o644)
+            temporary.rename(staged)
+            return True
+
+    def release(self, doubles: Iterable[tuple[Path, StagedBytes]]) -> None:
+        """Remove files of another tree that have the very bytes of committed artifacts, durably.
+
+        Raises:
+            VolumeError: they can't be removed.
+        """
+        folders: set[Path] = set()
+        for path, one in doubles:
+            ours = self._mirror.artifacts(self._channel, one.subdir) / one.filename
+            try:
+                is_same = ours.exists() and path.samefile(ours)
+            except OSError as error:
+                raise volume_error(error, "read", path) from error
+            if is_same or hash_file(path) == one.sha256:
+                unlink(path)
+                folders.add(path.parent)
+        _sync(folders)
+
+    def taken(self, staged: Iterable[StagedBytes]) -> set[tuple[str, str]]:
+        """Those (subdir, filename) whose name in ``channels/`` has other bytes than are staged.
+
+        Raises:
+            VolumeError: they can't be read.
+        """
+        found: set[tuple[str, str]] = set()
+        with Folders() as homes:
+            for one in staged:
+                folder = homes.at(self._mirror.artifacts(self._channel, one.subdir))
+                if not folder.holds(one.filename):
+                    continue
+                path = folder.path / one.filename
+                if not path.samefile(self.staged(one.subdir, one.filename, one.digest)) and (
+                    hash_file(path) != one.sha256
+                ):
+                    found.add((one.subdir, one.filename))
+        return found
+
+    def clear_staging(self, subdirs: Iterable[str]) -> None:
+        """Remove what earlier runs staged and nobody wants any more.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+        """
+        for subdir in subdirs:
+            folder = self._mirror.staging(self._channel, subdir)
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    unlink(path)
+                remove_empty(folder)
 
     def has(self, placed: HasPlace) -> bool:
         """Whether there is a file where this row says."""
@@ -204,3 +370,27 @@ def _sync(folders: Iterable[Path]) -> None:
     for folder in sorted(folders):
         if folder.is_dir():
             sync_directory(folder)
+
+
+def has_size(path: str, size: int | None) -> bool:
+    """Whether a file of that size is there.
+
+    Raises:
+        VolumeError: it can't be looked at.
+    """
+    try:
+        return os.stat(path).st_size == size  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise volume_error(error, "read", Path(path)) from error
+
+
+def _has_entries(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(True for _ in entries)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise volume_error(error, "look at", folder) from error

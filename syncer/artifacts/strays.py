@@ -75,12 +75,18 @@ class Sweep:
     """Makes one channel's folders and its ledger agree. Callers hold the channel lock."""
 
     def __init__(
-        self, mirror: Mirror, channel: str, ledger: LedgerWriter, *, now: Callable[[], float]
+        self,
+        mirror: Mirror,
+        channel: str,
+        store: Store,
+        ledger: LedgerWriter,
+        *,
+        now: Callable[[], float],
     ) -> None:
         self._mirror = mirror
         self._channel = channel
+        self._store = store
         self._ledger = ledger
-        self._store = Store(mirror, channel)
         self._now = now
 
     def clear(self) -> list[Stray]:

@@ -33,6 +33,19 @@ class Staged:
     failures: tuple[tuple[str, UpstreamError], ...] = ()
     other_md5: str | None = None
 
+    @property
+    def subdir(self) -> str:
+        return self.task.artifact.subdir
+
+    @property
+    def filename(self) -> str:
+        return self.task.artifact.filename
+
+    @property
+    def digest(self) -> bytes:
+        """That of its record."""
+        return self.task.artifact.digest
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:

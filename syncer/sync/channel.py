@@ -56,6 +56,7 @@ class ChannelSync:
     def __init__(self, tools: Tools, channel: str, *, allow_wipe: bool = False) -> None:
         self._tools = tools
         self._channel = channel
+        self._store = tools.store(channel)
         self._allow_wipe = allow_wipe
         self.result = ChannelResult(channel)
         self._offer = tools.offers.of(channel)
@@ -109,8 +110,8 @@ class ChannelSync:
         """
         tools = self._tools
         with tools.open_ledger(self._channel) as ledger:
-            committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
-            retirement = Retirement(tools.mirror, self._channel, ledger)
+            committer = Committer(self._store, ledger, now=tools.now)
+            retirement = Retirement(self._store, ledger)
             with self._locked():
                 self._recover(ledger, committer, retirement)
             self._restore(ledger)
@@ -124,7 +125,7 @@ class ChannelSync:
                 self._change(ledger, committer, retirement)
             with self._locked():
                 if self.result.unchanged:  # upstream took back what a stopped run was fetching
-                    committer.clear_staging(self._offer.fetched)
+                    self._store.clear_staging(self._offer.fetched)
                 self._tidy(ledger, retirement)
                 self._sweep(ledger)
             self.result.committed_serial = ledger.serial
@@ -158,13 +159,13 @@ class ChannelSync:
         """
         tools = self._tools
         with tools.open_ledger(self._channel) as ledger, self._locked():
-            retirement = Retirement(tools.mirror, self._channel, ledger)
-            committer = Committer(tools.mirror, self._channel, ledger, now=tools.now)
+            retirement = Retirement(self._store, ledger)
+            committer = Committer(self._store, ledger, now=tools.now)
             self._recover(ledger, committer, retirement)
             self._tidy(ledger, retirement)
 
     def _locked_artifacts(self, ledger: LedgerWriter) -> LockedArtifacts:
-        return LockedArtifacts(self._tools.mirror, self._channel, ledger, now=self._tools.now)
+        return LockedArtifacts(self._store, ledger, now=self._tools.now)
 
     def _recover(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
         if recovered := committer.finish():
@@ -221,7 +222,7 @@ class ChannelSync:
             )
 
     def _sweeper(self, ledger: LedgerWriter) -> Sweep:
-        return Sweep(self._tools.mirror, self._channel, ledger, now=self._tools.now)
+        return Sweep(self._tools.mirror, self._channel, self._store, ledger, now=self._tools.now)
 
     def _sweep(self, ledger: LedgerWriter) -> None:
         if self._tools.adoption is None:
@@ -243,7 +244,7 @@ class ChannelSync:
         tools = self._tools
         return Downloads(
             tools.fetch,
-            tools.mirror,
+            self._store,
             tools.stop,
             workers=tools.settings.connections,
             meter=meter,
@@ -298,7 +299,7 @@ class ChannelSync:
                 )
             beside.commit()  # of what is committed now
             if not failures:
-                committer.clear_staging(survey.fetched)
+                self._store.clear_staging(survey.fetched)
             with ledger.transaction("settle run"):
                 if not failures:
                     if ledger.is_behind:  # and nothing was missing: the indexer may go on
@@ -364,8 +365,7 @@ class ChannelSync:
             return
         committer.commit(staged)
         if self._tools.adoption is not None:
-            committed = [(item.task.artifact, item.sha256) for item in staged]
-            let_go(self._tools.mirror, self._tools.adoption, self._channel, committed)
+            let_go(self._tools.mirror, self._store, self._tools.adoption, self._channel, staged)
         size = sum(item.size for item in staged)
         self.result.downloaded += len(staged)
         self.result.downloaded_size += size

@@ -105,7 +105,7 @@ def quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
         VolumeError: a volume refused.
     """
     with shared.open_ledger(channel) as ledger, shared.channel_lock(channel):
-        retirement = Retirement(shared.mirror, channel, ledger)
+        retirement = Retirement(shared.store(channel), ledger)
         retirement.retire_damaged(damaged, now=shared.now())
         retirement.quarantine()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.progress import Report
+from syncer.artifacts.store import Store
 from syncer.planning.canary import Canaries
 from syncer.planning.offer import Offers
 from syncer.planning.selections import Selections
@@ -61,6 +62,10 @@ class Tools:
             on_wait=lambda holder: _LOG.info("%s: waiting for %s", channel, holder),
             sleep=self.stop.sleep,
         )
+
+    def store(self, channel: str) -> Store:
+        """Where a channel's artifacts are: the one place that says which kind of store that is."""
+        return Store(self.mirror, channel)
 
     def open_ledger(self, channel: str) -> LedgerWriter:
         """The channel's ledger, with this run in its history.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from syncer.artifacts.adopt import Adoption
+from syncer.sync.session import Options
 from tests.support.mirror.damage import flip
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import drop_generation, publish
@@ -137,3 +139,24 @@ def test_a_name_that_a_stopped_run_took_away_is_gone_for_good_too(
     story.run(day)
     said = next(n for n, line in enumerate(recorded) if line.startswith(f"{verb} /"))
     assert f"sync {story.folder(home)}" in recorded[:said]
+
+
+def test_what_is_moved_from_another_mirror_is_here_for_good_and_gone_for_good(
+    syncer: Syncer, recorded: list[str], tmp_path: Path
+) -> None:
+    """Committed, then removed there, then that folder synced: before the run says that it ended."""
+    moved = package("moved")
+    syncer.upstream.channel("conda-forge").publish(moved)
+    other = tmp_path / "other/conda-forge/linux-64"
+    other.mkdir(parents=True)
+    (other / moved.filename).write_bytes(moved.data)
+    adoption = Adoption(tmp_path / "other", moves=True)
+
+    assert syncer.run(options=Options(adoption=adoption)).status == "success"
+
+    assert not (other / moved.filename).exists()
+    ledger = syncer.volumes.state.ledger("conda-forge")
+    removed = recorded.index(f"unlink {other / moved.filename}")
+    assert recorded.index(f"commit {ledger}") < removed
+    ended = len(recorded) - 1 - recorded[::-1].index(f"write {syncer.volumes.state.sync_run}")
+    assert f"sync {other}" in recorded[removed:ended]

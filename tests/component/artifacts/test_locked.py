@@ -14,6 +14,7 @@ from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.progress import Progress
 from syncer.artifacts.retire import Retirement
+from syncer.artifacts.store import Store
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.record import Facts
 from syncer.planning.environments.request import Locked
@@ -66,7 +67,7 @@ def opened(volumes: Volumes) -> LedgerWriter:
 def run(volumes: Volumes, *, now: float = 0.0) -> list[str]:
     """What a sync does about them, the download apart; returns the problems."""
     with opened(volumes) as ledger:
-        store = LockedArtifacts(volumes.mirror, CHANNEL, ledger, now=lambda: now)
+        store = LockedArtifacts(Store(volumes.mirror, CHANNEL), ledger, now=lambda: now)
         store.finish()
         wanted, problems = missing(volumes.mirror, CHANNEL, ledger, LOCKED)
         staged = []
@@ -129,7 +130,7 @@ def test_they_stay_while_they_are_locked_and_then_for_the_grace_period(volumes: 
     def expire(day: float, named: list[Locked]) -> int:
         with opened(volumes) as ledger:
             return (
-                Retirement(volumes.mirror, CHANNEL, ledger)
+                Retirement(Store(volumes.mirror, CHANNEL), ledger)
                 .expire(
                     generations.kept(volumes.mirror, CHANNEL),
                     now=day * DAY,
@@ -221,9 +222,10 @@ def test_what_upstream_still_serves_is_downloaded_and_verified(
             show_plan=lambda plans: None,
         )
         progress = Progress(CHANNEL, artifacts=len(tasks), size=0, bars=False)
-        downloads = Downloads(shared.fetch, volumes.mirror, stop, workers=1, meter=progress)
+        on_disk = Store(volumes.mirror, CHANNEL)
+        downloads = Downloads(shared.fetch, on_disk, stop, workers=1, meter=progress)
         outcomes = list(downloads.run(tasks))
-        store = LockedArtifacts(volumes.mirror, CHANNEL, ledger, now=lambda: 0.0)
+        store = LockedArtifacts(on_disk, ledger, now=lambda: 0.0)
         store.place([one for one in outcomes if isinstance(one, Staged)])
     (failed,) = (one for one in outcomes if isinstance(one, Failed))
     assert failed.task.artifact.filename == swapped.filename

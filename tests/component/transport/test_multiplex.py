@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from syncer.artifacts.download import Downloads
+from syncer.artifacts.store import Store
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.settings.secrets import Secrets
@@ -208,7 +209,7 @@ def test_downloads_from_afar(
         tasks = [Task("c", one, (f"{served.url}/{one.filename}",)) for one in wanted]
         gone = served.root / wanted[77].filename
         gone.unlink()
-        downloads = Downloads(fetch, mirror, Stop(), workers=2, meter=Meter())
+        downloads = Downloads(fetch, Store(mirror, "c"), Stop(), workers=2, meter=Meter())
         outcomes = [outcome for outcome in downloads.run(tasks) if outcome is not None]
         staged = [one.task.artifact.filename for one in outcomes if isinstance(one, Staged)]
         failed = [one for one in outcomes if isinstance(one, Failed)]

@@ -7,6 +7,7 @@ import pytest
 
 from syncer.artifacts.commit import Committer
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged, Task
 from syncer.conda.repodata import Wanted
 from tests.support.mirror.tree import Volumes
@@ -36,7 +37,7 @@ def test_an_artifact_keeps_its_source_without_secrets(
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     wanted = Wanted(SUBDIR, FILENAME, "packages.conda", len(CONTENT), sha256, None, digest, "{}")
     with LedgerWriter.create(volumes.state.ledger(CHANNEL)) as ledger:
-        committer = Committer(volumes.mirror, CHANNEL, ledger, now=lambda: 0.0)
+        committer = Committer(Store(volumes.mirror, CHANNEL), ledger, now=lambda: 0.0)
         committer.commit([Staged(Task(CHANNEL, wanted, ()), sha256, len(CONTENT), source)])
         (committed,) = ledger.artifacts(SUBDIR)
         (event,) = ledger.history()
