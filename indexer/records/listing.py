@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from indexer.records.record_cache import RecordCache
 from indexer.records.refused import RefusedArtifact
 from volume.generations import Published
-from volume.ledger.ledger import UNPROVEN, Ledger
+from volume.ledger.ledger import Ledger
+from volume.ledger.schema import UNPROVEN
 
 
 @dataclass(frozen=True, slots=True)

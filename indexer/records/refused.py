@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from volume.ledger.ledger import UNPROVEN, Ledger
-from volume.ledger.schema import refusal
+from volume.ledger.ledger import Ledger
+from volume.ledger.schema import UNPROVEN, refusal
 
 _COLUMNS = "a.rowid, CAST(a.subdir AS BLOB), CAST(a.filename AS BLOB), CAST(a.size AS INTEGER)"
 _DAMAGED = (

@@ -19,8 +19,17 @@ from volume.disk import database, faults
 from volume.disk.files import make_directory, volume_error
 from volume.ledger import migrations
 from volume.ledger.artifact import Artifact, Compared, Home, Placed, Retired, Settled
-from volume.ledger.ledger import UNPROVEN, Ledger
-from volume.ledger.schema import COLUMNS, IDENTITY, PROVEN, RETIRED_COLUMNS, connect, proof, refusal
+from volume.ledger.ledger import Ledger
+from volume.ledger.schema import (
+    COLUMNS,
+    IDENTITY,
+    PROVEN,
+    RETIRED_COLUMNS,
+    UNPROVEN,
+    connect,
+    proof,
+    refusal,
+)
 from volume.names import package_name
 
 _IS_COMMITTED = "EXISTS (SELECT 1 FROM artifact WHERE subdir = ?1 AND filename = ?2)"
@@ -351,16 +360,6 @@ class LedgerWriter(Ledger):
 
     # -- what upstream publishes beside its records ---------------------------------------------
 
-    def committed(self, subdir: str) -> Iterator[str]:
-        """The filename of every committed artifact of a subdir."""
-        rows = self.connection.execute("SELECT filename FROM artifact WHERE subdir = ?", (subdir,))
-        return (row[0] for row in rows)
-
-    def names(self) -> set[str]:
-        """The package names of committed artifacts."""
-        rows = self.connection.execute("SELECT filename FROM artifact")
-        return {package_name(row[0]) for row in rows}
-
     def replace_other_keys(self, subdir: str, sections: dict[str, str]) -> bool:
         """Set a subdir's other sections; return whether anything changed."""
         if self.other_keys(subdir) == sections:
@@ -385,33 +384,10 @@ class LedgerWriter(Ledger):
         gone = [(name,) for name in names - self.committed_of(names)]
         self.connection.executemany("DELETE FROM channeldata WHERE name = ?", gone)
 
-    def committed_of(self, names: Iterable[str]) -> set[str]:
-        """Those package names of which an artifact is committed."""
-        subdirs = self.subdirs()
-        select = "SELECT filename FROM artifact WHERE subdir = ? AND filename > ? AND filename < ?"
-        return {
-            name
-            for name in names
-            if any(
-                package_name(row[0]) == name
-                for subdir in subdirs
-                # From "name-" to "name.": "." follows "-". Those of "name-other" are among them.
-                for row in self.connection.execute(select, (subdir, f"{name}-", f"{name}."))
-            )
-        }
-
 
 def _row(artifact: Artifact) -> tuple[object, ...]:
     return (
-        artifact.subdir,
-        artifact.filename,
-        artifact.section,
-        artifact.size,
-        artifact.sha256,
-        artifact.digest,
-        artifact.record,
-        artifact.home,
-        artifact.entered,
-        artifact.source,
+        artifact.subdir, artifact.filename, artifact.section, artifact.size, artifact.sha256,
+        artifact.digest, artifact.record, artifact.home, artifact.entered, artifact.source,
         artifact.md5,
-    )
+    )  # fmt: skip

@@ -1,5 +1,8 @@
 """Staging: one channel's downloads, with progress, warnings, and a checkpoint now and then.
 
+``Batch`` holds what waits for the next checkpoint, ``FailedUpstreams`` who did not deliver
+what the index lists.
+
 Guaranteed: what can't be had is returned, not raised; what is staged when the run is stopped is
 handed over before the stop goes on.
 """
@@ -7,19 +10,82 @@ handed over before the stop goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 from syncer.artifacts.download import Downloads
-from syncer.artifacts.failed_upstreams import FailedUpstreams
 from syncer.artifacts.progress import Progress, Report
 from syncer.artifacts.task import Absent, Failed, Staged, Task
-from syncer.errors import DeniedError, HostStoppedError
+from syncer.conda.repodata import Wanted
+from syncer.errors import DeniedError, HostStoppedError, IntegrityError
 from syncer.planning.plan import download_size
-from volume.errors import InterruptedRunError
+from syncer.settings.settings import Settings
+from volume.errors import InterruptedRunError, MirrorError
 from volume.ledger.artifact import WrongMd5
+from volume.program.log import redact
 from volume.program.sizes import counted
 
 _LOG = logging.getLogger(__name__)
+
+
+class Batch:
+    """What waits for the next checkpoint: staged artifacts, and new records of committed ones."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.hotfixes: list[Wanted] = []
+        self._staged: list[Staged] = []
+        self._size = 0
+        self._since = time.monotonic()
+
+    def add(self, staged: Staged) -> None:
+        self._staged.append(staged)
+        self._size += staged.size
+
+    @property
+    def is_due(self) -> bool:
+        settings = self._settings
+        age = time.monotonic() - self._since
+        return bool(self._staged) and (
+            self._size >= settings.checkpoint_size or age >= 60 * settings.checkpoint_minutes
+        )
+
+    def take_hotfixes(self) -> list[Wanted]:
+        hotfixes, self.hotfixes = self.hotfixes, []
+        return hotfixes
+
+    def take(self) -> list[Staged]:
+        staged, self._staged = self._staged, []
+        self._size = 0
+        self._since = time.monotonic()
+        return staged
+
+
+class FailedUpstreams:
+    """Those of a run, by host."""
+
+    def __init__(self) -> None:
+        self._mismatches: dict[str, list[str]] = {}
+        self.others = 0
+        """Artifacts that came from elsewhere for other reasons: missing, cut, not reachable."""
+
+    def add(self, failures: Iterable[tuple[str, MirrorError]]) -> None:
+        """Note what failed, by URL, before an artifact came from elsewhere."""
+        found = list(failures)
+        mismatches = [(url, error) for url, error in found if isinstance(error, IntegrityError)]
+        for url, error in mismatches:
+            self._mismatches.setdefault(_origin(url), []).append(str(error))
+        self.others += bool(found) and not mismatches
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know: upstreams whose artifacts are not what the index says."""
+        return [
+            f"{origin} delivered {len(errors):,} artifacts that are not what the index promises;"
+            f" they came from another upstream. The first: {errors[0]}"
+            for origin, errors in sorted(self._mismatches.items())
+        ]
 
 
 class Staging:
@@ -132,3 +198,8 @@ def _wrong_md5(staged: Staged) -> Iterator[WrongMd5]:
     artifact = staged.task.artifact
     if staged.other_md5 is not None and artifact.md5 is not None:
         yield WrongMd5(artifact.subdir, artifact.filename, artifact.md5, staged.other_md5)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return redact(f"{parts.scheme}://{parts.netloc}") if parts.netloc else "the folder"

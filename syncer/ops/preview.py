@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from syncer.artifacts import growth
+from syncer.artifacts import history
 from syncer.errors import NoSpaceError
 from syncer.ops import once, presence
 from syncer.planning.guard import check_space
@@ -92,7 +92,7 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
     if not problems:
         problems += nothing_approved(shared.selections.unmet)
         problems += too_much(plans, free, settings.min_free)
-    rate = growth.bytes_per_day(_growths(settings))
+    rate = history.bytes_per_day(_growths(settings))
     room = (free or 0) - sum(plan.download_size for plan in plans)
     return Preview(
         plans=tuple(plans),
@@ -101,7 +101,7 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
         explanations=tuple(explanations),
         left_out=tuple(left_out),
         free=free,
-        full_on=growth.full_on(rate, room - settings.min_free, time.time()) if free else None,
+        full_on=history.full_on(rate, room - settings.min_free, time.time()) if free else None,
     )
 
 
@@ -130,7 +130,7 @@ def too_much(plans: Sequence[Totals], free: int | None, reserve: int) -> list[st
     return []
 
 
-def _growths(settings: Settings) -> list[growth.Growth]:
+def _growths(settings: Settings) -> list[history.Growth]:
     found = []
     state = State(settings.state_dir)
     for channel in settings.channels:
@@ -140,7 +140,7 @@ def _growths(settings: Settings) -> list[growth.Growth]:
             continue  # the channel's own preview says what is wrong with it
         if ledger is not None:
             with ledger:
-                found.append(growth.measure(ledger, time.time()))
+                found.append(history.measure(ledger, time.time()))
     return found
 
 

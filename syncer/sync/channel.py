@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from syncer.artifacts import kept
 from syncer.artifacts.adopt import let_go
-from syncer.artifacts.batch import Batch
 from syncer.artifacts.commit import Committer
 from syncer.artifacts.download import Downloads
 from syncer.artifacts.ledger_writer import LedgerWriter
@@ -22,7 +21,7 @@ from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.progress import Progress
 from syncer.artifacts.restore import Restoration
 from syncer.artifacts.retire import Retirement
-from syncer.artifacts.staging import Staging
+from syncer.artifacts.staging import Batch, Staging
 from syncer.artifacts.strays import Stray, Sweep
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted

@@ -34,32 +34,14 @@ from volume.ledger.artifact import (
 from volume.ledger.schema import (
     COLUMNS,
     CURE,
-    PROVEN,
+    NAMES,
     REFUSALS,
     RETIRED_COLUMNS,
+    UNPROVEN,
     connect,
-    proof,
     refusal,
 )
-
-_OLD_PROOF = proof("record")  # rows of 0.1.0 have a hash of the record alone
-UNPROVEN = {
-    "artifact": (
-        f"coalesce(proof, digest) IS NOT CASE WHEN proof IS NULL THEN {_OLD_PROOF}"
-        f" ELSE {proof(*PROVEN)} END"
-    ),
-    "run_exports": f"proof != {proof('subdir', 'filename', 'run_exports')}",
-    "channeldata": f"proof != {proof('name', 'data')}",
-    "carried": f"proof != {proof('subdir', 'key', 'value')}",
-}
-"""For each table whose rows prove themselves, the SQL of what is not what was written."""
-
-_NAMES = {
-    "artifact": ("subdir", "filename"),
-    "run_exports": ("subdir", "filename"),
-    "channeldata": ("name",),
-    "carried": ("subdir", "key"),
-}
+from volume.names import package_name
 
 
 class Ledger:
@@ -179,7 +161,7 @@ class Ledger:
         """
         return [
             Unproven(table, b"/".join(row).decode(errors="replace"))
-            for table, names in _NAMES.items()
+            for table, names in NAMES.items()
             for row in self.connection.execute(
                 f"SELECT {', '.join(f'CAST({name} AS BLOB)' for name in names)}"  # noqa: S608
                 f" FROM {table} WHERE {UNPROVEN[table]}"
@@ -281,6 +263,31 @@ class Ledger:
             (subdir,),
         )
         return {row[0] for row in rows}
+
+    def committed(self, subdir: str) -> Iterator[str]:
+        """The filename of every committed artifact of a subdir."""
+        rows = self.connection.execute("SELECT filename FROM artifact WHERE subdir = ?", (subdir,))
+        return (row[0] for row in rows)
+
+    def names(self) -> set[str]:
+        """The package names of committed artifacts."""
+        rows = self.connection.execute("SELECT filename FROM artifact")
+        return {package_name(row[0]) for row in rows}
+
+    def committed_of(self, names: Iterable[str]) -> set[str]:
+        """Those package names of which an artifact is committed."""
+        subdirs = self.subdirs()
+        select = "SELECT filename FROM artifact WHERE subdir = ? AND filename > ? AND filename < ?"
+        return {
+            name
+            for name in names
+            if any(
+                package_name(row[0]) == name
+                for subdir in subdirs
+                # From "name-" to "name.": "." follows "-". Those of "name-other" are among them.
+                for row in self.connection.execute(select, (subdir, f"{name}-", f"{name}."))
+            )
+        }
 
     def committed_among(self, subdir: str, filenames: Iterable[str]) -> set[str]:
         """Which of these names, whatever is in them, are those of committed artifacts."""

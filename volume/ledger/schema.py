@@ -110,6 +110,26 @@ def proof(*values: str) -> str:
 PROVEN = ("subdir", "filename", "section", "size", "sha256", "md5", "record")
 """What an artifact's proof is of: all that is published of it."""
 
+_OLD_PROOF = proof("record")  # rows of 0.1.0 have a hash of the record alone
+UNPROVEN = {
+    "artifact": (
+        f"coalesce(proof, digest) IS NOT CASE WHEN proof IS NULL THEN {_OLD_PROOF}"
+        f" ELSE {proof(*PROVEN)} END"
+    ),
+    "run_exports": f"proof != {proof('subdir', 'filename', 'run_exports')}",
+    "channeldata": f"proof != {proof('name', 'data')}",
+    "carried": f"proof != {proof('subdir', 'key', 'value')}",
+}
+"""For each table whose rows prove themselves, the SQL of what is not what was written."""
+
+NAMES = {
+    "artifact": ("subdir", "filename"),
+    "run_exports": ("subdir", "filename"),
+    "channeldata": ("name",),
+    "carried": ("subdir", "key"),
+}
+"""For each of these tables the columns that name a row."""
+
 
 def _prove(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()

@@ -13,6 +13,7 @@ from syncer.sync.session import Options
 from tests.support.mirror.damage import flip
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import drop_generation, publish
+from tests.support.upstream.installers import LATEST, NEW, Folder, content, sync_installers
 from tests.support.upstream.packages import package
 from volume.disk import faults, files
 
@@ -160,3 +161,20 @@ def test_what_is_moved_from_another_mirror_is_here_for_good_and_gone_for_good(
     assert recorded.index(f"commit {ledger}") < removed
     ended = len(recorded) - 1 - recorded[::-1].index(f"write {syncer.volumes.state.sync_run}")
     assert f"sync {other}" in recorded[removed:ended]
+
+
+def test_installers_are_removed_only_when_what_lists_them_no_more_is_for_good(
+    syncer: Syncer, folder: Folder, recorded: list[str]
+) -> None:
+    """The new generation's listing is what says that they are gone."""
+    syncer.environment |= {"INSTALLERS": "miniconda", "SUBDIRS": "linux-64"}
+    sync_installers(syncer)
+    kind = syncer.volumes.mirror.installers("miniconda")
+    recorded.clear()
+    folder.put(**{LATEST: content("newer"), NEW: content("newer")})
+    folder.list_json()
+    assert sync_installers(syncer, now=2 * DAY).status == "success"
+    swapped = recorded.index(f"swap {kind / 'current'}")
+    removed = recorded.index(f"remove {kind / 'gen-000001'}")
+    assert f"sync {kind / 'gen-000002'}" in recorded[:swapped]
+    assert f"sync {kind}" in recorded[swapped:removed]

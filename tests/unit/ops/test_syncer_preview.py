@@ -1,6 +1,6 @@
 """What a dry run says beyond the plans: whether all fits, and when the volume is full."""
 
-from syncer.artifacts.growth import Growth, bytes_per_day, full_on
+from syncer.artifacts.history import Growth, bytes_per_day, full_on
 from syncer.ops.preview import Preview, too_much
 from volume.run_document import FailedArtifact, Totals
 

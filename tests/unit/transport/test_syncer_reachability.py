@@ -1,6 +1,6 @@
 """Hosts that don't answer are tried last, until they do."""
 
-from syncer.artifacts.failed_upstreams import FailedUpstreams
+from syncer.artifacts.staging import FailedUpstreams
 from syncer.errors import (
     HostStoppedError,
     HttpStatusError,
