@@ -69,6 +69,7 @@ class Rows:
 
     def __init__(self, ledger: Path | None, cache: Path, refused: Iterable[int] = ()) -> None:
         self._has_ledger = ledger is not None
+        self._read = " or ".join(str(path) for path in (ledger, cache) if path is not None)
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("ATTACH DATABASE ? AS cache", (str(cache),))
         if ledger is not None:
@@ -177,6 +178,6 @@ class Rows:
             yield
         except sqlite3.DatabaseError as error:
             raise StateError(
-                f"the ledger or the cache of the channel can't be read: {error};"
-                " see the state volume's disk, then run 'syncer verify'"
+                f"{self._read} can't be read: {error}; see the state volume's disk, then run"
+                " 'syncer verify'"
             ) from error
