@@ -95,7 +95,7 @@ def test_seeded_records_come_out_exactly_and_nothing_is_opened(
     engine: Engine, root: Path, output: Path
 ) -> None:
     odd = {
-        "revoked": True, "namespace": "global", "features": None, "indexed_timestamp": 17,
+        "revoked": True, "namespace": "global", "indexed_timestamp": 17,
         "depends": ["a", "b >=1"], "unknown": {"nested": [1, 2.5, None, "ü"]},
     }  # fmt: skip
     one = package("fact")
@@ -105,6 +105,19 @@ def test_seeded_records_come_out_exactly_and_nothing_is_opened(
     # There is no file at all, so nothing can have been opened.
     engine.index(root, output, [SUBDIR, "noarch"], "facts")
     assert listed(output) == {fixed.filename: fixed.record}
+
+
+def test_one_odd_field_ends_it_so_our_own_writer_goes_on(
+    engine: Engine, root: Path, output: Path
+) -> None:
+    """Old records have it; what is written by then is as upstream has it, and is not whole."""
+    one = package("fact")
+    odd = Package(one.filename, b"", {**one.record, "features": None}, SUBDIR)
+    engine.create_caches(root, [SUBDIR, "noarch"])
+    seed(root, [odd])
+    with pytest.raises(EngineError, match="NoneType"):
+        engine.index(root, output, [SUBDIR, "noarch"], "facts")
+    assert listed(output) == {odd.filename: odd.record}
 
 
 def test_the_stage_decides_the_membership(engine: Engine, root: Path, output: Path) -> None:
