@@ -4,8 +4,8 @@ Guaranteed: a file in ``channels/`` has a row and the bytes that its row says; a
 came or left only when that is durable; a served name never changes its bytes; whatever is stopped
 anywhere is rolled forward by the next run.
 
-``Downloads`` and ``Staging`` bring verified bytes into staging. ``Committer``, ``Retirement`` and
+``downloads`` brings verified bytes into staging. ``Committer``, ``Retirement`` and
 ``LockedArtifacts`` take them in and out, each step in the ledger (``LedgerWriter``) and on the disk
-(``Store``, which alone moves artifacts). ``Sweep`` and ``Restoration`` deal with bytes that the
-ledger does not know.
+(``Store``, which alone moves artifacts). ``recovery`` deals with bytes that the ledger does not
+know, and rows that a lost state does not have.
 """

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from syncer.artifacts.part import Meter, Part
-from syncer.artifacts.progress import Progress
-from syncer.artifacts.writeback import Writeback
+from syncer.artifacts.downloads.part import Meter, Part
+from syncer.artifacts.downloads.progress import Progress
+from syncer.artifacts.downloads.writeback import Writeback
 from syncer.errors import UpstreamError
 from syncer.installers.listings.listed import ListedInstaller
 from syncer.sync.tools import Tools

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from syncer.artifacts.progress import Progress
+from syncer.artifacts.downloads.progress import Progress
 from syncer.installers import publication
 from syncer.sync.tools import Tools
 from volume.disk import files

@@ -39,8 +39,6 @@ def installers(kinds: Iterable[str]) -> dict[str, Maker]:
     names = list(kinds)
     if not names:
         return {}
-    from syncer.installers.installers_sync import (
-        InstallersSync,  # whoever mirrors none does not load it
-    )
+    from syncer.installers.installers_sync import InstallersSync
 
     return dict.fromkeys(names, InstallersSync)

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from syncer.artifacts import kept, strays
+from syncer.artifacts import kept
+from syncer.artifacts.recovery import strays
 from syncer.ops import presence
 from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document, unclaimed

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from syncer.artifacts import kept
 from syncer.artifacts.adopt import let_go
 from syncer.artifacts.commit import Committer
-from syncer.artifacts.download import Downloads
+from syncer.artifacts.downloads.download import Downloads
+from syncer.artifacts.downloads.progress import Progress
+from syncer.artifacts.downloads.staging import Batch, Staging
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
-from syncer.artifacts.progress import Progress
-from syncer.artifacts.restore import Restoration
+from syncer.artifacts.recovery.restore import Restoration
+from syncer.artifacts.recovery.strays import Stray, Sweep
 from syncer.artifacts.retire import Retirement
-from syncer.artifacts.staging import Batch, Staging
-from syncer.artifacts.strays import Stray, Sweep
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import GuardError, is_upstreams_own

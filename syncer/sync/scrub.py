@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from syncer.artifacts import strays
+from syncer.artifacts.downloads.progress import Progress
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.progress import Progress
+from syncer.artifacts.recovery import strays
+from syncer.artifacts.recovery.strays import Stray
 from syncer.artifacts.retire import Retirement
-from syncer.artifacts.strays import Stray
 from syncer.sync.channel import ChannelSync
 from syncer.sync.tools import Tools
 from volume.disk.files import hashes_of, is_regular

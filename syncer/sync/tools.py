@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from syncer.artifacts.adopt import Adoption
+from syncer.artifacts.downloads.progress import Report
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.progress import Report
 from syncer.artifacts.store import Store
 from syncer.planning.canary import Canaries
 from syncer.planning.offer import Offers

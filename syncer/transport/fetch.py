@@ -30,13 +30,7 @@ from syncer.errors import (
 )
 from syncer.transport import answers, file_url
 from syncer.transport.connections.client import Client
-from syncer.transport.document import (
-    HEAD,
-    UNCONDITIONAL,
-    Arriving,
-    Document,
-    Validators,
-)
+from syncer.transport.document import HEAD, UNCONDITIONAL, Arriving, Document, Validators
 from syncer.transport.hosts import Hosts, Reachability, Refusals
 from syncer.transport.network import Network
 from syncer.transport.retry import Limits, Retries, Retryable

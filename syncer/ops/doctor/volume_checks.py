@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncer.artifacts import strays
+from syncer.artifacts.recovery import strays
 from syncer.ops import presence
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from syncer.artifacts.download import Downloads
+from syncer.artifacts.downloads.download import Downloads
+from syncer.artifacts.downloads.progress import Progress
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
-from syncer.artifacts.progress import Progress
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Failed, Staged, Task

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.artifacts import strays
+from syncer.artifacts.recovery import strays
 from syncer.sync.run import ChannelResult
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises, files, ledger_problems, publish, sha256

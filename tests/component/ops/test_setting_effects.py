@@ -59,7 +59,7 @@ def test_a_checkpoint_is_due_after_so_many_minutes(
 ) -> None:
     minutes = itertools.count()
     clock = SimpleNamespace(monotonic=lambda: 60.0 * next(minutes))
-    monkeypatch.setattr("syncer.artifacts.staging.time", clock)
+    monkeypatch.setattr("syncer.artifacts.downloads.staging.time", clock)
     assert channel.run(CHECKPOINT_MINUTES="1", SYNC_CONNECTIONS="1").status == "success"
     assert serials(channel) == len(MANY)
     channel.upstream.channel("conda-forge").publish(*(package(f"q{n}") for n in range(4)))

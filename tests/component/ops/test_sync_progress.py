@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncer.artifacts import progress
+from syncer.artifacts.downloads import progress
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.upstream.packages import package
 from volume.disk import documents

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.artifacts.download import Downloads
+from syncer.artifacts.downloads.download import Downloads
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.repodata import Wanted

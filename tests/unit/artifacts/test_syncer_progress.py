@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncer.artifacts.progress import Progress
+from syncer.artifacts.downloads.progress import Progress
 from volume.run_document import DownloadProgress
 
 

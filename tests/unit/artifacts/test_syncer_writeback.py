@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from syncer.artifacts import writeback
-from syncer.artifacts.writeback import Writeback
+from syncer.artifacts.downloads import writeback
+from syncer.artifacts.downloads.writeback import Writeback
 from volume.errors import VolumeError
 
 

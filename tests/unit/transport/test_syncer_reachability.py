@@ -1,6 +1,6 @@
 """Hosts that don't answer are tried last, until they do."""
 
-from syncer.artifacts.staging import FailedUpstreams
+from syncer.artifacts.downloads.staging import FailedUpstreams
 from syncer.errors import (
     HostStoppedError,
     HttpStatusError,

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncer.artifacts import published
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.recovery import published
 from syncer.artifacts.store import Store
 from volume.disk.files import hash_file, is_regular, volume_error
 from volume.layout import Mirror

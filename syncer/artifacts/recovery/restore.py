@@ -20,8 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from syncer.artifacts import published
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.recovery import published
 from syncer.conda.repodata import Wanted
 from volume.disk.files import hash_file, hashes_of, is_regular, size_of
 from volume.layout import Mirror

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-from syncer.artifacts.part import Meter
+from syncer.artifacts.downloads.part import Meter
 from volume.disk.files import sync_filesystem
 from volume.errors import VolumeError
 

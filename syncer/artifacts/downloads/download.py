@@ -12,10 +12,10 @@ from pathlib import Path
 
 from syncer.artifacts import adopt
 from syncer.artifacts.adopt import Adoption
-from syncer.artifacts.part import Meter, Part
+from syncer.artifacts.downloads.part import Meter, Part
+from syncer.artifacts.downloads.writeback import Writeback
 from syncer.artifacts.store import StagingFolder, Store
 from syncer.artifacts.task import Absent, Failed, Staged, Task
-from syncer.artifacts.writeback import Writeback
 from syncer.conda.repodata import Wanted
 from syncer.errors import IntegrityError, UpstreamError
 from syncer.transport.fetch import Expected, Fetch

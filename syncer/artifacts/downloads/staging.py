@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
-from syncer.artifacts.download import Downloads
-from syncer.artifacts.progress import Progress, Report
+from syncer.artifacts.downloads.download import Downloads
+from syncer.artifacts.downloads.progress import Progress, Report
 from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.conda.repodata import Wanted
 from syncer.errors import DeniedError, HostStoppedError, IntegrityError
