@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,11 +10,12 @@ from pathlib import Path
 
 from benchmarks.powerloss import check
 from benchmarks.powerloss.disks import Disk, mounted
-from benchmarks.powerloss.programs import REPOSITORY, Command, Programs
+from benchmarks.powerloss.programs import Command, Programs
 from benchmarks.torture import person
 from benchmarks.torture.journal import Journal
 from benchmarks.torture.known import Known
 from benchmarks.torture.person import Person
+from benchmarks.torture.programs import environment_of
 from benchmarks.torture.upstream import CHANNEL, DENIED, HOT, SUBDIRS, ChangingUpstream
 from tests.support.mirror.tree import Volumes
 from tests.support.upstream.installers import Folder, broken_installers, content, published
@@ -235,26 +235,8 @@ def _sizes(contents: Mapping[str, bytes]) -> dict[str, int]:
 
 
 def _environment(options: Options, mirror: Path, state: Path, url: str) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {
-        **inherited,
-        "PYTHONPATH": str(REPOSITORY),
-        "MIRROR_DIR": str(mirror),
-        "STATE_DIR": str(state),
-        "CHANNELS": CHANNEL,
-        "SUBDIRS": " ".join(SUBDIRS),
-        "CONDA_CLOUD_URL": url,
-        "CONDA_REPO_URL": url,
-        "CONDA_EXE": str(options.conda_exe),
-        "MIN_FREE": "0",
-        "CHECKPOINT_SIZE": "15KB",
-        "SYNC_TRIES": "2",
-        "SYNC_TIMEOUT_SECONDS": "10",
-        "WIPE_GUARD_PERCENT": "90",
-        "SCRUB_RATE": "0",
-        "INSTALLERS": "miniconda",
-        "INSTALLER_NEWEST": "0",
-        "DENY": DENIED,
+        **environment_of(options.conda_exe, mirror, state, url, [CHANNEL]),
         "RETIRE_DAYS": "14",
         "KEEP_GENERATIONS": "5",
         "INDEX_ENGINE": "own",

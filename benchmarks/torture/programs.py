@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks.torture.journal import Journal
+from benchmarks.torture.upstream import DENIED, SUBDIRS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 240.0
@@ -181,3 +182,30 @@ class Driver(threading.Thread):
             except Exception as error:  # noqa: BLE001 - a dead driver would look like calm
                 self._journal.find("torturer", self.name, repr(error))
                 self._done.set()
+
+
+def environment_of(
+    conda_exe: Path, mirror: Path, state: Path, url: str, channels: Iterable[str]
+) -> dict[str, str]:
+    """What both programs are told, beside what this process has of PATH and HOME."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {
+        **inherited,
+        "PYTHONPATH": str(REPOSITORY),
+        "MIRROR_DIR": str(mirror),
+        "STATE_DIR": str(state),
+        "CHANNELS": " ".join(channels),
+        "SUBDIRS": " ".join(SUBDIRS),
+        "CONDA_CLOUD_URL": url,
+        "CONDA_REPO_URL": url,
+        "CONDA_EXE": str(conda_exe),
+        "MIN_FREE": "0",
+        "CHECKPOINT_SIZE": "15KB",
+        "SYNC_TRIES": "2",
+        "SYNC_TIMEOUT_SECONDS": "10",
+        "WIPE_GUARD_PERCENT": "90",
+        "SCRUB_RATE": "0",
+        "DENY": DENIED,
+        "INSTALLERS": "miniconda",
+        "INSTALLER_NEWEST": "0",
+    }

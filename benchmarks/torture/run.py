@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import tempfile
 import threading
@@ -19,11 +18,9 @@ from benchmarks.torture.drivers import Admin, Hands, IndexDriver, Pace, SyncDriv
 from benchmarks.torture.ending import Ending, nginx_errors
 from benchmarks.torture.journal import Journal
 from benchmarks.torture.person import Person
-from benchmarks.torture.programs import REPOSITORY, Driver, Fate, Programs
+from benchmarks.torture.programs import Driver, Fate, Programs, environment_of
 from benchmarks.torture.upstream import (
     CHANNELS,
-    DENIED,
-    SUBDIRS,
     Changes,
     ChangingUpstream,
     Installers,
@@ -81,7 +78,7 @@ def torture(options: Options) -> Journal:
         mirror.mkdir(mode=0o755)
         state.mkdir()
         with serving(mirror) as nginx:
-            environment = _environment(options, mirror, state, simulator.url)
+            environment = environment_of(options.conda_exe, mirror, state, simulator.url, CHANNELS)
             _storm(options, journal, simulator, environment, root, nginx.url)
             nginx.stop()
             for line in nginx_errors(nginx.access_log, nginx.error_log):
@@ -183,27 +180,3 @@ def progress(journal: Journal) -> str:
     shown = ("reads", "kills", "generations", "syncer runs", "indexer runs", "changes", "solves")
     figures = ", ".join(f"{counts[name]:,} {name}" for name in shown)
     return f"{journal.seconds:6.0f} s: {figures}, {len(journal.findings)} inconsistencies"
-
-
-def _environment(options: Options, mirror: Path, state: Path, url: str) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {
-        **inherited,
-        "PYTHONPATH": str(REPOSITORY),
-        "MIRROR_DIR": str(mirror),
-        "STATE_DIR": str(state),
-        "CHANNELS": " ".join(CHANNELS),
-        "SUBDIRS": " ".join(SUBDIRS),
-        "CONDA_CLOUD_URL": url,
-        "CONDA_REPO_URL": url,
-        "CONDA_EXE": str(options.conda_exe),
-        "MIN_FREE": "0",
-        "CHECKPOINT_SIZE": "15KB",
-        "SYNC_TRIES": "2",
-        "SYNC_TIMEOUT_SECONDS": "10",
-        "WIPE_GUARD_PERCENT": "90",
-        "SCRUB_RATE": "0",
-        "DENY": DENIED,
-        "INSTALLERS": "miniconda",
-        "INSTALLER_NEWEST": "0",
-    }

@@ -318,14 +318,6 @@ class Ledger:
         """The same by filename."""
         return dict(self.run_exports_rows(subdir))
 
-    def without_run_exports(self) -> Iterator[Artifact]:
-        """Committed artifacts that upstream gives no run_exports of."""
-        rows = self.connection.execute(
-            f"SELECT {COLUMNS} FROM artifact a WHERE NOT EXISTS (SELECT 1 FROM run_exports r"  # noqa: S608
-            " WHERE r.subdir = a.subdir AND r.filename = a.filename)"
-        )
-        return (Artifact(*row) for row in rows)
-
     def channeldata_rows(self) -> Iterator[tuple[str, str]]:
         """Upstream's channeldata as JSON texts, with the package name before each."""
         return self.connection.execute("SELECT name, data FROM channeldata")
