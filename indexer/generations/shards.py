@@ -139,6 +139,11 @@ def plain(record: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def read_back(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of repodata.json as it comes out of a shard: what is a hash in lower case."""
+    return plain(_packed(dict(record)))
+
+
 def _decode(data: bytes) -> dict[str, Any]:
     try:
         unpacked = zstandard.ZstdDecompressor().decompressobj().decompress(data)

@@ -82,19 +82,10 @@ def _compare(
 
 
 def _compare_record(check: Check, subdir: str, row: Row, found: Record) -> None:
-    expected, plain = _in_lower_case(json.loads(row.record)), shards.plain(found)
+    expected, plain = shards.read_back(json.loads(row.record)), shards.plain(found)
     if plain != expected:
         raise check.fail(subdir, f"shards: {difference(row.filename, expected, plain)}")
     if found.get("run_exports", {}) != (json.loads(row.run_exports) or {}):
         raise check.fail(
             subdir, f"shards: the run_exports of {row.filename} are not the known ones"
         )
-
-
-def _in_lower_case(record: Record) -> Record:
-    """As a record comes back from a shard: hashes in lower case, run_exports aside."""
-    plain = {key: value for key, value in record.items() if key != "run_exports"}
-    for key in ("sha256", "md5"):
-        if isinstance(plain.get(key), str):
-            plain[key] = plain[key].lower()
-    return plain

@@ -121,6 +121,7 @@ def check(folder: Path, odd: list[tuple[str, Any]], conda: Path | str, engine: s
 @example([("timestamp", "now"), ("timestamp", 10**18), ("timestamp", -(10**12))])
 @example([("depends", ["<img x>"]), ("depends", 5), ("features", None)])
 @example([("name", None), ("name", 7), ("version", ["1"]), ("build_number", float("inf"))])
+@example([("sha256", "A"), ("md5", "AB"), ("sha256", "Zz" * 32), ("md5", "\u0130"), ("md5", "")])
 @example([("license", Raw("[" * 400 + "]" * 400)), ("size", Raw("1" * 5000))])
 def test_any_field_of_any_type(odd: list[tuple[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
