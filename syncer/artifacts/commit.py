@@ -114,6 +114,7 @@ class Committer:
             entered=self._now(),
             source=f"{shown(folder + slash)}{name}",
             md5=artifact.md5,
+            twin=artifact.twin,
         )
 
     def _home(self, item: Staged, taken: set[tuple[str, str]], *, is_retired: bool) -> Home:

@@ -23,9 +23,9 @@ from volume.ledger.ledger import Ledger
 from volume.ledger.schema import (
     COLUMNS,
     IDENTITY,
-    PROVEN,
     RETIRED_COLUMNS,
     UNPROVEN,
+    artifact_proof,
     connect,
     proof,
     refusal,
@@ -50,6 +50,8 @@ class Hotfix(Protocol):
     def record(self) -> str: ...
     @property
     def md5(self) -> str | None: ...
+    @property
+    def twin(self) -> str | None: ...
 
 
 class LedgerWriter(Ledger):
@@ -186,7 +188,7 @@ class LedgerWriter(Ledger):
     def expect(self, artifacts: Iterable[Artifact]) -> None:
         """Write the rows of a commit before its files are renamed."""
         self.connection.executemany(
-            f"INSERT OR REPLACE INTO incoming ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT OR REPLACE INTO incoming ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             [_row(artifact) for artifact in artifacts],
         )
 
@@ -217,7 +219,7 @@ class LedgerWriter(Ledger):
         )
         execute(
             f"INSERT OR REPLACE INTO artifact ({COLUMNS}, serial, verified, proof)"  # noqa: S608
-            f" SELECT {COLUMNS}, ?, entered, {proof(*PROVEN)} FROM incoming",
+            f" SELECT {COLUMNS}, ?, entered, {artifact_proof()} FROM incoming",
             (serial,),
         )
         execute("DELETE FROM incoming")
@@ -232,10 +234,18 @@ class LedgerWriter(Ledger):
                 (moment, *key),
             )
             self.connection.execute(
-                "UPDATE artifact SET section = ?3, digest = ?4, record = ?5, md5 = ?6, serial = ?7,"  # noqa: S608
-                f" proof = {proof('subdir', 'filename', '?3', 'size', 'sha256', '?6', '?5')}"
+                "UPDATE artifact SET section = ?3, digest = ?4, record = ?5, md5 = ?6, twin = ?7,"  # noqa: S608
+                f" serial = ?8, proof = {artifact_proof('?3', '?6', '?5', '?7')}"
                 " WHERE subdir = ?1 AND filename = ?2",
-                (*key, change.section, change.digest, change.record, change.md5, serial),
+                (
+                    *key,
+                    change.section,
+                    change.digest,
+                    change.record,
+                    change.md5,
+                    change.twin,
+                    serial,
+                ),
             )
 
     def retire(
@@ -389,5 +399,5 @@ def _row(artifact: Artifact) -> tuple[object, ...]:
     return (
         artifact.subdir, artifact.filename, artifact.section, artifact.size, artifact.sha256,
         artifact.digest, artifact.record, artifact.home, artifact.entered, artifact.source,
-        artifact.md5,
+        artifact.md5, artifact.twin,
     )  # fmt: skip

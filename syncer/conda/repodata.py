@@ -96,6 +96,7 @@ class Wanted:
     md5: str | None
     digest: bytes
     record: str
+    twin: str | None = None
 
 
 class _Dependencies(msgspec.Struct):

@@ -18,7 +18,8 @@ class Artifact:
     ``digest`` is a short hash of upstream's record as it was sent: equal means unchanged.
     ``source`` is the URL that it came from, without credentials. ``size`` is in bytes. ``md5`` is
     what upstream's record says; where it has no sha256, that is what the bytes were verified by,
-    and ``sha256`` is our own.
+    and ``sha256`` is our own. ``section`` is where upstream lists ``record``; ``twin`` is a second
+    record, in revision 3, of what is listed in an old section too (``volume/sections.py``).
     """
 
     subdir: str
@@ -32,6 +33,7 @@ class Artifact:
     entered: float
     source: str
     md5: str | None = None
+    twin: str | None = None
 
 
 class Known(bytes):

@@ -116,5 +116,11 @@ def _from_2(connection: sqlite3.Connection) -> None:
     )
 
 
-_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: sqlite3.Connection) -> None:
+    """An artifact may have two records, one in each revision of repodata (CEP 48)."""
+    for table in ("artifact", "incoming"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN twin TEXT")
+
+
+_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """By the version that a step begins with."""

@@ -2,8 +2,11 @@
 
 Tables (the indexer may attach the file and read them in SQL):
 
-- ``artifact``: what the next generation lists; ``record`` is upstream's JSON text, unchanged;
-  ``serial`` is the commit that last changed the row; ``proof`` is a hash of what is published.
+- ``artifact``: what the next generation lists; ``record`` is upstream's JSON text, unchanged, and
+  ``section`` where upstream has it; ``twin`` is the text of the artifact's second record, in the
+  section of revision 3 (``volume/sections.py``), if it has one in each; ``digest`` is of all its
+  records; ``serial`` is the commit that last changed the row; ``proof`` is a hash of what is
+  published.
 - ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
 - ``carried``: what else upstream's repodata holds (``removed``, ``signatures``, ``info.*``, ...),
@@ -28,7 +31,7 @@ from pathlib import Path
 
 from volume.errors import MirrorError, StateError, VolumeError
 
-VERSION = 3
+VERSION = 4
 ROOT = ""  # in place of a subdir: what belongs to the channel as a whole
 DOCUMENT = "document."  # before a filename, in ``carried``: no key of a repodata.json
 
@@ -39,14 +42,14 @@ CREATE TABLE artifact (
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
     home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
     serial INTEGER NOT NULL, entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
-    verified REAL NOT NULL, proof BLOB, PRIMARY KEY (subdir, filename));
+    verified REAL NOT NULL, proof BLOB, twin TEXT, PRIMARY KEY (subdir, filename));
 CREATE INDEX artifact_serial ON artifact (serial);
 CREATE INDEX artifact_replaced ON artifact (subdir, filename, sha256) WHERE home = 'replaced';
 CREATE TABLE incoming (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
     home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
-    entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
+    entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT, twin TEXT,
     PRIMARY KEY (subdir, filename));
 CREATE TABLE retired (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
@@ -84,7 +87,9 @@ IDENTITY = "lower(hex(randomblob(8)))"
 BLANK_CHANNEL = f"INSERT INTO channel VALUES (1, {IDENTITY}, 0, '', 0, '', '', 0)"  # noqa: S608
 
 
-COLUMNS = "subdir, filename, section, size, sha256, digest, record, home, entered, source, md5"
+COLUMNS = (
+    "subdir, filename, section, size, sha256, digest, record, home, entered, source, md5, twin"
+)
 RETIRED_COLUMNS = "subdir, filename, sha256, size, home, serial, left, reason"
 
 CURE = (
@@ -98,23 +103,28 @@ REFUSALS = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What reading a ledger raises; the second one when SQLite names what it can't understand."""
 
 
-def proof(*values: str) -> str:
+def proof(*values: str, added: str = "NULL") -> str:
     """The SQL of a row's proof: a hash of these values, columns or parameters, as they are stored.
 
-    Taken of the bytes, so that a text that is no UTF-8 any more is only another hash.
+    Taken of the bytes, so that a text that is no UTF-8 any more is only another hash. A value that
+    was ``added`` in a later version counts where it is not NULL: proofs of before stay true.
     """
     joined = " || char(10) || ".join(f"ifnull({value}, '')" for value in values)
-    return f"prove(CAST({joined} AS BLOB))"
+    return f"prove(CAST({joined} || ifnull(char(10) || {added}, '') AS BLOB))"
 
 
-PROVEN = ("subdir", "filename", "section", "size", "sha256", "md5", "record")
-"""What an artifact's proof is of: all that is published of it."""
+def artifact_proof(
+    section: str = "section", md5: str = "md5", record: str = "record", twin: str = "twin"
+) -> str:
+    """The SQL of an artifact's proof: of all that is published of it."""
+    return proof("subdir", "filename", section, "size", "sha256", md5, record, added=twin)
+
 
 _OLD_PROOF = proof("record")  # rows of 0.1.0 have a hash of the record alone
 UNPROVEN = {
     "artifact": (
         f"coalesce(proof, digest) IS NOT CASE WHEN proof IS NULL THEN {_OLD_PROOF}"
-        f" ELSE {proof(*PROVEN)} END"
+        f" ELSE {artifact_proof()} END"
     ),
     "run_exports": f"proof != {proof('subdir', 'filename', 'run_exports')}",
     "channeldata": f"proof != {proof('name', 'data')}",

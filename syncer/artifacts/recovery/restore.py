@@ -149,6 +149,7 @@ class Restoration:
             entered=self._now(),
             source="",
             md5=artifact.md5,
+            twin=artifact.twin,
         )
 
     def _unknown_retired(self) -> Iterator[tuple[str, Path]]:

@@ -24,7 +24,8 @@ DUMP = Path(__file__).with_name("ledger-0.1.0.sql").read_text()
 ROWS = (
     "SELECT subdir, filename, section, size, sha256, digest, record, home, serial, entered, source,"
     " md5, verified FROM artifact ORDER BY 1, 2",
-    "SELECT * FROM incoming",
+    "SELECT subdir, filename, section, size, sha256, digest, record, home, entered, source, md5"
+    " FROM incoming",
     "SELECT * FROM retired",
     "SELECT subdir, key, value FROM carried ORDER BY 1, 2",
     "SELECT subdir, filename, run_exports FROM run_exports",
