@@ -43,8 +43,9 @@ case $(chmod a+rx "$mirror" 2>&1) in
 esac
 
 for folder in \
-    "$mirror" "$mirror/channels" "$mirror/local" "$mirror/replaced" "$mirror/staging" \
-    "$mirror/retired" "$mirror/quarantine" "$mirror/index" "$mirror/installers" "$mirror/site" \
+    "$mirror" "$mirror/channels" "$mirror/local" "$mirror/replaced" "$mirror/sidecars" \
+    "$mirror/staging" "$mirror/retired" "$mirror/quarantine" "$mirror/index" "$mirror/installers" \
+    "$mirror/site" \
     "$state" "$state/locks" "$state/channels"; do
     case $is_served_only$folder in
         "yes$mirror"*) continue ;;

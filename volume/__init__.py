@@ -13,6 +13,9 @@ On the mirror volume (big; may be a bind mount or NFS)::
     replaced/<channel>/<subdir>/<sha256>/<filename>
                                     new content of a filename whose older content still stands
                                     above; generations link to it, nothing serves it directly
+    sidecars/<channel>/<subdir>/    what lies beside artifacts upstream, each with its row in the
+                                    ledger: <filename>.sigs.<sha256>, which never changes, and
+                                    <filename>.sigs, the newest of these
     staging/<channel>/<subdir>/     downloads in flight: <filename>.<digest of its record>.part
     retired/<channel>/<subdir>/     out of the index, downloadable until the grace period ends
     quarantine/<channel>/<subdir>/  damaged bytes, and files that no row knew; to be looked at

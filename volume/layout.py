@@ -14,8 +14,8 @@ from volume.names import check_channel
 
 # The folders that exist before anything else does; made by ``volume-init`` or by the first run.
 MIRROR_FOLDERS = (
-    "channels", "local", "replaced", "staging", "retired", "quarantine", "index", "installers",
-    "site",
+    "channels", "local", "replaced", "sidecars", "staging", "retired", "quarantine", "index",
+    "installers", "site",
 )  # fmt: skip
 STATE_FOLDERS = ("locks", "channels")
 
@@ -75,6 +75,10 @@ class Mirror:
 
     def replaced(self, channel: str, subdir: str, sha256: str) -> Path:
         return self.root / "replaced" / channel / subdir / sha256
+
+    def sidecars(self, channel: str, subdir: str) -> Path:
+        """What lies beside artifacts upstream, wherever their bytes are here."""
+        return _folder(self.root, "sidecars", channel, subdir)
 
     def staging(self, channel: str, subdir: str) -> Path:
         return _folder(self.root, "staging", channel, subdir)

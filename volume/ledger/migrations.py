@@ -7,14 +7,13 @@ Whoever opens a ledger first upgrades it, be it the syncer or the indexer.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from volume.disk import database, faults
 from volume.errors import StateError
-from volume.ledger.schema import BLANK_CHANNEL, TABLES, VERSION
+from volume.ledger.schema import BLANK_CHANNEL, SIDECAR_TABLES, TABLES, VERSION, statements
 
 _FIRST = 1  # 0.1.0 wrote no user_version
 
@@ -33,7 +32,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def create(connection: sqlite3.Connection) -> None:
     """Make the tables of this version. To be called inside a transaction."""
-    for statement in re.split(r";\n", TABLES):
+    for statement in statements(TABLES):
         connection.execute(statement)
     connection.execute(BLANK_CHANNEL)
     _set_version(connection, VERSION)
@@ -117,9 +116,11 @@ def _from_2(connection: sqlite3.Connection) -> None:
 
 
 def _from_3(connection: sqlite3.Connection) -> None:
-    """An artifact may have two records, one in each revision of repodata (CEP 48)."""
+    """An artifact may have two records (CEP 48), and sidecars (CEP 50)."""
     for table in ("artifact", "incoming"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN twin TEXT")
+    for statement in statements(SIDECAR_TABLES):
+        connection.execute(statement)
 
 
 _STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}

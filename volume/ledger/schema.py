@@ -11,6 +11,9 @@ Tables (the indexer may attach the file and read them in SQL):
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
 - ``carried``: what else upstream's repodata holds (``removed``, ``signatures``, ``info.*``, ...),
   and documents beside it: ``document.<filename>``, those of the channel itself in subdir ''.
+- ``sidecar``: documents beside an artifact (CEP 50), by their own name; ``missing`` says why one
+  that a record promises is not here, NULL for what is; ``probe``: when upstream was last asked for
+  those of an artifact whose record promises none.
 - ``run_exports``, ``channeldata``: upstream's, for what is committed (CEP 12, CEP 38); these and
   ``carried`` have a ``proof`` too.
 - ``history``: what entered or left, when, from where and by which run; append-only.
@@ -35,7 +38,18 @@ VERSION = 4
 ROOT = ""  # in place of a subdir: what belongs to the channel as a whole
 DOCUMENT = "document."  # before a filename, in ``carried``: no key of a repodata.json
 
-TABLES = """
+SIDECAR_TABLES = """
+CREATE TABLE sidecar (
+    subdir TEXT NOT NULL, name TEXT NOT NULL, filename TEXT NOT NULL, sha256 TEXT NOT NULL,
+    size INTEGER NOT NULL, verified REAL NOT NULL, missing TEXT,
+    PRIMARY KEY (subdir, name)) WITHOUT ROWID;
+CREATE INDEX sidecar_missing ON sidecar (subdir, filename) WHERE missing IS NOT NULL;
+CREATE TABLE probe (subdir TEXT NOT NULL, filename TEXT NOT NULL, moment REAL NOT NULL,
+    PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
+CREATE INDEX probe_moment ON probe (moment);
+"""
+
+TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE artifact (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
@@ -79,7 +93,14 @@ CREATE TABLE compared (
     document TEXT PRIMARY KEY, digest TEXT NOT NULL, serial INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE swept (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE other_md5 (sha256 TEXT PRIMARY KEY, md5 TEXT NOT NULL) WITHOUT ROWID;
+{SIDECAR_TABLES.strip()}
 """
+
+
+def statements(tables: str) -> list[str]:
+    """The statements of such a text, one by one; a trigger's own semicolon ends no line."""
+    return [one for one in tables.strip().split(";\n") if one]
+
 
 IDENTITY = "lower(hex(randomblob(8)))"
 
