@@ -1,9 +1,7 @@
-"""Published installers: one folder for each kind, which is a whole and changes as a whole.
+"""Published installers: one collection for each kind, with its ``.files.json``.
 
-Guaranteed: what ``current`` leads to has every file that its ``.files.json`` lists, with the bytes
-of the hash that stands there; the syncer writes a generation completely before it swaps the link,
-so ``-latest-`` names and their hashes can't disagree. Times are seconds since the epoch, sizes are
-bytes.
+Guaranteed: as a collection is published whole, ``-latest-`` names and their hashes can't disagree.
+Times are seconds since the epoch, sizes are bytes.
 """
 
 from __future__ import annotations
@@ -13,8 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from volume.collection import current_number
 from volume.errors import NameRefusedError, StateError
-from volume.generations import number_of
 from volume.layout import Mirror
 from volume.names import check_installer_name
 
@@ -35,14 +33,6 @@ class Installer:
     mtime: float
 
 
-def current_number(mirror: Mirror, kind: str) -> int | None:
-    """Which generation is published, or None if none is."""
-    try:
-        return number_of(str(mirror.current_installers(kind).readlink()))
-    except OSError:
-        return None
-
-
 def files_json(installers: dict[str, Installer]) -> str:
     """The text of ``.files.json``."""
     document = {
@@ -58,10 +48,11 @@ def read(mirror: Mirror, kind: str) -> dict[str, Installer]:
     Raises:
         StateError: the published ``.files.json`` can't be understood.
     """
-    number = current_number(mirror, kind)
+    collection = mirror.installers(kind)
+    number = current_number(collection)
     if number is None:
         return {}
-    path = mirror.installer_generation(kind, number) / FILES_JSON
+    path = collection.generation(number) / FILES_JSON
     try:
         return _installers(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, NameRefusedError) as error:

@@ -58,6 +58,26 @@ def _folder(root: Path, *parts: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Collection:
+    """Paths of what is published whole, beside the channels: one kind of installers, say.
+
+    ``staging`` is for what is on its way in, ``quarantine`` for what was found damaged.
+    """
+
+    root: Path
+    staging: Path
+    quarantine: Path
+
+    def generation(self, number: int) -> Path:
+        return self.root / f"gen-{number:06d}"
+
+    @property
+    def current(self) -> Path:
+        """The link to what is published."""
+        return self.root / "current"
+
+
+@dataclass(frozen=True, slots=True)
 class Mirror:
     """Paths on the mirror volume. Names are checked by whoever read them (``volume.names``)."""
 
@@ -135,21 +155,16 @@ class Mirror:
     def snapshots(self, channel: str) -> Path:
         return self.index(channel) / "snapshots"
 
-    def installers(self, kind: str) -> Path:
-        return self.root / "installers" / kind
+    def installers(self, kind: str) -> Collection:
+        # No channel can be named so (volume.names), so these are nobody else's folders.
+        return self._collection(INSTALLERS, kind)
 
-    def installer_generation(self, kind: str, number: int) -> Path:
-        return self.installers(kind) / f"gen-{number:06d}"
-
-    def current_installers(self, kind: str) -> Path:
-        return self.installers(kind) / "current"
-
-    def installer_staging(self, kind: str) -> Path:
-        # No channel can be named so (volume.names), so this is nobody else's folder.
-        return self.staging(INSTALLERS, kind)
-
-    def installer_quarantine(self, kind: str) -> Path:
-        return self.quarantine(INSTALLERS, kind)
+    def _collection(self, *names: str) -> Collection:
+        return Collection(
+            _folder(self.root, *names),
+            _folder(self.root, "staging", *names),
+            _folder(self.root, "quarantine", *names),
+        )
 
     @property
     def site(self) -> Path:

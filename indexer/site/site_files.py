@@ -19,6 +19,7 @@ from indexer.site import assets, clients, gather, page, search, status_json
 from indexer.site.facts import Site
 from indexer.site.search import Search, search_json
 from volume import generations, installers, locks
+from volume.collection import current_number
 from volume.disk import files
 from volume.disk.files import volume_error
 from volume.errors import StateError
@@ -65,7 +66,7 @@ def refresh(volumes: Volumes) -> None:
             (channel, generations.current_number(volumes.mirror, channel))
             for channel in discover(volumes.mirror, volumes.state)
         ),
-        *(installers.current_number(volumes.mirror, kind) for kind in installers.KINDS),
+        *(current_number(volumes.mirror.installers(kind)) for kind in installers.KINDS),
     )
     before, written = _seen.get(key, (None, 0.0))
     if before != seen or not 0 <= now - written < REPORT_SECONDS:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from syncer.errors import UpstreamError
-from syncer.installers import last_seen, publication
+from syncer.installers import last_seen, published
 from syncer.installers.changes import Plan, check_rows, plan, totals
 from syncer.installers.downloads import Downloaded, InstallerDownloads
 from syncer.installers.installer_filter import InstallerFilter
@@ -25,9 +25,11 @@ from syncer.installers.sources import FolderUpstream, Found, ReleaseUpstream, Up
 from syncer.planning.guard import check_space
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
+from syncer.sync.collections import publication
+from syncer.sync.collections.publication import has_size
 from syncer.sync.run import ChannelResult
 from syncer.sync.tools import Tools
-from volume.disk.files import volume_error
+from volume.collection import folder_of
 from volume.errors import StateError
 from volume.installers import Installer, read
 from volume.run_document import Totals
@@ -48,6 +50,7 @@ class InstallersSync:
         self._tools = tools
         self._kind = kind
         self._allow_wipe = allow_wipe
+        self._collection = tools.mirror.installers(kind)
         self._filter = filter_of(tools.settings)
         self._bases = tools.settings.installer_urls(kind)
         self._upstream: Upstream = (
@@ -84,7 +87,7 @@ class InstallersSync:
             VolumeError: a volume refused; what is published stays.
             InterruptedRunError: the run was stopped; what is published stays.
         """
-        publication.sweep(self._tools.mirror, self._kind)
+        publication.sweep(self._collection)
         last = last_seen.read(self._tools.state, self._kind)
         present = self._present()
         is_settled = last.settled == self._inputs(present) and not self._is_damaged
@@ -99,15 +102,14 @@ class InstallersSync:
 
     def _present(self) -> dict[str, Installer]:
         """What is published and really there; what somebody removed is fetched again."""
-        mirror, kind = self._tools.mirror, self._kind
-        folder = publication.folder_of(mirror, kind)
+        folder = folder_of(self._collection)
         try:
-            listed = read(mirror, kind)
+            listed = read(self._tools.mirror, self._kind)
         except StateError as error:
             self._warn(str(error))
-            listed = publication.hashed(mirror, kind)
+            listed = published.hashed(self._collection)
             self._is_damaged = True
-        found = {name: one for name, one in listed.items() if _has_size(folder / name, one.size)}
+        found = {name: one for name, one in listed.items() if has_size(folder / name, one.size)}
         self._is_damaged = self._is_damaged or len(found) < len(listed)
         return found
 
@@ -166,7 +168,7 @@ class InstallersSync:
         last.settled = self._inputs(wanted) if is_clean else ""
         self._remember(last, wanted)
         unfinished = [self._staging.path(row) for row in downloaded.failures]
-        publication.clear_staging(self._tools.mirror, self._kind, unfinished)
+        publication.clear_staging(self._collection, unfinished)
 
     def _has_moved(self, found: Found) -> bool:
         """Whether upstream published since; then what is missing is no fault of its own."""
@@ -185,7 +187,7 @@ class InstallersSync:
         self, planned: Plan, present: Mapping[str, Installer], downloaded: Downloaded
     ) -> tuple[dict[str, Installer], dict[str, Path]]:
         """What is to be published, and where bytes are that are not published under that name."""
-        folder = publication.folder_of(self._tools.mirror, self._kind)
+        folder = folder_of(self._collection)
         wanted = {name: present[name] for name in planned.kept}
         sources: dict[str, Path] = {}
         for row, here in planned.linked:
@@ -198,7 +200,7 @@ class InstallersSync:
                 wanted.update((name, present[name]) for name in names)
                 continue
             path = self._staging.path(group[0])
-            first = publication.describe(path, group[0].filename, sha256, group[0].mtime)
+            first = published.describe(path, group[0].filename, sha256, group[0].mtime)
             for row in group:
                 wanted[row.filename] = _named(first, row)
                 sources[row.filename] = path
@@ -212,10 +214,11 @@ class InstallersSync:
     ) -> None:
         if wanted == present and not self._is_damaged:
             return
-        mirror = self._tools.mirror
-        folder = publication.folder_of(mirror, self._kind)
+        folder = folder_of(self._collection)
         every = {name: sources.get(name, folder / name) for name in wanted}
-        self.result.committed_serial = publication.publish(mirror, self._kind, wanted, every)
+        self.result.committed_serial = published.publish(
+            self._collection, self._kind, wanted, every
+        )
         _LOG.info("%s: published %d installers", self._kind, len(wanted))
         self._tools.checkpoint()
 
@@ -237,7 +240,7 @@ class InstallersSync:
             self.result.expired = len(due)
             last.settled = self._inputs(left)
             self._remember(last, left)
-        publication.clear_staging(self._tools.mirror, self._kind)
+        publication.clear_staging(self._collection)
 
     def _remember(self, last: LastSeen, wanted: Mapping[str, Installer]) -> None:
         last.dropped = {name: since for name, since in last.dropped.items() if name in wanted}
@@ -252,12 +255,3 @@ class InstallersSync:
 def _named(installer: Installer, row: ListedInstaller) -> Installer:
     mtime = installer.mtime if row.mtime is None else row.mtime
     return replace(installer, filename=row.filename, mtime=mtime)
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise volume_error(error, "look at", path) from error

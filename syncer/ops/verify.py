@@ -19,6 +19,7 @@ from syncer.ops import once
 from syncer.settings.settings import Settings
 from syncer.sync import scrub
 from syncer.sync import session as sync
+from syncer.sync.collections.rehash import Rehashed
 from syncer.sync.recorder import Recorder
 from syncer.sync.report import outcome
 from syncer.sync.run import EXIT_CODES, Run
@@ -141,10 +142,8 @@ def _check(name: str, count: int, looked_at: int, most_percent: float) -> None:
     )
 
 
-def _report(
-    found: Mapping[str, scrub.Looked], looked: Mapping[str, installers_scrub.Rehashed]
-) -> Report:
-    every: list[scrub.Looked | installers_scrub.Rehashed] = [*found.values(), *looked.values()]
+def _report(found: Mapping[str, scrub.Looked], looked: Mapping[str, Rehashed]) -> Report:
+    every: list[scrub.Looked | Rehashed] = [*found.values(), *looked.values()]
     return Report(
         looked_at=sum(one.looked_at for one in every),
         size=sum(one.size for one in every),

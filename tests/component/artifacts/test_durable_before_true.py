@@ -169,7 +169,7 @@ def test_installers_are_removed_only_when_what_lists_them_no_more_is_for_good(
     """The new generation's listing is what says that they are gone."""
     syncer.environment |= {"INSTALLERS": "miniconda", "SUBDIRS": "linux-64"}
     sync_installers(syncer)
-    kind = syncer.volumes.mirror.installers("miniconda")
+    kind = syncer.volumes.mirror.installers("miniconda").root
     recorded.clear()
     folder.put(**{LATEST: content("newer"), NEW: content("newer")})
     folder.list_json()

@@ -113,11 +113,12 @@ class Scene:
 
     def install(self, kind: str, *filenames: str) -> None:
         """Publish installers."""
-        folder = self.mirror.installer_generation(kind, 1)
+        collection = self.mirror.installers(kind)
+        folder = collection.generation(1)
         folder.mkdir(parents=True)
         found = {name: Installer(name, "0" * 64, "0" * 32, 90_000_000, 0.0) for name in filenames}
         (folder / ".files.json").write_text(files_json(found))
-        self.mirror.current_installers(kind).symlink_to(folder.name)
+        collection.current.symlink_to(folder.name)
 
     def write(self) -> None:
         """Bring the site up to date, as the running indexer does."""
