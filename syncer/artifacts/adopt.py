@@ -13,7 +13,7 @@ from pathlib import Path
 
 from syncer.artifacts.store import Store, has_size
 from syncer.artifacts.task import Staged
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from volume.layout import MIRROR_FOLDERS, Mirror
 
 

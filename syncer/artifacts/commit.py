@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from volume.ledger.artifact import Artifact, Home, Retired
 from volume.program.log import redact
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from syncer.errors import UpstreamError
 from volume.errors import MirrorError
 

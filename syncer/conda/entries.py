@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from syncer.conda.repodata import SECTIONS
+from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS, filename_of
 
 Difference = dict[str, str | None]
 """New JSON texts by filename or name; None: upstream says nothing of it any more."""
@@ -33,10 +33,19 @@ def channeldata(content: bytes | bytearray) -> dict[str, msgspec.Raw]:
 
 
 def run_exports(content: bytes | bytearray) -> dict[str, msgspec.Raw]:
-    """The entries of a run_exports.json by filename."""
+    """The entries of a run_exports.json by filename.
+
+    They are of artifacts: whether one is named in a section of repodata's first revision or of the
+    third (CEP 48) is the same; where it is in both, the first one counts.
+    """
     document = _decode(content)
     found: dict[str, msgspec.Raw] = {}
-    for section in SECTIONS.values():
+    if V3 in document:
+        formats = _decode(document[V3])
+        for section, extension in V3_SECTIONS.items():
+            listed = _decode(formats.get(extension[1:], b"{}"))
+            found.update((filename_of(section, key), entry) for key, entry in listed.items())
+    for section in OLD_SECTIONS:
         found |= _decode(document.get(section, b"{}"))
     return found
 

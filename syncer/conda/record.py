@@ -1,6 +1,6 @@
 """The facts of a record that selection looks at, decoded from upstream's JSON text. Pure.
 
-Decoding is lenient: selection must not fail on a record that ``repodata.wanted`` will refuse with a
+Decoding is lenient: selection must not fail on a record that ``wanted`` will refuse with a
 better message. What is malformed counts as not given.
 """
 

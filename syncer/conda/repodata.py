@@ -1,16 +1,17 @@
 """Upstream's repodata of one subdir, as entries (CEP 36, CEP 48).
 
-Records are kept as the JSON text that upstream sent; only what a run needs of them is decoded, and
-only for the artifacts it needs it of. Pure: no IO. A malformed record is left out and reported, the
-rest stands. What is no record section is kept as JSON texts.
+An entry is an artifact as upstream lists it, with a record in each section that lists it. Records
+are kept as the JSON text that upstream sent; ``wanted`` decodes what a run needs of them. Pure: no
+IO. What can't be an artifact is left out and reported, the rest stands. What is no record section
+is kept as JSON texts.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,37 +19,63 @@ from syncer.errors import IndexRejectedError
 from volume import limits
 from volume.errors import NameRefusedError
 from volume.ledger.schema import DOCUMENT
-from volume.names import ArtifactName, parse_artifact
-
-# The record sections, by the artifacts' extension.
-SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}
-
-_HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
-# A number of 19 digits, or with an exponent; also what looks so within a text.
-_LONG_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9]{19}|[0-9.]+[eE])")
+from volume.names import EXTENSIONS, ArtifactName, parse_artifact
+from volume.sections import (
+    OLD_SECTIONS,
+    SECTIONS,
+    V3,
+    V3_SECTIONS,
+    extension_of,
+    filename_of,
+    v3_section_of,
+)
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One record, undecoded. ``filename`` is an artifact's, as ``parse_artifact`` takes it.
+    """An artifact as it is listed, undecoded. ``filename`` is as ``parse_artifact`` takes it.
 
-    A struct, and little in it: a large channel has a million of them.
+    ``raw`` is its record in ``section``; ``twin`` is a second one in revision 3, if ``section`` is
+    an old one (``volume/sections.py``). A struct, and little in it: a large channel has a million.
     """
 
     filename: str
     section: str
     raw: msgspec.Raw
+    twin: msgspec.Raw | None = None
 
     @property
     def name(self) -> ArtifactName:
         """The filename, taken apart; each time anew, as most runs ask for few of them."""
-        extension = ".conda" if self.filename.endswith(".conda") else ".tar.bz2"
+        extension = extension_of(self.filename)
         name, version, build = self.filename[: -len(extension)].rsplit("-", 2)
         return ArtifactName(name, version, build, extension)
 
     @property
+    def records(self) -> tuple[msgspec.Raw, ...]:
+        """All records of it."""
+        return (self.raw,) if self.twin is None else (self.raw, self.twin)
+
+    @property
+    def parts(self) -> tuple[Entry, ...]:
+        """An entry for each of its records."""
+        if self.twin is None:
+            return (self,)
+        in_v3 = Entry(self.filename, v3_section_of(self.filename), self.twin)
+        return Entry(self.filename, self.section, self.raw), in_v3
+
+    @property
     def digest(self) -> bytes:
-        """A short hash of the text: equal means that upstream changed nothing."""
-        return hashlib.blake2b(self.raw, digest_size=16).digest()
+        """A short hash of its records and their places: equal means that upstream changed nothing.
+
+        Of one record in an old section it is that of the text, as it was before revision 3.
+        """
+        if self.twin is not None:
+            text = b"%b\n%b" % (self.raw, self.twin)
+        elif self.section in V3_SECTIONS:
+            text = b"%b\n%b" % (self.section.encode(), self.raw)
+        else:
+            text = self.raw
+        return hashlib.blake2b(text, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +92,8 @@ class Index:
 
     ``other_keys`` are those of the document that hold no records, and of its ``info``, as JSON
     texts. ``run_exports`` are those that came along with the records (CEP 21), as JSON texts by
-    filename.
+    filename. ``formats`` is what revision 3 lists in other formats than a conda package's, as JSON
+    texts by extension. ``unread`` are sections that are no maps: nobody knows what they list.
     """
 
     subdir: str
@@ -74,48 +102,17 @@ class Index:
     other_keys: dict[str, str]
     base_url: str | None
     run_exports: dict[str, str] = field(default_factory=dict)
+    formats: dict[str, msgspec.Raw] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
 
     @property
     def says_nothing(self) -> bool:
         """Whether it is ``{}``, or as good as that."""
-        return not (self.entries or self.refused or self.other_keys or self.base_url)
+        return not (
+            self.entries or self.refused or self.other_keys or self.base_url or self.formats
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An artifact that is not on the volume as upstream has it.
-
-    ``size`` is in bytes; records of before 2019 may lack it, then None.
-    """
-
-    subdir: str
-    filename: str
-    section: str
-    size: int | None
-    sha256: str | None
-    md5: str | None
-    digest: bytes
-    record: str
-    twin: str | None = None
-
-
-class _Dependencies(msgspec.Struct):
-    depends: Any = ()
-    constrains: Any = ()
-    extra_depends: Any = ()
-
-
-class _Fields(msgspec.Struct):
-    name: str
-    version: str
-    build: str
-    size: int | None = None
-    sha256: str | None = None
-    md5: str | None = None
-
-
-_decode_dependencies = msgspec.json.Decoder(_Dependencies).decode
-_decode_fields = msgspec.json.Decoder(_Fields).decode
 _decode_sections = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -132,44 +129,123 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
     """
     try:
         document = _decode_sections(data)
-        sections = {name: _decode_sections(document.pop(name, b"{}")) for name in SECTIONS.values()}
+        sections = {name: _decode_sections(document.pop(name, b"{}")) for name in OLD_SECTIONS}
+        revision = _revision(document.pop(V3, msgspec.Raw(b"{}")))
         info = _decode_sections(document.pop("info", b"{}"))
         base_url = _base_url(info)
-        refused = _withhold(document, info)
+        refused = [*revision.refused, *_withhold(document, info)]
         other_keys = _other_keys(document, info)
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         raise IndexRejectedError(
             f"the index of {subdir} is not repodata ({error}); the published index stays as it is"
         ) from error
-    if (count := sum(map(len, sections.values()))) > limits.RECORDS:
+    count = sum(map(len, sections.values())) + sum(map(len, revision.sections.values()))
+    if count > limits.RECORDS:
         raise IndexRejectedError(
             f"the index of {subdir} has {count:,} records, and {limits.RECORDS:,} are the most; the"
             " published index stays as it is"
         )
+    twins = {
+        section: dict(_listed(section, records, refused))
+        for section, records in revision.sections.items()
+    }
     entries: list[Entry] = []
     for section, records in sections.items():
-        for filename, raw in records.items():
-            try:
-                if len(raw) > limits.RECORD_SIZE:
-                    reason = (
-                        f"its record has {len(raw):,} bytes, and {limits.RECORD_SIZE:,} are the"
-                        " most"
-                    )
-                    refused.append(Refused(_shown(filename), reason))
-                elif SECTIONS[parse_artifact(filename).extension] == section:
-                    entries.append(Entry(filename, section, raw))
-                else:
-                    reason = f"it is listed under {section!r}, which is for the other format"
-                    refused.append(Refused(_shown(filename), reason))
-            except NameRefusedError as error:
-                refused.append(Refused(_shown(filename), str(error)))
+        in_v3 = twins.get(_SAME_FORMAT[section], {})
+        entries += [
+            Entry(filename, section, raw, in_v3.pop(filename, None) if in_v3 else None)
+            for filename, raw in _listed(section, records, refused)
+        ]
+    for section, alone in twins.items():
+        entries += [Entry(filename, section, raw) for filename, raw in alone.items()]
     return Index(
         subdir=subdir,
         entries=tuple(entries),
         refused=tuple(refused),
         other_keys=other_keys,
         base_url=base_url,
+        formats=revision.formats,
+        unread=revision.unread,
     )
+
+
+_SAME_FORMAT = {
+    old: v3
+    for old, extension in OLD_SECTIONS.items()
+    for v3, other in V3_SECTIONS.items()
+    if extension == other
+}
+
+
+def _listed(
+    section: str, records: dict[str, msgspec.Raw], refused: list[Refused]
+) -> Iterator[tuple[str, msgspec.Raw]]:
+    """The artifacts of a section with their records; what can be none goes to ``refused``."""
+    extension = SECTIONS[section]
+    is_v3 = section in V3_SECTIONS
+    for key, raw in records.items():
+        filename = filename_of(section, key) if is_v3 else key
+        try:
+            if len(raw) > limits.RECORD_SIZE:
+                reason = (
+                    f"its record has {len(raw):,} bytes, and {limits.RECORD_SIZE:,} are the most"
+                )
+            elif is_v3 and key.endswith(EXTENSIONS):
+                reason = f"it is listed under {section!r}, where a key has no extension (CEP 48)"
+            elif parse_artifact(filename).extension != extension:
+                reason = f"it is listed under {section!r}, which is for the other format"
+            else:
+                yield filename, raw
+                continue
+        except NameRefusedError as error:
+            reason = str(error)
+        refused.append(Refused(_shown(filename), reason))
+
+
+class _Revision(NamedTuple):
+    """What stands under ``v3``."""
+
+    sections: dict[str, dict[str, msgspec.Raw]]
+    formats: dict[str, msgspec.Raw]
+    unread: frozenset[str]
+    refused: list[Refused]
+
+
+def _revision(raw: msgspec.Raw) -> _Revision:
+    try:
+        formats = _decode_sections(raw)
+    except (ValueError, RecursionError):
+        return _Revision({}, {}, frozenset(V3_SECTIONS), [unread(V3)])
+    sections = {}
+    bad = set()
+    for section, extension in V3_SECTIONS.items():
+        try:
+            sections[section] = _decode_sections(formats.pop(extension[1:], b"{}"))
+        except (ValueError, RecursionError):
+            bad.add(section)
+    return _Revision(sections, formats, frozenset(bad), [unread(one) for one in sorted(bad)])
+
+
+def unread(section: str) -> Refused:
+    """What is said of a section that is no map."""
+    return Refused(
+        section,
+        "it is no map (CEP 48): what upstream may list there is not known, so that nothing of it is"
+        " new and nothing of its format leaves",
+    )
+
+
+def format_problems(index: Index) -> list[Refused]:
+    """What is said of formats that are not mirrored: each once, with the number of its records."""
+    found = []
+    for extension, raw in sorted(index.formats.items()):
+        try:
+            listed = f"{len(_decode_sections(raw)):,} records"
+        except (ValueError, RecursionError):
+            listed = "what is no map of records"
+        reason = f"upstream lists {listed} in this format, which is not mirrored: left out"
+        found.append(Refused(_shown(f"{V3}.{extension}"), reason))
+    return found
 
 
 def _shown(filename: str) -> str:
@@ -207,101 +283,3 @@ def _other_keys(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) 
 def _base_url(info: dict[str, msgspec.Raw]) -> str | None:
     value = msgspec.json.decode(info["base_url"]) if "base_url" in info else None
     return value if isinstance(value, str) and value else None
-
-
-def _check(text: bytes) -> None:
-    """Refuse what some client or the indexer's engine would stumble over.
-
-    Raises:
-        ValueError: it is no JSON, nested absurdly deep, or holds a number that 64 bits can't.
-    """
-    value = msgspec.json.decode(text)
-    # Nearly no text can hold such a thing, and a look at it costs a fifth of one at each value.
-    if text.count(b"{") + text.count(b"[") > limits.NESTING or _LONG_NUMBER.search(text):
-        _check_values(value)
-
-
-def _check_values(value: object, depth: int = 0) -> None:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        if depth == limits.NESTING:
-            raise ValueError(f"it is nested more than {limits.NESTING} levels deep")
-        for item in value:
-            _check_values(item, depth + 1)
-    elif isinstance(value, int | float) and not -(2**63) <= value < 2**63:
-        raise ValueError("it holds a number beyond 64 bits")
-
-
-def wanted(entry: Entry, subdir: str) -> Wanted | Refused:
-    """Decode what a download of this entry needs, or say why it is left out."""
-    try:
-        fields = _decode_fields(entry.raw)
-        text = bytes(entry.raw)
-        record = text.decode()
-        _check(text)
-    except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
-        return Refused(entry.filename, f"its record is malformed: {error}")
-    # Selection goes by the filename, so the record must not say otherwise.
-    name = entry.name
-    if (fields.name, fields.version, fields.build) != (name.name, name.version, name.build):
-        return Refused(
-            entry.filename,
-            f"its record is of {fields.name[:80]!r} {fields.version[:80]!r} {fields.build[:80]!r}:"
-            " not what its filename says",
-        )
-    if fields.size is not None and not 0 < fields.size < limits.ARTIFACT_SIZE:
-        return Refused(entry.filename, f"its record gives an impossible size: {fields.size}")
-    if (problem := broken_limit(entry)) is not None:
-        return Refused(entry.filename, problem)
-    hashes = {"sha256": fields.sha256, "md5": fields.md5}
-    for kind, value in hashes.items():
-        if value is not None and not _HEX[kind].fullmatch(value.lower()):
-            return Refused(entry.filename, f"its record gives a malformed {kind}: {value[:80]!r}")
-    if fields.sha256 is None and fields.md5 is None:
-        return Refused(entry.filename, "its record gives neither sha256 nor md5: not verifiable")
-    return Wanted(
-        subdir=subdir,
-        filename=entry.filename,
-        section=entry.section,
-        size=fields.size,
-        sha256=fields.sha256.lower() if fields.sha256 else None,
-        md5=fields.md5.lower() if fields.md5 else None,
-        digest=entry.digest,
-        record=record,
-    )
-
-
-def broken_limit(entry: Entry) -> str | None:
-    """Which limit a record's dependencies break, None for none; a malformed record breaks none."""
-    text = bytes(entry.raw)
-    if (
-        len(text) <= limits.SPEC_LENGTH
-        and b"\\" not in text
-        and text.count(b"(") + text.count(b"[") <= limits.SPEC_DEPTH
-        and text.count(b"*") <= limits.SPEC_WILDCARDS
-        and text.count(b"build_number") == text.count(b'"build_number"')  # the record's own
-    ):
-        return None  # as nearly always: no string in it can
-    try:
-        found = _decode_dependencies(text)
-    except (ValueError, RecursionError):
-        return None
-    for key in ("depends", "constrains", "extra_depends"):
-        value = getattr(found, key)
-        for specs in value.values() if isinstance(value, dict) else (value,):
-            if not isinstance(specs, list | tuple):
-                continue
-            if len(specs) > limits.DEPENDENCIES:
-                return f"its {key} has {len(specs):,} entries, {limits.DEPENDENCIES:,} are the most"
-            for spec in specs:
-                if (problem := limits.spec_problem(_text(spec))) is not None:
-                    return f"its {key}: {problem}"
-    return None
-
-
-def _text(spec: Any) -> str:
-    """A dependency as it is parsed; what is none (yet) is parsed by nobody."""
-    if isinstance(spec, dict):
-        return " ".join(map(str, spec.values()))
-    return spec if isinstance(spec, str) else ""

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from syncer.conda.repodata import SECTIONS
 from syncer.errors import IndexRejectedError
 from volume import limits
+from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS, filename_of
 
 INDEX = "repodata_shards.msgpack.zst"
 SUFFIX = ".msgpack.zst"
@@ -85,10 +85,14 @@ def _hash(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A repodata.json, and the run_exports that the shards hold, as JSON texts (CEP 21)."""
+    """A repodata.json, and the run_exports that the shards hold, as JSON texts (CEP 21).
+
+    ``unread`` are sections of revision 3 that are no maps in one of the shards.
+    """
 
     repodata: bytes
     run_exports: dict[str, str]
+    unread: frozenset[str] = frozenset()
 
 
 def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str) -> Assembled:
@@ -97,7 +101,8 @@ def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str)
     Raises:
         IndexRejectedError: one of them is no shard.
     """
-    sections: dict[str, dict[str, bytes]] = {section: {} for section in SECTIONS.values()}
+    sections: dict[str, dict[str, bytes]] = {section: {} for section in OLD_SECTIONS}
+    revision = _Revision()
     removed: set[str] = set()
     others: dict[str, Any] = {}
     run_exports: dict[str, str] = {}
@@ -115,6 +120,8 @@ def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str)
             for section, records in sections.items():
                 for filename, record in (document.pop(section, None) or {}).items():
                     records[_name(filename)] = _record(filename, record, run_exports)
+            revision.add(document.pop(V3, {}), run_exports)
+            document.pop("info", None)  # of a shard: what it counts is counted anew
         except (
             msgspec.MsgspecError, TypeError, AttributeError, ValueError, RecursionError,
         ) as error:  # fmt: skip
@@ -125,12 +132,41 @@ def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str)
     if base_url := index.info.get("base_url"):
         info["base_url"] = base_url
     parts = [b'"info":' + _json_or_null(info)]
-    for section, records in sections.items():
-        lines = b",".join(_json(name) + b":" + records[name] for name in sorted(records))
-        parts.append(_json(section) + b":{" + lines + b"}")
+    parts += [_section(section, records) for section, records in sections.items()]
+    if revision.formats:
+        formats = (_section(*listed) for listed in sorted(revision.formats.items()))
+        parts.append(_json(V3) + b":{" + b",".join(formats) + b"}")
     parts.append(b'"removed":' + _json(sorted(removed)))
     parts += [_json(key) + b":" + _json_or_null(others[key]) for key in sorted(others)]
-    return Assembled(b"{" + b",".join(parts) + b"}", run_exports)
+    return Assembled(b"{" + b",".join(parts) + b"}", run_exports, frozenset(revision.unread))
+
+
+class _Revision:
+    """What shards hold under ``v3``: records by extension and key."""
+
+    def __init__(self) -> None:
+        self.formats: dict[str, dict[str, bytes]] = {}
+        self.unread: set[str] = set()
+
+    def add(self, content: object, run_exports: dict[str, str]) -> None:
+        """That of one shard; what is no map harms nothing else."""
+        if not isinstance(content, dict):
+            self.unread.update(V3_SECTIONS)
+            return
+        for extension, records in content.items():
+            section = f"{V3}.{extension}"
+            if not isinstance(records, dict):
+                self.unread.add(section)
+                continue
+            known = self.formats.setdefault(str(extension), {})
+            for key, record in records.items():
+                name = str(key)
+                known[name] = _record(filename_of(section, name), record, run_exports)
+
+
+def _section(name: str, records: dict[str, bytes]) -> bytes:
+    lines = b",".join(_json(key) + b":" + records[key] for key in sorted(records))
+    return _json(name) + b":{" + lines + b"}"
 
 
 def _record(filename: str, record: object, run_exports: dict[str, str]) -> bytes:
@@ -143,7 +179,7 @@ def _record(filename: str, record: object, run_exports: dict[str, str]) -> bytes
 
 
 def _merge(into: dict[str, Any], key: str, value: object) -> None:
-    """Each shard holds its part of a section: maps are united, two levels deep as v3 is.
+    """Each shard holds its part of a section: maps are united, two levels deep.
 
     What is united into is a copy of ours, so that each shard costs what it has and not what all
     before it have.

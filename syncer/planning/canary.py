@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from syncer.conda.record import Candidate, facts
-from syncer.conda.repodata import SECTIONS, Entry
+from syncer.conda.repodata import Entry
 from syncer.errors import GuardError
 from syncer.planning.environments.request import Locked, Request
 from syncer.settings.policy import Environment, Policy, platforms
 from syncer.settings.settings import Settings
 from volume.layout import State
+from volume.ledger.artifact import Artifact
 from volume.ledger.ledger import Ledger
-from volume.names import parse_artifact
 
 if TYPE_CHECKING:
     from syncer.planning.selection.catalog import Catalog, Key
@@ -205,7 +205,7 @@ class Canaries:
             with ledger:
                 for subdir in ledger.subdirs():
                     for row in ledger.artifacts(subdir):
-                        yield _candidate(channel, subdir, row.filename, row.record)
+                        yield _candidate(channel, row)
 
     def _retired(self, channels: Iterable[str]) -> dict[Key, str]:
         found: dict[Key, str] = {}
@@ -218,15 +218,19 @@ class Canaries:
         return found
 
 
-def _candidate(channel: str, subdir: str, filename: str, record: str) -> Candidate:
-    section = SECTIONS[parse_artifact(filename).extension]
-    entry = Entry(filename, section, msgspec.Raw(record.encode()))
-    return Candidate(channel, subdir, entry, facts(entry))
+def _candidate(channel: str, row: Artifact) -> Candidate:
+    twin = None if row.twin is None else msgspec.Raw(row.twin.encode())
+    entry = Entry(row.filename, row.section, msgspec.Raw(row.record.encode()), twin)
+    return Candidate(channel, row.subdir, entry, facts(entry))
 
 
 def _planned(channel: str, survey: Survey, committed: Sequence[Candidate]) -> Iterator[Candidate]:
     """What the channel lists once a survey's plan is carried out."""
-    staying = {(plan.subdir, name) for plan in survey.plans for name in plan.kept_anyway}
+    staying = {
+        (plan.subdir, name)
+        for plan in survey.plans
+        for name in (*plan.kept_anyway, *plan.undecided)
+    }
     for subdir, index in survey.indexes.items():
         wanted = survey.selections[subdir].wanted
         for entry in index.entries:

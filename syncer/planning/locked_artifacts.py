@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from syncer.conda.record import Facts
-from syncer.conda.repodata import SECTIONS, Wanted
+from syncer.conda.wanted import Wanted
 from syncer.planning.environments.request import Locked
 from volume.disk.files import hash_file
 from volume.layout import Mirror
 from volume.ledger.artifact import Retired
 from volume.ledger.ledger import Ledger
-from volume.names import parse_artifact
+from volume.sections import old_section_of
 
 REASON = "locked"
 
@@ -127,12 +127,11 @@ def _has_other_bytes(path: Path, one: Locked) -> bool:
 
 
 def _wanted(one: Locked) -> Wanted:
-    extension = parse_artifact(one.filename).extension
     identity = f"{REASON} {one.sha256 or one.md5}"
     return Wanted(
         subdir=one.subdir,
         filename=one.filename,
-        section=SECTIONS[extension],
+        section=old_section_of(one.filename),
         size=one.size,
         sha256=one.sha256,
         md5=one.md5,

@@ -6,10 +6,12 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.conda.record import facts
-from syncer.conda.repodata import Index, Refused, Wanted, wanted
+from syncer.conda.repodata import Index, Refused, format_problems
+from syncer.conda.wanted import Wanted, sound, wanted
 from syncer.planning.selection.outcome import Reason, SubdirSelection
 from volume.ledger.artifact import Known
 from volume.run_document import Totals
+from volume.sections import SECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class SubdirPlan:
     """What changes in one subdir. Sizes are in bytes.
 
     ``hotfixed`` artifacts keep their bytes and change their record only. ``kept_anyway`` are not
-    selected any more, but the policy's ``keep`` says that they stay. ``held`` are in their
+    selected any more, but the policy's ``keep`` says that they stay. ``undecided`` stay because a
+    section that may list them can't be read. ``held`` are in their
     cooldown, ``denied`` are on the deny list.
     """
 
@@ -43,6 +46,7 @@ class SubdirPlan:
     refused: tuple[Refused, ...]
     offered: int
     kept_anyway: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
     held: Amount = Amount()
     denied: Amount = Amount()
 
@@ -73,7 +77,7 @@ def plan_subdir(
     new: list[Wanted] = []
     replaced: list[Wanted] = []
     hotfixed: list[Wanted] = []
-    refused = list(index.refused)
+    refused = [*index.refused, *format_problems(index)]
     left = set(known)  # what is committed and not wanted, in the end
     held: Mapping[str, float] = selection.held if selection is not None else {}
     for entry in index.entries:
@@ -84,7 +88,12 @@ def plan_subdir(
         present = known.get(entry.filename)
         if present is not None and present.digest == entry.digest:
             continue
-        artifact = wanted(entry, index.subdir)
+        usable, problem = sound(entry) if entry.twin is not None else (entry, None)
+        if problem is not None:
+            refused.append(problem)
+            if present is not None and present.digest == usable.digest:
+                continue
+        artifact = wanted(usable, index.subdir)
         if isinstance(artifact, Refused):
             refused.append(artifact)
         elif present is None:
@@ -98,7 +107,11 @@ def plan_subdir(
     kept_anyway = tuple(
         name for name in sorted(left) if selection is not None and name in selection.wanted
     )
-    retired = tuple(sorted(left.difference(kept_anyway)))
+    unread = tuple({SECTIONS[section] for section in index.unread})
+    undecided = tuple(
+        name for name in sorted(left.difference(kept_anyway)) if name.endswith(unread)
+    )
+    retired = tuple(sorted(left.difference(kept_anyway, undecided)))
     retired_size = sum(known[filename].size for filename in retired)
     replaced_size = sum(known[artifact.filename].size for artifact in replaced)
     present_size = sum(present.size for present in known.values())
@@ -114,6 +127,7 @@ def plan_subdir(
         refused=tuple(refused),
         offered=len(index.entries),
         kept_anyway=kept_anyway,
+        undecided=undecided,
         held=_amount(index, {filename for filename in held if filename not in known}),
         denied=_amount(index, _denied(selection)) if selection is not None else Amount(),
     )

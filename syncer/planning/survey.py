@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from syncer.conda.repodata import Index, Wanted, empty
+from syncer.conda.repodata import Index, empty
+from syncer.conda.wanted import Wanted
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.planning.guard import check_selected, check_space, check_wipe
 from syncer.planning.locked_artifacts import missing

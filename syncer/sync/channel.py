@@ -24,7 +24,7 @@ from syncer.artifacts.recovery.restore import Restoration
 from syncer.artifacts.recovery.strays import Stray, Sweep
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.task import Failed, Staged, Task
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from syncer.errors import GuardError, is_upstreams_own
 from syncer.planning.locked_artifacts import stays
 from syncer.planning.selection.outcome import Selected

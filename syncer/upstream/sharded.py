@@ -24,6 +24,7 @@ from syncer.upstream import location
 from syncer.upstream.cache import Cache, Cached
 from syncer.upstream.fetched import Fetched, origin_of
 from volume import limits
+from volume.sections import V3_SECTIONS
 
 _LOG = logging.getLogger(__name__)
 _TOLD_SECONDS = 30.0
@@ -221,4 +222,9 @@ def _assembled(index: ShardIndex, bodies: Iterable[bytes], subdir: str, where: s
     )
     made = shards.assemble(index, contents, where)
     found = repodata.parse(made.repodata, subdir)
-    return replace(found, run_exports=made.run_exports)
+    return replace(
+        found,
+        refused=(*found.refused, *map(repodata.unread, sorted(made.unread))),
+        run_exports=made.run_exports,
+        unread=found.unread | (made.unread & V3_SECTIONS.keys()),
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 from volume.disk import database, faults
 from volume.errors import StateError
 from volume.ledger.schema import BLANK_CHANNEL, SIDECAR_TABLES, TABLES, VERSION, statements
+from volume.sections import V3
 
 _FIRST = 1  # 0.1.0 wrote no user_version
 
@@ -116,11 +117,17 @@ def _from_2(connection: sqlite3.Connection) -> None:
 
 
 def _from_3(connection: sqlite3.Connection) -> None:
-    """An artifact may have two records (CEP 48), and sidecars (CEP 50)."""
+    """An artifact may have two records (CEP 48), and sidecars (CEP 50).
+
+    What upstream lists in the third revision was carried as a text that nobody looked into, and the
+    next sync looks for it: although upstream may have published nothing since the last one.
+    """
     for table in ("artifact", "incoming"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN twin TEXT")
     for statement in statements(SIDECAR_TABLES):
         connection.execute(statement)
+    if connection.execute("DELETE FROM carried WHERE key = ?", (V3,)).rowcount:
+        connection.execute("UPDATE channel SET settled = ''")
 
 
 _STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}

@@ -16,7 +16,7 @@ from syncer.artifacts.downloads.part import Meter, Part
 from syncer.artifacts.downloads.writeback import Writeback
 from syncer.artifacts.store import StagingFolder, Store
 from syncer.artifacts.task import Absent, Failed, Staged, Task
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from syncer.errors import IntegrityError, UpstreamError
 from syncer.transport.fetch import Expected, Fetch
 from syncer.transport.hosts import Refusals

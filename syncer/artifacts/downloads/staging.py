@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from syncer.artifacts.downloads.download import Downloads
 from syncer.artifacts.downloads.progress import Progress, Report
 from syncer.artifacts.task import Absent, Failed, Staged, Task
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from syncer.errors import DeniedError, HostStoppedError, IntegrityError
 from syncer.planning.plan import download_size
 from syncer.settings.settings import Settings

@@ -9,7 +9,8 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from syncer.conda.repodata import Refused, Wanted, parse, wanted
+from syncer.conda.repodata import Refused, parse
+from syncer.conda.wanted import Wanted, sound, wanted
 from syncer.errors import IndexRejectedError
 from volume import generations
 from volume.layout import Mirror
@@ -51,6 +52,6 @@ def _listed(folder: Path, subdir: str) -> Iterator[Wanted]:
         _LOG.warning("%s can't be read, so nothing is taken over from it: %s", path, error)
         return
     for entry in index.entries:
-        found = wanted(entry, subdir)
+        found = wanted(sound(entry)[0], subdir)
         if not isinstance(found, Refused):
             yield found

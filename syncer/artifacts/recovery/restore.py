@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.recovery import published
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from volume.disk.files import hash_file, hashes_of, is_regular, size_of
 from volume.layout import Mirror
 from volume.ledger.artifact import Artifact, Home, Known, Placed, Retired

@@ -155,7 +155,7 @@ def _depends(record: Candidate) -> tuple[str, ...]:
     if b'"extra_depends"' in bytes(record.entry.raw):
         try:
             extras = _decode_extras(record.entry.raw).extra_depends
-        except ValueError:  # malformed: ``repodata.wanted`` refuses it with a message
+        except ValueError:  # malformed: ``wanted`` refuses it with a message
             return depends
         return depends + tuple(spec for name in sorted(extras) for spec in extras[name])
     return depends

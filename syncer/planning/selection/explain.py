@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from syncer.conda.filename import named
 from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate
-from syncer.conda.repodata import Index, Refused, wanted
+from syncer.conda.repodata import Index, Refused
 from syncer.conda.spec import Spec
+from syncer.conda.wanted import sound, wanted
 from syncer.planning.selection.outcome import LeftOut, Selected, SubdirSelection, day
 from syncer.planning.selection.unmatched import ListedNames, hint
 from volume.errors import NameRefusedError
@@ -90,7 +91,7 @@ def _explained(candidate: Candidate, selection: SubdirSelection) -> Explained:
     filename = candidate.filename
     out = selection.left_out.get(filename)
     if out is None and candidate.entry.section and filename in selection.wanted:
-        found = wanted(candidate.entry, candidate.subdir)
+        found = wanted(sound(candidate.entry)[0], candidate.subdir)
         if isinstance(found, Refused):
             return _refusal(candidate.channel, candidate.subdir, found)
     return Explained(

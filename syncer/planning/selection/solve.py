@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from syncer.conda.matchspec import is_channel, parse
 from syncer.conda.record import Candidate
-from syncer.conda.repodata import SECTIONS, broken_limit
+from syncer.conda.wanted import broken_limit
 from syncer.planning.selection.catalog import Catalog, Key, Requirement
 from syncer.planning.selection.closure import reachable
 from volume.disk.files import volume_error
+from volume.sections import OLD_SECTIONS
 
 if TYPE_CHECKING:
     from rattler import MatchSpec, SparseRepoData
@@ -179,7 +180,7 @@ def _rank(channel: str, channels: Sequence[str]) -> int:
 
 def _repodata(subdir: str, records: Sequence[Candidate]) -> bytes:
     parts = [f'{{"info":{{"subdir":"{subdir}"}},"repodata_version":1'.encode()]
-    for section in SECTIONS.values():
+    for section in OLD_SECTIONS:
         entries = (one.entry for one in records if one.entry.section == section)
         listed = b",".join(
             b'"%s":%s' % (entry.filename.encode(), bytes(entry.raw)) for entry in entries

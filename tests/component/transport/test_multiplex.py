@@ -18,7 +18,7 @@ import pytest
 from syncer.artifacts.downloads.download import Downloads
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Failed, Staged, Task
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from syncer.settings.secrets import Secrets
 from syncer.transport.connections.client import Client
 from syncer.transport.connections.multiplex import Multiplexer

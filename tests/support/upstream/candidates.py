@@ -10,8 +10,9 @@ import msgspec
 import zstandard
 
 from syncer.conda.record import Candidate, facts
-from syncer.conda.repodata import SECTIONS, Entry, parse
+from syncer.conda.repodata import Entry, parse
 from volume.names import parse_artifact
+from volume.sections import old_section_of
 
 
 def candidate(
@@ -29,7 +30,7 @@ def candidate(
         "depends": list(depends), "size": 1, "subdir": subdir, **more,
     }  # fmt: skip
     raw = msgspec.Raw(json.dumps(record).encode())
-    entry = Entry(stem + extension, SECTIONS[extension], raw)
+    entry = Entry(stem + extension, old_section_of(stem + extension), raw)
     return Candidate(channel, subdir, entry, facts(entry))
 
 

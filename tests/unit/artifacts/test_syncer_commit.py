@@ -9,7 +9,7 @@ from syncer.artifacts.commit import Committer
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged, Task
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from tests.support.mirror.tree import Volumes
 
 CHANNEL, SUBDIR, FILENAME = "team", "noarch", "a-1-0.conda"

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from syncer.conda.repodata import Refused, parse, wanted
+from syncer.conda.repodata import Refused, parse
+from syncer.conda.wanted import wanted
 from volume import limits
 
 # Run in a process of its own: what is looked for here would take the tests along.
 READS = """
 import contextlib, json, sys
 from syncer.conda.matchspec import channel_of, check_spec, parse, version_of
-from syncer.conda.repodata import Entry, Refused, parse as parse_repodata, wanted
+from syncer.conda.repodata import Entry, Refused, parse as parse_repodata
+from syncer.conda.wanted import wanted
 from syncer.conda.record import Candidate, facts
 from syncer.conda.spec import Spec
 from syncer.planning.selection.catalog import Catalog

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from syncer.conda import repodata, shards
 from syncer.conda.shards import ShardIndex, assemble
+from syncer.conda.wanted import wanted
 from syncer.errors import IndexRejectedError
 
 SHA256, MD5 = bytes(range(32)), bytes(range(16))
@@ -64,7 +65,7 @@ def test_a_record_that_is_none_is_refused_alone() -> None:
     bad_records["c-1-0.tar.bz2"] = record(name="c")
     one = shard(packages=bad_records)
     index = repodata.parse(assemble(INDEX, [one], "here").repodata, "noarch")
-    kinds = [type(repodata.wanted(entry, "noarch")).__name__ for entry in index.entries]
+    kinds = [type(wanted(entry, "noarch")).__name__ for entry in index.entries]
     assert kinds == ["Refused", "Refused", "Wanted"]
 
 
