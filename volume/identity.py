@@ -37,6 +37,7 @@ from volume.disk.files import (
 from volume.errors import StateError, VolumeError, WrongVolumeError
 from volume.layout import MIRROR_FOLDERS, STATE_FOLDERS, Mirror, State
 from volume.ledger.ledger import Ledger
+from volume.ledger.promises import Promises
 from volume.locks import Held, check_local
 
 
@@ -89,7 +90,11 @@ def check_present(mirror: Mirror, state: State, channels: Iterable[str]) -> None
         if ledger is None:
             continue
         with ledger:
-            count = sum(count for count, _ in ledger.totals().values()) - len(ledger.replaced())
+            elsewhere = (
+                len(ledger.replaced()),
+                *(one for one, _ in Promises(ledger).totals().values()),
+            )
+            count = sum(count for count, _ in ledger.totals().values()) - sum(elsewhere)
         if count:
             raise WrongVolumeError(
                 f"{mirror.channel_folder(channel)} is empty, and {count:,} artifacts are committed"

@@ -116,7 +116,7 @@ class Rows:
             }
 
     def committed(self, subdir: str, *, after_serial: int = 0) -> Iterator[tuple[str, int, str]]:
-        """Filename, size in bytes and home of what was committed after a serial.
+        """Filename, size in bytes and home of what was committed after a serial, and is here.
 
         Raises:
             StateError: the ledger is damaged.
@@ -126,12 +126,12 @@ class Rows:
         with self._translated():
             yield from self._connection.execute(
                 "SELECT filename, size, home FROM ledger.artifact"  # noqa: S608
-                f" WHERE subdir = ? AND serial > ? AND {_LISTED}",
+                f" WHERE subdir = ? AND serial > ? AND home != 'promised' AND {_LISTED}",
                 (subdir, after_serial),
             )
 
     def without_run_exports(self) -> Iterator[Placed]:
-        """Committed artifacts that upstream gives no run_exports of.
+        """Committed artifacts that are here and that upstream gives no run_exports of.
 
         Raises:
             StateError: the ledger is damaged.
@@ -142,7 +142,8 @@ class Rows:
             for row in self._connection.execute(
                 "SELECT a.subdir, a.filename, a.sha256, a.size, a.home FROM ledger.artifact a"
                 " LEFT JOIN ledger.run_exports u USING (subdir, filename)"
-                " WHERE u.run_exports IS NULL AND a.rowid NOT IN (SELECT row FROM refused)"
+                " WHERE u.run_exports IS NULL AND a.home != 'promised'"
+                " AND a.rowid NOT IN (SELECT row FROM refused)"
             ):
                 yield Placed(*row)
 

@@ -4,7 +4,8 @@ The order is that of ``volume``'s docstring: barrier, journal, renames, folders,
 any point is rolled forward by ``finish``, which every run calls first.
 
 Guaranteed: a served name never changes its bytes. New bytes under a name whose older bytes are
-still on the volume go to ``replaced/``, where the next generation links to them.
+still on the volume go to ``replaced/``, where the next generation links to them; so do new bytes of
+a name that kept generations promise with others.
 Callers hold the channel lock.
 """
 
@@ -14,6 +15,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
 from syncer.conda.wanted import Wanted
@@ -28,6 +30,7 @@ class Committer:
         self._store = store
         self._ledger = ledger
         self._now = now
+        self._promises = PromisesWriter(ledger)
 
     def finish(self) -> int:
         """Roll forward a commit that was interrupted; return how many artifacts it had.
@@ -51,7 +54,7 @@ class Committer:
         self._store.settle_staged()
         retired = self._ledger.retired_names()
         shown = functools.cache(redact)  # artifacts come from a few folders
-        taken = self._store.taken(staged)
+        taken = self._store.taken(staged) | self._promised_otherwise(staged)
         rows = [self._row(item, retired, shown, taken) for item in staged]
         with self._ledger.transaction("journal"):
             self._ledger.expect(rows)
@@ -67,6 +70,20 @@ class Committer:
         with self._ledger.transaction("commit"):
             self._ledger.accept_incoming(self._ledger.raise_serial())
 
+    def _promised_otherwise(self, staged: Sequence[Staged]) -> set[tuple[str, str]]:
+        """Those (subdir, filename) that kept generations promise with other bytes than are staged.
+
+        They were never here, and no others may be found where they would be.
+        """
+        hashes: dict[str, dict[str, str]] = {}
+        for item in staged:
+            hashes.setdefault(item.subdir, {})[item.filename] = item.sha256
+        return {
+            (subdir, filename)
+            for subdir, sha256 in hashes.items()
+            for filename in self._promises.with_other_bytes(subdir, sha256)
+        }
+
     def _retired_copies(
         self, rows: Sequence[Artifact], retired: set[tuple[str, str]]
     ) -> list[Retired]:
@@ -78,6 +95,19 @@ class Committer:
             for copy in self._ledger.retired(row.subdir, row.filename)
             if copy.sha256 == row.sha256 and copy.home == "retired"
         ]
+
+    def promise(self, new: Sequence[Wanted], anew: Sequence[Wanted]) -> None:
+        """Commit what is listed and fetched when somebody asks: new names, and new records.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        if not (new or anew):
+            return
+        with self._ledger.transaction("promise"):
+            serial = self._ledger.raise_serial()
+            self._promises.promise(new, serial, moment=self._now())
+            self._promises.promise_anew(anew, serial, moment=self._now())
 
     def take_over_records(self, artifacts: Iterable[Wanted]) -> None:
         """Commit hotfixes: new records of unchanged bytes.

@@ -32,6 +32,11 @@ from volume.ledger.schema import (
 )
 from volume.names import package_name
 
+_HAS_BYTES = "home != 'promised'"
+_REPLACED = (
+    "artifact a JOIN incoming i USING (subdir, filename)"
+    f" WHERE a.sha256 != i.sha256 AND a.{_HAS_BYTES}"
+)
 _IS_COMMITTED = "EXISTS (SELECT 1 FROM artifact WHERE subdir = ?1 AND filename = ?2)"
 
 
@@ -195,9 +200,15 @@ class LedgerWriter(Ledger):
     def accept_incoming(self, serial: int) -> None:
         """Make the incoming rows part of the channel; what they replace is retired."""
         execute = self.connection.execute
+        execute(  # kept generations list them with the bytes that they promised
+            "INSERT OR REPLACE INTO unkept SELECT a.subdir, a.filename, a.sha256, ?"
+            " FROM artifact a JOIN incoming i USING (subdir, filename)"
+            " WHERE a.sha256 != i.sha256 AND a.home = 'promised'",
+            (serial,),
+        )
         self._remember(
-            "SELECT i.entered, 'replaced', a.subdir, a.filename, a.sha256, a.size, a.source"
-            " FROM artifact a JOIN incoming i USING (subdir, filename) WHERE a.sha256 != i.sha256"
+            "SELECT i.entered, 'replaced', a.subdir, a.filename, a.sha256, a.size, a.source"  # noqa: S608
+            f" FROM {_REPLACED}"
         )
         self._remember(
             "SELECT entered, 'entered', subdir, filename, sha256, size, source FROM incoming"
@@ -205,7 +216,7 @@ class LedgerWriter(Ledger):
         execute(
             f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS})"  # noqa: S608
             " SELECT a.subdir, a.filename, a.sha256, a.size, a.home, ?, i.entered, 'replaced'"
-            " FROM artifact a JOIN incoming i USING (subdir, filename) WHERE a.sha256 != i.sha256",
+            f" FROM {_REPLACED}",
             (serial,),
         )
         execute(
@@ -251,24 +262,37 @@ class LedgerWriter(Ledger):
     def retire(
         self, names: Iterable[tuple[str, str]], *, serial: int, left: float, reason: str
     ) -> None:
-        """Take (subdir, filename) out of the index; their bytes stay for now."""
+        """Take (subdir, filename) out of the index; their bytes, if they are here, stay for now."""
         leaving = list(names)
         for subdir, filename in leaving:
+            self.connection.execute(  # a promise: kept generations go on listing it
+                "INSERT OR REPLACE INTO unkept SELECT subdir, filename, sha256, ? FROM artifact"
+                " WHERE subdir = ? AND filename = ? AND home = 'promised'",
+                (serial, subdir, filename),
+            )
             self._remember(
-                "SELECT ?, ?, subdir, filename, sha256, size, source FROM artifact"
-                " WHERE subdir = ? AND filename = ?",
+                "SELECT ?, ?, subdir, filename, sha256, size, source FROM artifact"  # noqa: S608
+                f" WHERE subdir = ? AND filename = ? AND {_HAS_BYTES}",
                 (left, reason, subdir, filename),
             )
             self.connection.execute(
                 f"INSERT OR REPLACE INTO retired ({RETIRED_COLUMNS})"  # noqa: S608
                 " SELECT subdir, filename, sha256, size, home, ?, ?, ? FROM artifact"
-                " WHERE subdir = ? AND filename = ?",
+                f" WHERE subdir = ? AND filename = ? AND {_HAS_BYTES}",
                 (serial, left, reason, subdir, filename),
             )
             self.connection.execute(
                 "DELETE FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
             )
         self._drop_entries(leaving)
+
+    def note_fetched(self, subdir: str, filename: str) -> None:
+        """Remember that an artifact's bytes came because somebody asked for them."""
+        self._remember(
+            "SELECT entered, 'fetched', subdir, filename, sha256, size, source FROM artifact"
+            " WHERE subdir = ? AND filename = ?",
+            (subdir, filename),
+        )
 
     def set_retired_home(self, retired: Retired, home: Home) -> None:
         """Note where retired bytes are now."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.store import Store
 from volume.generations import Generation
 from volume.ledger.artifact import Placed, Retired
@@ -36,6 +37,7 @@ class Retirement:
     def __init__(self, store: Store, ledger: LedgerWriter) -> None:
         self._store = store
         self._ledger = ledger
+        self._promises = PromisesWriter(ledger)
 
     def retire(self, names: Iterable[tuple[str, str]], *, now: float, reason: str) -> int:
         """Take artifacts, given as (subdir, filename), out of the index; return how many.
@@ -124,6 +126,9 @@ class Retirement:
             with self._ledger.transaction("expire"):
                 for retired in gone:
                     self._ledger.expire(retired, moment=now)
+        if oldest is not None and self._promises.has_unkept(oldest):
+            with self._ledger.transaction("forget unkept"):
+                self._promises.forget_unkept(oldest)
         self._settle()
         self._sweep_replaced()
         return Expired(len(gone), sum(retired.size for retired in gone))
@@ -140,6 +145,8 @@ class Retirement:
         for subdir, filename, sha256 in self._ledger.replaced():
             if self._ledger.retired(subdir, filename):
                 continue
+            if self._promises.with_other_bytes(subdir, {filename: sha256}):
+                continue  # kept generations promise others
             if self._store.settle(subdir, filename, sha256):
                 with self._ledger.transaction("settle"):
                     self._ledger.set_home(subdir, filename, "channels")

@@ -1,4 +1,4 @@
-"""Artifacts as the ledger knows them: committed, known to a plan, on the volume, retired.
+"""Artifacts as the ledger knows them: committed, promised, on the volume, retired.
 
 Pure data, without the file that it comes from; and the events of their history.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self
 
-Home = Literal["channels", "replaced", "retired"]
+Home = Literal["channels", "replaced", "retired", "promised"]
+"""The folder that bytes are in; ``promised`` if they are not here, and fetched when asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Artifact:
     ``source`` is the URL that it came from, without credentials. ``size`` is in bytes. ``md5`` is
     what upstream's record says; where it has no sha256, that is what the bytes were verified by,
     and ``sha256`` is our own. ``section`` is where upstream lists ``record``; ``twin`` is a second
-    record, in revision 3, of what is listed in an old section too (``volume/sections.py``).
+    record, in revision 3, of what is listed in an old section too (``volume/sections.py``). Of what
+    is promised ``sha256`` is empty and ``size`` 0 if the record does not tell.
     """
 
     subdir: str
@@ -36,11 +38,15 @@ class Artifact:
     twin: str | None = None
 
 
+_PROMISED = 0x80  # beside the length of a digest, which is short
+
+
 class Known(bytes):
     """What a plan needs to know of a committed artifact; ``size`` is in bytes, hashes are in hex.
 
-    Packed into one object, because a large channel has a million of them: with a str or bytes for
-    each value they take three times the memory.
+    What is promised is committed too, and its bytes are not here. Packed into one object, because a
+    large channel has a million of them: with a str or bytes for each value they take three times
+    the memory.
 
     Raises:
         ValueError: a hash is not hex.
@@ -48,10 +54,26 @@ class Known(bytes):
 
     __slots__ = ()
 
-    def __new__(cls, size: int, sha256: str, digest: bytes, md5: str | None = None) -> Self:
+    def __new__(
+        cls,
+        size: int,
+        sha256: str,
+        digest: bytes,
+        md5: str | None = None,
+        *,
+        is_promised: bool = False,
+    ) -> Self:
         hashes = bytes.fromhex(sha256 + (md5 or ""))
-        lengths = bytes((len(digest), len(sha256) // 2))
+        lengths = bytes((len(digest) | (_PROMISED if is_promised else 0), len(sha256) // 2))
         return bytes.__new__(cls, size.to_bytes(8, "big") + lengths + digest + hashes)
+
+    @property
+    def is_promised(self) -> bool:
+        return bool(self[8] & _PROMISED)
+
+    @property
+    def _start(self) -> int:
+        return 10 + (self[8] & ~_PROMISED)
 
     @property
     def size(self) -> int:
@@ -59,19 +81,19 @@ class Known(bytes):
 
     @property
     def digest(self) -> bytes:
-        return self[10 : 10 + self[8]]
+        return self[10 : self._start]
 
     @property
     def sha256(self) -> str:
-        start = 10 + self[8]
-        return self[start : start + self[9]].hex()
+        return self[self._start : self._start + self[9]].hex()
 
     @property
     def md5(self) -> str | None:
-        return self[10 + self[8] + self[9] :].hex() or None
+        return self[self._start + self[9] :].hex() or None
 
     def __repr__(self) -> str:
-        return f"Known({self.size}, {self.sha256!r}, {self.digest!r}, {self.md5!r})"
+        shown = f"Known({self.size}, {self.sha256!r}, {self.digest!r}, {self.md5!r}"
+        return f"{shown}, is_promised=True)" if self.is_promised else f"{shown})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +170,9 @@ class WrongMd5:
 class Event:
     """One line of the history. ``moment`` is in seconds since the epoch, ``size`` in bytes.
 
-    ``event`` is entered, replaced, hotfixed, damaged (its bytes), doubted (its row), expired, or
-    why the artifact was retired.
+    ``event`` is entered, fetched (entered on demand), replaced, hotfixed, damaged (its bytes),
+    doubted (its row), expired, or why the artifact was retired. Of promises there is none: it is
+    about bytes.
     """
 
     moment: float

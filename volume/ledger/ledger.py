@@ -175,10 +175,12 @@ class Ledger:
             StateError: a row is damaged.
         """
         rows = self.connection.execute(
-            "SELECT filename, size, sha256, digest, md5 FROM artifact WHERE subdir = ?", (subdir,)
+            "SELECT filename, home = 'promised', size, sha256, digest, md5 FROM artifact"
+            " WHERE subdir = ?",
+            (subdir,),
         )
         try:
-            return {row[0]: Known(*row[1:]) for row in rows}
+            return {row[0]: Known(*row[2:], is_promised=row[1]) for row in rows}
         except (ValueError, OverflowError, TypeError) as error:  # no hex, no size, no text
             raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
 
@@ -240,7 +242,7 @@ class Ledger:
         return [row[0] for row in rows]
 
     def totals(self) -> dict[str, tuple[int, int]]:
-        """Artifacts and bytes by subdir."""
+        """Artifacts and bytes by subdir, what is promised among them."""
         rows = self.connection.execute(
             "SELECT subdir, count(*), sum(size) FROM artifact GROUP BY subdir ORDER BY subdir"
         )
@@ -345,8 +347,8 @@ class Ledger:
     def growth(self, since: float) -> int:
         """Bytes that came in since a moment, less those that were deleted."""
         row = self.connection.execute(
-            "SELECT sum(CASE event WHEN 'entered' THEN size WHEN 'expired' THEN -size ELSE 0 END)"
-            " FROM history WHERE moment >= ?",
+            "SELECT sum(CASE WHEN event IN ('entered', 'fetched') THEN size"
+            " WHEN event = 'expired' THEN -size ELSE 0 END) FROM history WHERE moment >= ?",
             (since,),
         )
         return row.fetchone()[0] or 0
@@ -361,7 +363,8 @@ class Ledger:
     def placed(self) -> Iterator[Placed]:
         """All bytes that the mirror vouches for, those verified longest ago first."""
         rows = self.connection.execute(
-            "SELECT subdir, filename, sha256, size, home, md5, verified FROM artifact UNION ALL"
+            "SELECT subdir, filename, sha256, size, home, md5, verified FROM artifact"
+            " WHERE home != 'promised' UNION ALL"
             " SELECT subdir, filename, sha256, size, home, NULL, left FROM retired ORDER BY 7, 1, 2"
         )
         return (Placed(*row[:6]) for row in rows.fetchall())

@@ -13,10 +13,20 @@ from pathlib import Path
 
 from volume.disk import database, faults
 from volume.errors import StateError
-from volume.ledger.schema import BLANK_CHANNEL, SIDECAR_TABLES, TABLES, VERSION, statements
+from volume.ledger.schema import (
+    BLANK_CHANNEL,
+    PROMISE_TABLES,
+    SIDECAR_TABLES,
+    TABLES,
+    VERSION,
+    statements,
+)
 from volume.sections import V3
 
 _FIRST = 1  # 0.1.0 wrote no user_version
+
+_HOMES = "CHECK (home IN ('channels', 'replaced'))"
+_HOMES_AND_PROMISED = "CHECK (home IN ('channels', 'replaced', 'promised'))"
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -117,17 +127,41 @@ def _from_2(connection: sqlite3.Connection) -> None:
 
 
 def _from_3(connection: sqlite3.Connection) -> None:
-    """An artifact may have two records (CEP 48), and sidecars (CEP 50).
+    """An artifact may have two records (CEP 48), or sidecars (CEP 50), or be a promise.
 
     What upstream lists in the third revision was carried as a text that nobody looked into, and the
     next sync looks for it: although upstream may have published nothing since the last one.
     """
     for table in ("artifact", "incoming"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN twin TEXT")
-    for statement in statements(SIDECAR_TABLES):
+    _let_promise(connection)
+    for statement in statements(SIDECAR_TABLES + PROMISE_TABLES):
         connection.execute(statement)
     if connection.execute("DELETE FROM carried WHERE key = ?", (V3,)).rowcount:
         connection.execute("UPDATE channel SET settled = ''")
+
+
+def _let_promise(connection: sqlite3.Connection) -> None:
+    """Let ``artifact.home`` be ``promised``, without writing its rows again.
+
+    SQLite alters no CHECK. Its documentation (lang_altertable, section 7) gives this way for
+    changes that leave the rows as they are: edit the text of the table, let every connection read
+    it again.
+    """
+    execute = connection.execute
+    (schema,) = execute("PRAGMA schema_version").fetchone()
+    execute("PRAGMA writable_schema = ON")
+    try:
+        changed = execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?)"
+            " WHERE type = 'table' AND name = 'artifact' AND instr(sql, ?)",
+            (_HOMES, _HOMES_AND_PROMISED, _HOMES),
+        ).rowcount
+        execute(f"PRAGMA schema_version = {schema + 1}")
+    finally:
+        execute("PRAGMA writable_schema = RESET")
+    if changed != 1:
+        raise sqlite3.DatabaseError("its table of artifacts is not what any version made")
 
 
 _STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}

@@ -7,6 +7,11 @@ Tables (the indexer may attach the file and read them in SQL):
   section of revision 3 (``volume/sections.py``), if it has one in each; ``digest`` is of all its
   records; ``serial`` is the commit that last changed the row; ``proof`` is a hash of what is
   published.
+  ``home`` is ``promised`` where the bytes are not here and are fetched when somebody asks: then no
+  file has the name, and ``sha256`` is empty and ``size`` 0 if upstream's record does not tell.
+- ``unkept``: promises that were taken back or got other bytes: kept generations may still list
+  those, so the name gets no others in ``channels/`` before they are gone.
+- ``origin``: where the index of a subdir came from, without credentials, and its ``base_url``.
 - ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
 - ``carried``: what else upstream's repodata holds (``removed``, ``signatures``, ``info.*``, ...),
@@ -49,12 +54,20 @@ CREATE TABLE probe (subdir TEXT NOT NULL, filename TEXT NOT NULL, moment REAL NO
 CREATE INDEX probe_moment ON probe (moment);
 """
 
+PROMISE_TABLES = """
+CREATE TABLE unkept (
+    subdir TEXT NOT NULL, filename TEXT NOT NULL, sha256 TEXT NOT NULL, serial INTEGER NOT NULL,
+    PRIMARY KEY (subdir, filename, sha256)) WITHOUT ROWID;
+CREATE TABLE origin (
+    subdir TEXT PRIMARY KEY, base TEXT NOT NULL, base_url TEXT NOT NULL) WITHOUT ROWID;
+"""
+
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE artifact (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, section TEXT NOT NULL,
     size INTEGER NOT NULL, sha256 TEXT NOT NULL, digest BLOB NOT NULL, record TEXT NOT NULL,
-    home TEXT NOT NULL CHECK (home IN ('channels', 'replaced')),
+    home TEXT NOT NULL CHECK (home IN ('channels', 'replaced', 'promised')),
     serial INTEGER NOT NULL, entered REAL NOT NULL, source TEXT NOT NULL, md5 TEXT,
     verified REAL NOT NULL, proof BLOB, twin TEXT, PRIMARY KEY (subdir, filename));
 CREATE INDEX artifact_serial ON artifact (serial);
@@ -94,6 +107,7 @@ CREATE TABLE compared (
 CREATE TABLE swept (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE other_md5 (sha256 TEXT PRIMARY KEY, md5 TEXT NOT NULL) WITHOUT ROWID;
 {SIDECAR_TABLES.strip()}
+{PROMISE_TABLES.strip()}
 """
 
 
@@ -135,10 +149,16 @@ def proof(*values: str, added: str = "NULL") -> str:
 
 
 def artifact_proof(
-    section: str = "section", md5: str = "md5", record: str = "record", twin: str = "twin"
+    section: str = "section",
+    md5: str = "md5",
+    record: str = "record",
+    twin: str = "twin",
+    *,
+    size: str = "size",
+    sha256: str = "sha256",
 ) -> str:
     """The SQL of an artifact's proof: of all that is published of it."""
-    return proof("subdir", "filename", section, "size", "sha256", md5, record, added=twin)
+    return proof("subdir", "filename", section, size, sha256, md5, record, added=twin)
 
 
 _OLD_PROOF = proof("record")  # rows of 0.1.0 have a hash of the record alone

@@ -5,6 +5,7 @@ its tables.
 """
 
 import os
+import re
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -121,6 +122,43 @@ def test_a_row_of_0_1_0_that_is_not_what_was_written_is_seen(old: Path) -> None:
     connection.close()
     with LedgerWriter.create(old) as ledger:
         assert len(ledger.unproven()) == 1
+
+
+@pytest.mark.parametrize("opened", [LedgerWriter.create, Ledger.read])
+def test_a_row_may_be_promised_after_an_upgrade_and_nothing_else_is_new(
+    old: Path, opened: Callable[[Path], Ledger]
+) -> None:
+    waiting = sqlite3.connect(old, isolation_level=None)  # had read the old schema before
+    waiting.execute("SELECT count(*) FROM artifact").fetchone()
+    opened(old).close()
+    promise = "UPDATE artifact SET home = ? WHERE filename LIKE 'd-%'"
+    for connection in (waiting, sqlite3.connect(old, isolation_level=None)):
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute(promise, ("promised",)).rowcount == 1
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute(promise, ("elsewhere",))
+        connection.close()
+    connection = sqlite3.connect(old, isolation_level=None)  # a later version's step
+    connection.execute("ALTER TABLE artifact ADD COLUMN later TEXT")
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+
+
+def test_the_tables_of_an_upgraded_ledger_are_those_of_a_new_one(old: Path, tmp_path: Path) -> None:
+    LedgerWriter.create(old).close()
+    new = tmp_path / "new.db"
+    LedgerWriter.create(new).close()
+    assert checks(old) == checks(new)
+
+
+def checks(path: Path) -> list[tuple[str, list[str]]]:
+    """What each table checks."""
+    connection = sqlite3.connect(path)
+    try:
+        tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+        return sorted((name, re.findall(r"CHECK \(.*?\)\)?", sql)) for name, sql in tables)
+    finally:
+        connection.close()
 
 
 def test_what_is_committed_after_an_upgrade_has_proofs(old: Path) -> None:

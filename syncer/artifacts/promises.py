@@ -1,0 +1,124 @@
+"""Promises: written by a sync, kept by whoever has fetched what one promises.
+
+Guaranteed: P1 to P3 of ``volume/ledger/promises.py``, if no name is promised that has bytes here,
+or had others. A promise is kept by one transaction that finds it still there, or changes nothing: a
+retirement, a replacement or other bytes of the same name win. The serial stays the same then, as
+what is published does. All that writes is called inside ``transaction``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.conda.wanted import Wanted
+from volume.ledger.artifact import Artifact
+from volume.ledger.promises import Origin, Promises
+from volume.ledger.schema import COLUMNS, artifact_proof, proof
+
+_NEW_PROOF = proof("?1", "?2", "?3", "?4", "?5", "?11", "?7", added="?12")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Verified bytes of a promised artifact; ``source`` is their URL, without credentials."""
+
+    subdir: str
+    filename: str
+    sha256: str
+    md5: str | None
+    size: int
+    source: str
+
+    def keeps(self, row: Artifact) -> bool:
+        """Whether these are the bytes that a row promises, or has: whatever its record says else.
+
+        ``md5`` is compared where the row has no sha256, as everywhere.
+        """
+        if row.size not in {0, self.size}:
+            return False
+        return row.sha256 == self.sha256 if row.sha256 else self.md5 in {row.md5} - {None}
+
+
+class PromisesWriter(Promises):
+    """Those of one channel, from its ledger that is open for writing."""
+
+    def __init__(self, ledger: LedgerWriter) -> None:
+        super().__init__(ledger)
+        self._ledger = ledger
+
+    def promise(self, artifacts: Iterable[Wanted], serial: int, *, moment: float) -> None:
+        """List artifacts whose bytes are not here. Names that have a row already keep it."""
+        self._connection.executemany(
+            f"INSERT OR IGNORE INTO artifact ({COLUMNS}, serial, verified, proof)"  # noqa: S608
+            f" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?9, {_NEW_PROOF})",
+            _rows(artifacts, serial, moment),
+        )
+        self._connection.execute(  # what is promised again
+            "DELETE FROM unkept WHERE EXISTS (SELECT 1 FROM artifact a WHERE a.subdir ="
+            " unkept.subdir AND a.filename = unkept.filename AND a.home = 'promised'"
+            " AND a.sha256 = unkept.sha256 AND a.sha256 != '')"
+        )
+
+    def promise_anew(self, artifacts: Iterable[Wanted], serial: int, *, moment: float) -> None:
+        """Take over new records of the same promised bytes, also if they were fetched since."""
+        for one in artifacts:
+            row = self._ledger.artifact(one.subdir, one.filename)
+            if row is None or row.home != "promised":
+                self._ledger.update_records([one], serial, moment=moment)
+                continue
+            self._connection.execute(
+                "UPDATE artifact SET section = ?3, size = ?4, sha256 = ?5, digest = ?6,"  # noqa: S608
+                " record = ?7, md5 = ?8, twin = ?9, serial = ?10, proof ="
+                f" {artifact_proof('?3', '?8', '?7', '?9', size='?4', sha256='?5')}"
+                " WHERE subdir = ?1 AND filename = ?2",
+                (
+                    one.subdir, one.filename, one.section, one.size or row.size,
+                    one.sha256 or row.sha256, one.digest, one.record, one.md5, one.twin, serial,
+                ),
+            )  # fmt: skip
+
+    def keep(self, arrived: Arrived, *, moment: float) -> bool:
+        """Note that promised bytes are in ``channels/``; return whether the row says so now.
+
+        False, and nothing changes: nobody promises these bytes any more.
+        """
+        row = self._ledger.artifact(arrived.subdir, arrived.filename)
+        if row is None or not arrived.keeps(row) or row.home == "replaced":
+            return False
+        if row.home == "channels":
+            return True
+        key = (arrived.subdir, arrived.filename)
+        self._connection.execute(
+            "UPDATE artifact SET home = 'channels', size = ?3, sha256 = ?4, entered = ?5,"  # noqa: S608
+            f" verified = ?5, source = ?6, proof = {artifact_proof(size='?3', sha256='?4')}"
+            " WHERE subdir = ?1 AND filename = ?2",
+            (*key, arrived.size, arrived.sha256, moment, arrived.source),
+        )
+        self._ledger.note_fetched(*key)
+        return True
+
+    def set_origin(self, subdir: str, origin: Origin) -> None:
+        """Note where the index of a subdir came from."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO origin VALUES (?, ?, ?)",
+            (subdir, origin.base, origin.base_url),
+        )
+
+    def has_unkept(self, oldest: int) -> bool:
+        """Whether ``forget_unkept`` has something to do."""
+        query = "SELECT EXISTS (SELECT 1 FROM unkept WHERE serial <= ?)"
+        return bool(self._connection.execute(query, (oldest,)).fetchone()[0])
+
+    def forget_unkept(self, oldest: int) -> None:
+        """Drop promises that no kept generation lists: all are of ``oldest`` or a later serial."""
+        self._connection.execute("DELETE FROM unkept WHERE serial <= ?", (oldest,))
+
+
+def _rows(artifacts: Iterable[Wanted], serial: int, moment: float) -> Iterator[tuple[object, ...]]:
+    for one in artifacts:
+        yield (
+            one.subdir, one.filename, one.section, one.size or 0, one.sha256 or "", one.digest,
+            one.record, "promised", moment, "", one.md5, one.twin, serial,
+        )  # fmt: skip
