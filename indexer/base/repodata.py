@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from volume import limits
+from volume.sections import SECTIONS, V3, V3_SECTIONS
 
 REPODATA = "repodata.json"
 CURRENT = "current_repodata.json"
@@ -20,15 +22,22 @@ DOCUMENTS = frozenset({NOTICES, PATCHES})
 VARIANTS = {REPODATA: (".zst", ".bz2"), CURRENT: (".zst", ".bz2"), RUN_EXPORTS: (".zst",)}
 """By which variants clients ask: rattler and mamba .zst, old conda .bz2."""
 
-SECTIONS = {".tar.bz2": "packages", ".conda": "packages.conda"}
-
 Record = dict[str, Any]
 """One package record, as JSON has it: the wire format itself, so not a class."""
 
 
-def section_of(filename: str) -> str:
-    """The section of repodata.json that lists an artifact of this name."""
-    return SECTIONS[".conda" if filename.endswith(".conda") else ".tar.bz2"]
+def records_in(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Section, key and record of each record in a repodata.json or shard.
+
+    Raises:
+        AttributeError: a section is no map.
+    """
+    v3 = document.get(V3, {})
+    for section in SECTIONS:
+        is_v3 = section in V3_SECTIONS
+        found = v3.get(section.removeprefix(f"{V3}."), {}) if is_v3 else document.get(section, {})
+        for key, record in found.items():
+            yield section, key, record
 
 
 def decode(text: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from indexer.base.repodata import (
     decode,
 )
 from indexer.engines import envelope
+from indexer.engines.sections import Sections, compacted
 from indexer.generations import generation, shards
 from indexer.generations.generation import Draft
 from indexer.records.listing import Listing
@@ -61,6 +63,33 @@ def envelope_of(listing: Listing, rows: Rows, subdir: str) -> dict[str, Any]:
     sections = {key: other_keys[key] for key in other_keys if not key.startswith(DOCUMENT)}
     listed = rows.filenames(subdir) if sections else set()
     return envelope.envelope(sections, subdir, listed)
+
+
+def write_current(
+    folder: Path,
+    rows: Rows,
+    subdir: str,
+    around: dict[str, Any],
+    chosen: Mapping[bool, set[str]],
+) -> None:
+    """Write ``current_repodata.json``.
+
+    Args:
+        around: the envelope of the subdir's repodata.
+        chosen: the filenames that are listed, of records of the old sections (False) and of
+            revision 3 (True).
+
+    Raises:
+        ValueError: no index can hold a record.
+        VolumeError: the mirror volume refuses.
+    """
+    filenames = chosen[False] | chosen[True]
+    part = envelope.cut(around, filenames)
+    document = Sections(folder / CURRENT)
+    with document.opened(lambda: envelope.frame(part, has_v3=bool(chosen[True]))):
+        for row in rows.get(subdir, sorted(filenames)):
+            if row.filename in chosen[row.is_v3]:
+                document.add(row.section, row.key, compacted(row.record))
 
 
 def _write_documents(folder: Path, other_keys: dict[str, str]) -> set[str]:

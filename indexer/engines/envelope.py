@@ -7,21 +7,29 @@ and ``shards_base_url`` are dropped. What speaks of artifacts is cut down to tho
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from indexer.base.errors import EngineError
 from indexer.base.repodata import decode
+from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS
 
 log = logging.getLogger("indexer.engines.envelope")
 
-_OURS = frozenset({"repodata_version", "packages", "packages.conda"})
+_OURS = frozenset({"repodata_version", "packages", "packages.conda", V3})
 _ADDRESSES = frozenset({"base_url", "shards_base_url", "subdir"})
-JOINT = b'},"packages.conda":{'
 
-_EXTENSIONS = {"conda": ".conda", "tar.bz2": ".tar.bz2"}
+ORDER = (*OLD_SECTIONS, *sorted(V3_SECTIONS))
+"""The sections in the order in which a document has them: its keys are in order."""
+
+HEAD_END = b',"packages":{'
+JOINT = b'},"packages.conda":{'
+V3_BEGIN = b'"v3":{"conda":{'
+V3_JOINT = b'},"tar.bz2":{'
+"""What stands before each section, in that order."""
 
 
 def compact(document: Any) -> str:
@@ -47,23 +55,10 @@ def envelope(other_keys: dict[str, str], subdir: str, listed: Collection[str]) -
             sections[key] = [filename for filename in value if filename not in listed]
         elif key == "signatures" and isinstance(value, dict):
             sections[key] = {name: value[name] for name in value if name in listed}
-        elif key == "v3" and isinstance(value, dict):
-            sections[key] = _listed_revision(value, listed)
         elif key not in _OURS and not key.startswith("packages"):
             # An unknown section of packages would list artifacts that are not here.
             sections[key] = value
     return {"info": info, "repodata_version": 1, **sections}
-
-
-def _listed_revision(v3: dict[str, Any], listed: Collection[str]) -> dict[str, Any]:
-    """CEP 48: sections by kind of artifact, keyed by name without extension; no wheels here."""
-    return {
-        kind: {
-            stem: record for stem, record in v3.get(kind, {}).items() if stem + extension in listed
-        }
-        for kind, extension in _EXTENSIONS.items()
-        if isinstance(v3.get(kind, {}), dict)
-    }
 
 
 def cut(around: dict[str, Any], chosen: Collection[str]) -> dict[str, Any]:
@@ -75,34 +70,46 @@ def cut(around: dict[str, Any], chosen: Collection[str]) -> dict[str, Any]:
     return part
 
 
-def frame(wanted: dict[str, Any]) -> tuple[bytes, bytes]:
-    """What stands before the first record and after the last one; between the sections: ``JOINT``.
+def frame(wanted: dict[str, Any], *, has_v3: bool = False) -> tuple[bytes, ...]:
+    """What stands before, between and after the sections: one piece more than there are.
 
-    Keys are in order, as ``info`` and ``packages`` come before all others that upstreams write.
+    Those of revision 3 are there if it ``has_v3``. Keys are in order, as ``info`` and ``packages``
+    come before all others that upstreams write.
     """
-    head = f'{{"info":{compact(wanted["info"])},"packages":{{'
+    head = f'{{"info":{compact(wanted["info"])}'.encode() + HEAD_END
     rest = {key: value for key, value in wanted.items() if key != "info"}
-    return head.encode(), (f"}},{compact(rest)[1:]}" if rest else "}}").encode()
+    if not has_v3:
+        return head, JOINT, f"}}{_inner(rest)}}}".encode()
+    smaller = _inner({key: rest[key] for key in rest if key < V3})
+    greater = _inner({key: rest[key] for key in rest if key > V3})
+    return (
+        head, JOINT, f"}}{smaller},".encode() + V3_BEGIN, V3_JOINT, f"}}}}{greater}}}".encode(),
+    )  # fmt: skip
 
 
-def put_around(engine_output: bytes, subdir: str, wanted: dict[str, Any]) -> bytes:
+def _inner(keys: dict[str, Any]) -> str:
+    """Keys within a document, with a comma before them if there are any."""
+    return f",{compact(keys)[1:-1]}" if keys else ""
+
+
+def put_around(engine_output: bytes, subdir: str, pieces: Sequence[bytes], *v3: bytes) -> bytes:
     """Exchange the engine's envelope for ours, without decoding the records in it.
+
+    Args:
+        pieces: what ``frame`` says.
+        v3: the records of the sections of revision 3, if the frame has them.
 
     Raises:
         EngineError: the output does not look as it does in the version that we know.
     """
-    head = f'{{"info":{compact({"subdir": subdir})},"packages":'.encode()
-    tail = b',"removed":[],"repodata_version":1}'
+    head = f'{{"info":{compact({"subdir": subdir})}'.encode() + HEAD_END
+    tail = b'},"removed":[],"repodata_version":1}'
     if not (engine_output.startswith(head) and engine_output.endswith(tail)):
         raise EngineError(
             f"conda index wrote an unknown form of repodata.json for {subdir};"
             " use the image as built, or run tests/engine"
         )
-    rest = {key: value for key, value in wanted.items() if key != "info"}
-    return b"".join(
-        (
-            f'{{"info":{compact(wanted["info"])},"packages":'.encode(),
-            memoryview(engine_output)[len(head) : -len(tail)],
-            b"," + compact(rest).encode()[1:],
-        )
-    )
+    first, _, *others = pieces
+    body = memoryview(engine_output)[len(head) : -len(tail)]
+    rest = itertools.chain.from_iterable(itertools.zip_longest(others, v3, fillvalue=b""))
+    return b"".join((first, body, *rest))

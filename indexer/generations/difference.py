@@ -1,6 +1,7 @@
 """The difference between two generations of a channel: records added, removed and changed.
 
-Guaranteed: it is that of the two ``repodata.json``, whoever made them, and nothing is changed.
+Guaranteed: it is that of the two ``repodata.json``, whoever made them, and nothing is changed. A
+record of revision 3 is named ``v3/<filename>``, as its artifact may have another one.
 One subdir is in memory at a time, one generation of it decoded; a subdir whose file is one and the
 same in both is not read at all.
 """
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.base.repodata import REPODATA, SECTIONS, Record
+from indexer.base.repodata import REPODATA, Record, records_in
 from volume.errors import StateError
 from volume.generations import Generation
 from volume.layout import Mirror
+from volume.sections import V3, V3_SECTIONS, filename_of
 
 _LONGEST = 60  # characters of a value that people see
 
@@ -91,8 +93,9 @@ def _compare(subdir: str, old: Path, new: Path) -> Difference:
 def _records(path: Path) -> Iterator[tuple[str, Record]]:
     try:
         document = json.loads(path.read_bytes())
-        for section in SECTIONS.values():
-            yield from document.get(section, {}).items()
+        for section, key, record in records_in(document):
+            filename = filename_of(section, key)
+            yield f"{V3}/{filename}" if section in V3_SECTIONS else filename, record
     except FileNotFoundError:
         return  # the subdir is new, or gone
     except (OSError, ValueError, AttributeError) as error:

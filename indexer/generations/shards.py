@@ -1,4 +1,8 @@
-"""Shards: content-addressed files, one per package name, and the index that names them (CEP 16)."""
+"""Shards: content-addressed files, one per package name, and the index that names them (CEP 16).
+
+A shard has the sections of a repodata.json, that of revision 3 only if it has records there
+(CEP 48). It has no ``info``: what is counted of a revision stands in the index.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 import zstandard
+
+from volume.sections import V3, V3_SECTIONS, key_of
 
 INDEX = "repodata_shards.msgpack.zst"
 SUFFIX = ".msgpack.zst"
@@ -95,16 +101,21 @@ def read(folder: Path, digest: str, *, check_hash: bool) -> dict[str, Any]:
         raise MalformedShardError(f"shard {digest[:12]} can't be read: {error}") from error
 
 
-def pack(records: Iterable[tuple[str, dict[str, Any], dict[str, Any]]]) -> tuple[str, bytes]:
+def pack(records: Iterable[tuple[str, str, dict[str, Any], dict[str, Any]]]) -> tuple[str, bytes]:
     """Make the shard of one name; return its sha256 in hex and its bytes.
 
     Args:
-        records: filename, record and run_exports of each artifact, in the order of the filenames.
+        records: section, filename, record and run_exports of each record, in the order of the
+            filenames.
     """
-    shard: dict[str, dict[str, Any]] = {"packages": {}, "packages.conda": {}}
-    for filename, record, run_exports in records:
-        section = "packages.conda" if filename.endswith(".conda") else "packages"
-        shard[section][filename] = _packed({**record, "run_exports": run_exports})
+    shard: dict[str, Any] = {"packages": {}, "packages.conda": {}}
+    for section, filename, record, run_exports in records:
+        if section in V3_SECTIONS:
+            kinds = shard.setdefault(V3, {})
+            listed = kinds.setdefault(section.removeprefix(f"{V3}."), {})
+        else:
+            listed = shard[section]
+        listed[key_of(section, filename)] = _packed({**record, "run_exports": run_exports})
     data = _encode(shard)
     return hashlib.sha256(data).hexdigest(), data
 

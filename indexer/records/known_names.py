@@ -18,11 +18,11 @@ from indexer.records.rows import Row
 from volume.disk import database
 
 FILENAME = "names.db"
-_SCHEMA = 2
+_SCHEMA = 3
 _TABLES = """
 CREATE TABLE name (subdir TEXT NOT NULL, name TEXT NOT NULL, fingerprint BLOB NOT NULL,
-    shard TEXT NOT NULL, newest TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (subdir, name))
-    WITHOUT ROWID;
+    shard TEXT NOT NULL, newest TEXT NOT NULL, newest_v3 TEXT NOT NULL, facts TEXT NOT NULL,
+    PRIMARY KEY (subdir, name)) WITHOUT ROWID;
 CREATE TABLE answer (subdir TEXT NOT NULL, name TEXT NOT NULL, question TEXT NOT NULL,
     fingerprint BLOB NOT NULL, found TEXT NOT NULL, PRIMARY KEY (subdir, name, question))
     WITHOUT ROWID;
@@ -35,14 +35,16 @@ CREATE TABLE entry (name TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, entry TEXT
 class KnownName:
     """What was written for a name of a subdir.
 
-    ``shard`` is the sha256 of its shard, in hex; ``newest`` and ``facts`` are JSON texts, of the
-    candidates for ``current_repodata.json`` and of what its versions say for ``channeldata.json``.
+    ``shard`` is the sha256 of its shard, in hex; the others are JSON texts: ``newest`` and
+    ``newest_v3`` of the candidates for ``current_repodata.json``, in the old sections and in
+    revision 3, and ``facts`` of what its versions say for ``channeldata.json``.
     """
 
     name: str
     fingerprint: bytes
     shard: str
     newest: str
+    newest_v3: str
     facts: str
 
 
@@ -75,6 +77,8 @@ class Fingerprint:
 
     def add(self, row: Row) -> None:
         texts = (row.filename, row.record, row.run_exports, *row.inside)
+        if row.is_v3:
+            texts = (row.section, *texts)  # no filename is the name of a section
         self._hash.update("\0".join(texts).encode("utf-8", "surrogatepass") + b"\n")
 
     def digest(self) -> bytes:
@@ -115,7 +119,8 @@ class KnownNames:
     def names(self, subdir: str) -> Iterator[KnownName]:
         """What was written for each name of a subdir."""
         rows = self._connection.execute(
-            "SELECT name, fingerprint, shard, newest, facts FROM name WHERE subdir = ?", (subdir,)
+            "SELECT name, fingerprint, shard, newest, newest_v3, facts FROM name WHERE subdir = ?",
+            (subdir,),
         )
         return (KnownName(*row) for row in rows)
 
@@ -144,11 +149,8 @@ class KnownNames:
     def note(self, subdir: str, written: Iterable[KnownName], gone: Iterable[str]) -> None:
         """Note what was written for a subdir's names, and which are gone."""
         self._connection.executemany(
-            "INSERT OR REPLACE INTO name VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (subdir, one.name, one.fingerprint, one.shard, one.newest, one.facts)
-                for one in written
-            ),
+            "INSERT OR REPLACE INTO name VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((subdir, *(getattr(one, field) for field in KnownName.__slots__)) for one in written),
         )
         self._connection.executemany(
             "DELETE FROM name WHERE subdir = ? AND name = ?", ((subdir, name) for name in gone)

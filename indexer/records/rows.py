@@ -1,4 +1,4 @@
-"""The rows of an index: what is listed, with all that an index says of it, out of two databases.
+"""The rows of an index: its records, with all that an index says of them, out of two databases.
 
 Read in SQL from the ledger and the cache, as a channel may have a million artifacts. The channel's
 lock keeps both still. Nothing is decoded here but the package's name.
@@ -14,9 +14,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from volume.errors import StateError
 from volume.ledger.artifact import Placed
+from volume.sections import V3_SECTIONS, key_of, old_section_of, v3_section_of
 
 NAMELESS = "it is no JSON, or has no name"
 """What is wrong with a record that says no name."""
@@ -24,25 +26,61 @@ NAMELESS = "it is no JSON, or has no name"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One artifact. ``record``, ``run_exports`` and ``inside`` are JSON texts, if they are whole.
+    """One record. ``record``, ``run_exports`` and ``inside`` are JSON texts, if they are whole.
 
-    ``name`` is what the record says; None where that is no text, or the record is no JSON.
-
-    ``inside`` are ``recipe``, ``about.json`` and ``post_install.json`` of a local package.
+    ``section`` is where it is listed; ``is_twin`` if the artifact has another one, which comes just
+    before it. ``name`` is what the record says; None where that is no text, or the record is no
+    JSON. ``run_exports`` are the artifact's. ``indexed`` is the ``indexed_timestamp`` of a record
+    of revision 3, in milliseconds, if it is one (CEP 47). ``inside`` are ``recipe``,
+    ``about.json`` and ``post_install.json`` of a local package.
     """
 
     filename: str
+    section: str
     name: str | None
     record: str
     run_exports: str
     inside: tuple[str, ...] = ()
+    indexed: int | None = None
+    is_twin: bool = False
 
+    @property
+    def key(self) -> str:
+        """Its key in its section."""
+        return key_of(self.section, self.filename)
+
+    @property
+    def is_v3(self) -> bool:
+        """Whether it is of revision 3."""
+        return self.section in V3_SECTIONS
+
+
+def _name(record: str) -> str:
+    """The SQL of a record's name, as bytes: JSON can say half a character."""
+    return (
+        f"CASE WHEN json_valid({record}) AND json_type({record}, '$.name') = 'text'"
+        f" THEN CAST(json_extract({record}, '$.name') AS BLOB) END"
+    )
+
+
+def _indexed(record: str) -> str:
+    """The SQL of a record's ``indexed_timestamp``."""
+    return (
+        f"CASE WHEN json_valid({record}) AND json_type({record}, '$.indexed_timestamp') = 'integer'"
+        f" THEN json_extract({record}, '$.indexed_timestamp') END"
+    )
+
+
+IS_V3 = "section LIKE 'v3.%'"
+"""The SQL of whether an artifact of the ledger is listed in revision 3 alone."""
 
 # Upstream's run_exports, else what the package itself says, else none.
 _MIRRORED = (
-    "SELECT a.filename, CASE WHEN json_valid(a.record) AND json_type(a.record, '$.name') = 'text'"
-    " THEN CAST(json_extract(a.record, '$.name') AS BLOB) END, a.record, coalesce(u.run_exports,"
-    " (SELECT r.run_exports FROM cache.read_run_exports r WHERE r.sha256 = a.sha256), '{}')"
+    f"SELECT a.filename, {_name('a.record')}, a.record, coalesce(u.run_exports,"  # noqa: S608
+    " (SELECT r.run_exports FROM cache.read_run_exports r WHERE r.sha256 = a.sha256), '{}'),"
+    f" CASE WHEN a.{IS_V3} THEN 1 END, CASE WHEN a.{IS_V3} THEN {_indexed('a.record')} END, a.twin,"
+    f" CASE WHEN a.twin IS NOT NULL THEN {_name('a.twin')} END,"
+    f" CASE WHEN a.twin IS NOT NULL THEN {_indexed('a.twin')} END"
     " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
     " WHERE a.rowid NOT IN (SELECT row FROM refused) AND"
 )
@@ -52,12 +90,26 @@ _LOCAL = (
 )
 
 
-def _row(columns: tuple[str, bytes | None, str, str]) -> Row:
-    filename, name, record, run_exports = columns
+def _mirrored(found: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
+    for filename, name, record, exports, is_v3, indexed, twin, twins_name, twins_indexed in found:
+        section = v3_section_of(filename) if is_v3 else old_section_of(filename)
+        yield Row(filename, section, _text(name), record, exports, (), _moment(indexed))
+        if twin is not None:
+            moment = _moment(twins_indexed)
+            v3 = v3_section_of(filename)
+            yield Row(filename, v3, _text(twins_name), twin, exports, (), moment, is_twin=True)
+
+
+def _text(name: bytes | None) -> str | None:
     try:
-        return Row(filename, None if name is None else name.decode(), record, run_exports)
+        return None if name is None else name.decode()
     except UnicodeDecodeError:  # half a character, which JSON can say
-        return Row(filename, None, record, run_exports)
+        return None
+
+
+def _moment(indexed: Any) -> int | None:
+    """None of what no clock says; SQLite makes a float of an integer of more than 63 bits."""
+    return indexed if isinstance(indexed, int) and indexed >= 0 else None
 
 
 _LISTED = "rowid NOT IN (SELECT row FROM refused)"
@@ -87,7 +139,7 @@ class Rows:
         self.close()
 
     def scan(self, subdir: str) -> Iterator[Row]:
-        """All rows of a subdir, in the order of their filenames, without duplicates.
+        """All rows of a subdir, in the order of their filenames; twins follow each other.
 
         Raises:
             StateError: the ledger or the cache is damaged.
@@ -98,8 +150,21 @@ class Rows:
                 yield from local
                 return
             query = f"{_MIRRORED} a.subdir = ? ORDER BY a.filename"
-            mirrored = map(_row, self._connection.execute(query, (subdir,)))
+            mirrored = _mirrored(self._connection.execute(query, (subdir,)))
             yield from heapq.merge(mirrored, local, key=lambda row: row.filename)
+
+    def of_v3(self, subdir: str) -> Iterator[Row]:
+        """All rows of revision 3 of a subdir, in the order of their filenames.
+
+        Raises:
+            StateError: the ledger is damaged.
+        """
+        if not self._has_ledger:
+            return
+        query = f"{_MIRRORED} a.subdir = ? AND (a.{IS_V3} OR a.twin IS NOT NULL)"
+        with self._translated():
+            found = self._connection.execute(f"{query} ORDER BY a.filename", (subdir,))
+            yield from (row for row in _mirrored(found) if row.is_v3)
 
     def filenames(self, subdir: str) -> set[str]:
         """Every filename that a subdir lists.
@@ -155,8 +220,11 @@ class Rows:
         """
         remaining = iter(filenames)
         while batch := list(itertools.islice(remaining, _BATCH)):
-            found = {row.filename: row for row in self._get(subdir, json.dumps(batch))}
-            yield from (found[filename] for filename in batch if filename in found)
+            found: dict[str, list[Row]] = {}
+            for row in self._get(subdir, json.dumps(batch)):
+                found.setdefault(row.filename, []).append(row)
+            for filename in batch:
+                yield from found.get(filename, ())
 
     def _get(self, subdir: str, filenames: str) -> Iterator[Row]:
         with self._translated():
@@ -166,12 +234,13 @@ class Rows:
             if self._has_ledger:
                 where = "a.subdir = ? AND a.filename IN (SELECT value FROM json_each(?))"
                 query = f"{_MIRRORED} {where}"
-                yield from map(_row, self._connection.execute(query, (subdir, filenames)))
+                yield from _mirrored(self._connection.execute(query, (subdir, filenames)))
 
     def _local(self, where: str, values: tuple[str, ...]) -> Iterator[Row]:
         for row in self._connection.execute(f"{_LOCAL} {where}", values):
             filename, name, record, run_exports, *inside = row
-            yield Row(filename, name, record, run_exports, tuple(filter(None, inside)))
+            section = old_section_of(filename)
+            yield Row(filename, section, name, record, run_exports, tuple(filter(None, inside)))
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from indexer.base.repodata import Record, section_of
+from indexer.base.repodata import Record
 from indexer.generations import shards
 from indexer.records.rows import Row
 from indexer.verify.check import Check, Names, difference
+from indexer.verify.listed import listed
 from volume.program.stop import Stop
+from volume.sections import filename_of
 
 _CHECK_EVERY = 500  # shards between two looks at whether to stop
 
@@ -67,18 +69,18 @@ def _compare(
     missing: list[str],
     extra: list[str],
 ) -> None:
-    found: dict[str, Record] = {}
-    for section in ("packages", "packages.conda"):
-        for filename, record in shard.get(section, {}).items():
-            if record.get("name") != name or section != section_of(filename):
-                raise check.fail(subdir, f"the shard of {name} lists {filename}")
-            found[filename] = record
+    found = listed(check, subdir, f"the shard of {name}", shard)
+    for one, record in found.items():
+        if record.get("name") != name:
+            raise check.fail(subdir, f"the shard of {name} lists {filename_of(*one)}")
     for row in check.rows.get(subdir, names.filenames.get(name, ())):
-        if row.filename in found:
-            _compare_record(check, subdir, row, found.pop(row.filename))
+        if row.name != name:
+            continue  # its artifact's other record, which says another
+        if (row.section, row.key) in found:
+            _compare_record(check, subdir, row, found.pop((row.section, row.key)))
         else:
             missing.append(row.filename)
-    extra += found
+    extra += [filename_of(*one) for one in found]
 
 
 def _compare_record(check: Check, subdir: str, row: Row, found: Record) -> None:

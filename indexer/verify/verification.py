@@ -26,17 +26,17 @@ from indexer.base.repodata import (
     CURRENT,
     REPODATA,
     RUN_EXPORTS,
-    Record,
     decode,
-    section_of,
 )
 from indexer.records.known_names import Fingerprint
 from indexer.records.rows import NAMELESS, Row
 from indexer.verify.check import Check, Names, difference
+from indexer.verify.listed import listed
 from indexer.verify.shard_verification import verify_shards
 from indexer.verify.variant_verification import verify_variants
 from indexer.verify.walk import Walk
 from volume.program.stop import Stop
+from volume.sections import filename_of, old_section_of
 
 _CHECK_EVERY = 5000  # rows between two looks at whether to stop
 
@@ -74,8 +74,10 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
         for count, row in enumerate(check.rows.scan(subdir)):
             if count % _CHECK_EVERY == 0:
                 stop.check()
-            repodata.step(row.filename, row.record)
-            exports.step(row.filename, f'{{"run_exports":{row.run_exports}}}')
+            repodata.step(row.section, row.key, row.record)
+            if not row.is_twin:
+                section = old_section_of(row.filename)
+                exports.step(section, row.filename, f'{{"run_exports":{row.run_exports}}}')
             problem = _problem(row) if check.known is None else None
             if row.name is None or problem is not None:
                 refused[subdir, row.filename] = (
@@ -85,7 +87,8 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
             if row.name not in filenames:
                 filenames[row.name] = []
                 fingerprints[row.name] = Fingerprint()
-            filenames[row.name].append(row.filename)
+            if filenames[row.name][-1:] != [row.filename]:
+                filenames[row.name].append(row.filename)
             fingerprints[row.name].add(row)
         if refused:
             raise RefusedRecordsError(refused)
@@ -122,20 +125,15 @@ def _verify_repodata(check: Check, subdir: str) -> None:
     """The same by decoding everything: for a document in another form, and to find the words."""
     repodata = check.load(subdir, REPODATA)
     check.addresses(subdir, REPODATA, repodata.get("info", {}))
-    sections: dict[str, dict[str, Record]] = {
-        name: repodata[name] for name in ("packages", "packages.conda")
-    }
+    found = listed(check, subdir, REPODATA, repodata)
     missing: list[str] = []
-    extra = {filename for records in sections.values() for filename in records}
     for row in check.rows.scan(subdir):
-        expected = json.loads(row.record)
-        found = sections[section_of(row.filename)].get(row.filename)
-        if found is None:
+        record = found.pop((row.section, row.key), None)
+        if record is None:
             missing.append(row.filename)
-        elif found != expected:
-            raise check.fail(subdir, f"{REPODATA}: {difference(row.filename, expected, found)}")
-        extra.discard(row.filename)
-    check.sets(subdir, REPODATA, missing, extra)
+        elif record != (expected := json.loads(row.record)):
+            raise check.fail(subdir, f"{REPODATA}: {difference(row.filename, expected, record)}")
+    check.sets(subdir, REPODATA, missing, [filename_of(*one) for one in found])
 
 
 def _verify_run_exports(check: Check, subdir: str) -> None:
@@ -143,6 +141,8 @@ def _verify_run_exports(check: Check, subdir: str) -> None:
     given: dict[str, Any] = {**document["packages"], **document["packages.conda"]}
     missing: list[str] = []
     for row in check.rows.scan(subdir):
+        if row.is_twin:
+            continue
         if row.filename not in given:
             missing.append(row.filename)
         elif given.pop(row.filename) != {"run_exports": json.loads(row.run_exports) or {}}:
@@ -153,16 +153,12 @@ def _verify_run_exports(check: Check, subdir: str) -> None:
 def _verify_current(check: Check, subdir: str) -> None:
     current = check.load(subdir, CURRENT)
     check.addresses(subdir, CURRENT, current.get("info", {}))
-    for section in ("packages", "packages.conda"):
-        found = current[section]
-        rows = {row.filename: row for row in check.rows.get(subdir, found)}
-        for filename, record in found.items():
-            if (
-                filename not in rows
-                or section != section_of(filename)
-                or json.loads(rows[filename].record) != record
-            ):
-                raise check.fail(subdir, f"{CURRENT} has another record of {filename}")
+    found = listed(check, subdir, CURRENT, current)
+    filenames = {filename_of(section, key) for section, key in found}
+    rows = {(row.section, row.key): row for row in check.rows.get(subdir, filenames)}
+    for one, record in found.items():
+        if one not in rows or json.loads(rows[one].record) != record:
+            raise check.fail(subdir, f"{CURRENT} has another record of {filename_of(*one)}")
 
 
 def _verify_artifacts(check: Check, subdir: str) -> None:

@@ -1,12 +1,12 @@
-"""The walk: comparing a document of two sections with what it must hold, without decoding it.
+"""The walk: comparing a document of sections with what it must hold, without decoding it.
 
 A record in the document is the committed one if its text is; only where the texts differ, the two
 are decoded and compared. So a large document costs one look at its bytes, and no memory.
 
 Guaranteed: a walk that ends in ``has_arrived`` has seen every byte between the document's first
-record and its last one, in the sections ``packages`` and ``packages.conda``, and there was nothing
-in them but what was given to ``step``. Not guaranteed: the converse, as the order of the keys or
-blanks between them stop a walk; then the document must be decoded.
+record and its last one, in all its sections, and there was nothing in them but what was given to
+``step``. Not guaranteed: the converse, as the order of the keys or blanks between them stop a walk;
+then the document must be decoded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from indexer.engines.envelope import JOINT
+from indexer.engines.envelope import HEAD_END, JOINT, ORDER, V3_BEGIN, V3_JOINT
+from volume.sections import V3, V3_SECTIONS
 
-_HEAD_END = b',"packages":{'
 _DECODER = json.JSONDecoder()
 _LONGER = 4096  # bytes that a value may be longer in the document than as it was committed
+_PACKAGES, _CONDA, _V3_CONDA, _V3_TAR_BZ2 = ORDER
+_EMPTY_V3: dict[str, Any] = {section.removeprefix(f"{V3}."): {} for section in V3_SECTIONS}
 
 Same = Callable[[Any, Any], bool]
 """Whether two decoded values, that of the document and the expected one, are the same."""
@@ -39,7 +41,7 @@ class Walk:
         self.tail: dict[str, Any] = {}
 
     def __enter__(self) -> Walk:
-        """Find the sections.
+        """Find the old sections.
 
         Raises:
             OSError: the file can't be read.
@@ -47,14 +49,14 @@ class Walk:
         with self._path.open("rb") as stream:
             # ValueError: an empty file can't be mapped.
             self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        begin = self._map.find(_HEAD_END)
+        begin = self._map.find(HEAD_END)
         joint = self._map.find(JOINT)
         if begin < 0 or joint < begin:
             self._is_lost = True
             begin = joint = 0
-        self._first = begin + len(_HEAD_END)
-        self._at = {False: self._first, True: joint + len(JOINT)}
-        self._is_begun = {False: False, True: False}
+        # Where each section begins, and where it was walked to.
+        self._first = {_PACKAGES: begin + len(HEAD_END), _CONDA: joint + len(JOINT)}
+        self._at = dict(self._first)
         self._joint = joint
         return self
 
@@ -66,25 +68,37 @@ class Walk:
     ) -> None:
         self._map.close()
 
-    def step(self, filename: str, text: str) -> bool:
-        """Whether the next artifact of its section is this one, with this value (a JSON text)."""
+    def step(self, section: str, key: str, text: str) -> bool:
+        """Whether the next record of this section has this key, and this value (a JSON text)."""
         if self._is_lost:
             return False
-        is_conda = filename.endswith(".conda")
-        comma = "," if self._is_begun[is_conda] else ""
-        key = f"{comma}{json.dumps(filename)}:".encode()
+        if section not in self._at:
+            self._find_v3()
+        at = self._at[section]
+        comma = "" if at == self._first[section] else ","
+        begin = f"{comma}{json.dumps(key)}:".encode()
         value = text.encode("utf-8", "surrogatepass")
-        at = self._at[is_conda]
-        start = at + len(key)
+        start = at + len(begin)
         end = start + len(value)
-        if self._map[at:start] != key:
+        if self._map[at:start] != begin:
             self._is_lost = True
         elif self._map[start:end] == value:
-            self._at[is_conda] = end
+            self._at[section] = end
         else:
-            self._at[is_conda] = self._compare(start, value)
-        self._is_begun[is_conda] = True
+            self._at[section] = self._compare(start, value)
         return not self._is_lost
+
+    def _find_v3(self) -> None:
+        """Find the sections of revision 3, from the end: most of a document is before them."""
+        begin = self._map.rfind(V3_BEGIN)
+        joint = self._map.rfind(V3_JOINT)
+        if not self._first[_CONDA] <= begin < joint:
+            self._is_lost = True
+            begin = joint = 0
+        found = {_V3_CONDA: begin + len(V3_BEGIN), _V3_TAR_BZ2: joint + len(V3_JOINT)}
+        self._first |= found
+        self._at |= found
+        self._v3_joint = joint
 
     def _compare(self, start: int, value: bytes) -> int:
         """Decode both; return where the document's value ends."""
@@ -101,17 +115,31 @@ class Walk:
 
     @property
     def has_arrived(self) -> bool:
-        """Whether both sections were walked to their ends; reads what stands around them."""
-        if self._is_lost or self._at[False] != self._joint:
+        """Whether all sections were walked to their ends; reads what stands around them."""
+        if self._is_lost or self._at[_PACKAGES] != self._joint:
+            return False
+        has_v3 = _V3_CONDA in self._at
+        if has_v3 and self._at[_V3_CONDA] != self._v3_joint:
             return False
         try:
-            head = json.loads(self._map[: self._first] + b"}}")
-            tail = json.loads(b'{"":{' + self._map[self._at[True] :])
+            head = json.loads(self._map[: self._first[_PACKAGES]] + b"}}")
+            tail = json.loads(b'{"":{' + (self._after_v3() if has_v3 else self._after(_CONDA)))
         except (ValueError, RecursionError):
             return False
         if not isinstance(head, dict) or list(head)[-1:] != ["packages"] or head.pop("packages"):
             return False
-        if tail.pop("", None) != {} or {"packages", "packages.conda", *head} & tail.keys():
+        if tail.pop("", None) != {} or {_PACKAGES, _CONDA, *head} & tail.keys():
+            return False
+        if (tail.pop(V3, None) != _EMPTY_V3) if has_v3 else V3 in tail:
             return False
         self.head, self.tail = head, tail
         return True
+
+    def _after(self, section: str) -> bytes:
+        return self._map[self._at[section] :]
+
+    def _after_v3(self) -> bytes:
+        """What stands after the old sections, without the records of revision 3."""
+        between = self._map[self._at[_CONDA] : self._first[_V3_CONDA]]
+        joint = self._map[self._v3_joint : self._first[_V3_TAR_BZ2]]
+        return between + joint + self._after(_V3_TAR_BZ2)

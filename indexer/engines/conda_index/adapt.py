@@ -1,8 +1,8 @@
 """What ``conda index`` wrote, made into what we serve: upstream's envelope, no odd files.
 
 It writes pre-patch variants and patch instructions, which go, and so do its pages: they show what
-upstreams write in records as it is, markup and links included. It
-knows nothing of upstream's other sections, which are put around its records.
+upstreams write in records as it is, markup and links included. It knows nothing of upstream's other
+sections, which are put around its records, nor of revision 3, whose records are added.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
-from indexer.base.repodata import CURRENT, REPODATA, Record, section_of
+from indexer.base.errors import EngineError
+from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS
 from indexer.engines import envelope
-from indexer.engines.complete import envelope_of, write
+from indexer.engines.complete import envelope_of, write, write_current
+from indexer.engines.conda_index.revision3 import Revision3, add_channeldata
 from indexer.generations.generation import Draft
 from indexer.records.listing import Listing
 from indexer.records.rows import Rows
 from volume.program.stop import Stop
+from volume.sections import OLD_SECTIONS
 
 _UNWANTED = re.compile(
     r"index\.html|repodata_from_packages\.json.*|repodata_shards_from_packages\..*|patch_instructions\.json"
@@ -37,9 +39,19 @@ def adapt(draft: Draft, listing: Listing, rows: Rows, stop: Stop) -> None:
         folder = draft.folder / subdir
         _remove_unwanted(folder)
         around = envelope_of(listing, rows, subdir)
-        path = folder / REPODATA
-        write(path, envelope.put_around(path.read_bytes(), subdir, around))
-        _adapt_current(folder / CURRENT, rows, subdir, around)
+        try:
+            v3 = Revision3(rows, subdir)
+            path = folder / REPODATA
+            pieces = envelope.frame(around, has_v3=v3.has_any)
+            write(path, envelope.put_around(path.read_bytes(), subdir, pieces, *v3.sections()))
+            chosen = {False: _chosen(folder / CURRENT), True: v3.current()}
+            write_current(folder, rows, subdir, around, chosen)
+            if v3.has_any:
+                v3.add_run_exports(folder / RUN_EXPORTS)
+                v3.add_shards(draft, folder)
+        except ValueError as error:
+            raise EngineError(f"no index can hold a record of {subdir}: {error}") from error
+    add_channeldata(draft.folder / CHANNELDATA, rows, listing.subdirs)
     _remove_unwanted(draft.folder)
 
 
@@ -49,17 +61,10 @@ def _remove_unwanted(folder: Path) -> None:
             path.unlink()
 
 
-def _adapt_current(path: Path, rows: Rows, subdir: str, around: dict[str, Any]) -> None:
-    """Keep the engine's choice of artifacts, with the records that repodata.json has.
+def _chosen(path: Path) -> set[str]:
+    """The engine's choice of artifacts, whose records are those that repodata.json has.
 
     The engine adds ``legacy_bz2_md5`` to every record, null where there is no twin.
     """
     chosen = json.loads(path.read_bytes())
-    wanted = {
-        filename for section in ("packages", "packages.conda") for filename in chosen[section]
-    }
-    sections: dict[str, dict[str, Record]] = {"packages": {}, "packages.conda": {}}
-    for row in rows.get(subdir, sorted(wanted)):
-        sections[section_of(row.filename)][row.filename] = json.loads(row.record)
-    document = {**envelope.cut(around, wanted), **sections}
-    write(path, envelope.compact(document).encode())
+    return {filename for section in OLD_SECTIONS for filename in chosen[section]}

@@ -4,7 +4,8 @@ conda-index keeps one SQLite file per subdir and lists what ``stat`` has under a
 record that ``index_json`` has. So putting upstream's record there publishes exactly that record,
 at a hundredth of what opening the package costs.
 
-Guaranteed: one transaction per subdir makes the cache equal to the ledger plus the local records;
+Guaranteed: one transaction per subdir makes the cache equal to the ledger plus the local records,
+but for what is listed in revision 3 alone, which conda-index has no place for;
 its cost follows what changed since the last seed. A cache that is damaged, of another schema or
 seeded from another ledger is refused with ``StaleCacheError``; the caller removes it and starts
 anew, as it is only a cache.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from indexer.engines.conda_index.engine import STAGE
 from indexer.records.record_cache import LocalFile, LocalRecord
+from indexer.records.rows import IS_V3
 from volume.errors import MirrorError, VolumeError
 
 _USER_VERSION = 2
@@ -157,13 +159,13 @@ class _Seed:
         self._execute(
             "INSERT OR REPLACE INTO main.index_json (path, index_json)"
             " SELECT filename, record FROM ledger.artifact"
-            " WHERE subdir = :subdir AND serial > :seeded",
+            f" WHERE subdir = :subdir AND serial > :seeded AND NOT {IS_V3}",
             values,
         )
         self._execute(
             "INSERT OR REPLACE INTO main.stat (stage, path, mtime, size, sha256)"
             " SELECT :stage, filename, entered, size, sha256 FROM ledger.artifact"
-            " WHERE subdir = :subdir AND serial > :seeded",
+            f" WHERE subdir = :subdir AND serial > :seeded AND NOT {IS_V3}",
             values,
         )
         self._remove_retired()
@@ -173,7 +175,8 @@ class _Seed:
     def _remove_retired(self) -> None:
         # Everything committed is in the cache now, so equal counts mean equal sets.
         (committed,) = self._execute(
-            "SELECT count(*) FROM ledger.artifact WHERE subdir = :subdir", self._subdir
+            f"SELECT count(*) FROM ledger.artifact WHERE subdir = :subdir AND NOT {IS_V3}",
+            self._subdir,
         ).fetchone()
         (cached,) = self._execute(
             "SELECT (SELECT count(*) FROM main.stat WHERE stage = :stage)"
@@ -185,7 +188,7 @@ class _Seed:
         for table in (*_TABLES, "stat"):
             self._execute(
                 f"DELETE FROM main.{table} WHERE path NOT IN"
-                " (SELECT filename FROM ledger.artifact WHERE subdir = :subdir)"
+                f" (SELECT filename FROM ledger.artifact WHERE subdir = :subdir AND NOT {IS_V3})"
                 " AND path NOT IN (SELECT path FROM mirror_local)",
                 self._subdir,
             )
@@ -196,7 +199,7 @@ class _Seed:
             "SELECT a.filename AS path, coalesce(u.run_exports, p.run_exports) AS wanted"
             " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
             " LEFT JOIN cache.read_run_exports p ON p.sha256 = a.sha256"
-            " WHERE a.subdir = :subdir"
+            f" WHERE a.subdir = :subdir AND NOT a.{IS_V3}"
         )
         self._execute(
             "INSERT OR REPLACE INTO main.run_exports (path, run_exports)"

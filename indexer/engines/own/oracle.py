@@ -15,10 +15,16 @@ from indexer.records.rows import Rows
 from volume.program.stop import Stop
 
 _OLDER = "without features, at most "  # no dependency begins so
+_V3 = "of revision 3, "  # nor so
+
+
+def is_of_v3(known: KnownAnswer) -> bool:
+    """Whether the records of revision 3 were asked, and not those of the old sections."""
+    return known.question.startswith(_V3)
 
 
 class Oracle:
-    """The oracle of one subdir; ``filenames`` and ``names`` are by package name."""
+    """The oracle of a subdir and a revision; ``filenames`` and ``names`` are by package name."""
 
     def __init__(
         self,
@@ -27,8 +33,11 @@ class Oracle:
         filenames: Mapping[str, Sequence[str]],
         names: Mapping[str, KnownName],
         stop: Stop,
+        *,
+        is_v3: bool,
     ) -> None:
         self._stop = stop
+        self._is_v3 = is_v3
         self._subdir = subdir
         self._rows = rows
         self._filenames = filenames
@@ -62,6 +71,7 @@ class Oracle:
         find: Callable[[Sequence[CurrentCandidate]], list[CurrentCandidate]],
     ) -> list[CurrentCandidate]:
         self._stop.check()
+        question = (_V3 if self._is_v3 else "") + question
         self._asked.add((name, question))
         known = self._before.get((name, question))
         fingerprint = self._names[name].fingerprint
@@ -72,10 +82,14 @@ class Oracle:
         return found
 
     def _ranked(self, name: str) -> list[CurrentCandidate]:
-        """All artifacts of a name; one name's are kept, as questions come by name."""
+        """All records of a name; one name's are kept, as questions come by name."""
         if self._group[0] != name:
             rows = self._rows.get(self._subdir, self._filenames[name])
-            records = ((row.filename, json.loads(row.record)) for row in rows)
+            records = (
+                (row.filename, json.loads(row.record))
+                for row in rows
+                if row.is_v3 == self._is_v3 and row.name == name
+            )
             self._group = name, ranked(candidates(records))
         return self._group[1]
 

@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from indexer.base.errors import RefusedRecordsError
-from indexer.base.repodata import CHANNELDATA, CURRENT, REPODATA, RUN_EXPORTS, decode
+from indexer.base.repodata import CHANNELDATA, REPODATA, RUN_EXPORTS, decode
 from indexer.engines import envelope
-from indexer.engines.complete import envelope_of, write
+from indexer.engines.complete import envelope_of, write, write_current
 from indexer.engines.own import channeldata, current
-from indexer.engines.own.oracle import Oracle, packed, unpacked
+from indexer.engines.own.oracle import Oracle, is_of_v3, packed, unpacked
 from indexer.engines.sections import Sections, compacted
 from indexer.generations import shards
 from indexer.generations.generation import Draft
@@ -31,11 +32,16 @@ from indexer.records.known_names import Fingerprint, KnownAnswer, KnownEntry, Kn
 from indexer.records.listing import Listing
 from indexer.records.rows import NAMELESS, Row, Rows
 from volume.program.stop import Stop
+from volume.sections import OLD_SECTIONS, V3_SECTIONS, old_section_of
 
 log = logging.getLogger("indexer.engines.own.writer")
 
 _RUN_EXPORTS_VERSION = 1
 _CHECK_EVERY = 5000  # rows between two looks at whether to stop
+_NOTHING = packed([])
+
+Decoded = tuple[str, str, dict[str, Any], dict[str, Any]]
+"""Section, filename, record and run_exports of a row."""
 
 
 @dataclass(slots=True)
@@ -114,12 +120,13 @@ class Writer:
 
     def _copy_records(self, one: _Subdir, around: dict[str, Any]) -> None:
         """``repodata.json`` and ``run_exports.json``, and which rows belong to which name."""
-        head, tail = envelope.frame(around)
-        repodata = Sections(one.folder / REPODATA, head)
-        info = {"subdir": one.subdir, "version": _RUN_EXPORTS_VERSION}
-        exports_head, exports_tail = envelope.frame({"info": info})
-        exports = Sections(one.folder / RUN_EXPORTS, exports_head)
-        with repodata.opened(tail), exports.opened(exports_tail):
+        repodata, exports = Sections(one.folder / REPODATA), Sections(one.folder / RUN_EXPORTS)
+        exports_info = {"subdir": one.subdir, "version": _RUN_EXPORTS_VERSION}
+        has_v3 = False
+        with (
+            repodata.opened(lambda: envelope.frame(around, has_v3=has_v3)),
+            exports.opened(lambda: envelope.frame({"info": exports_info})),
+        ):
             for count, row in enumerate(self._rows.scan(one.subdir)):
                 if count % _CHECK_EVERY == 0:
                     self._stop.check()
@@ -131,12 +138,17 @@ class Writer:
                 except ValueError as error:
                     self._refuse(one, row, error)
                     continue
-                repodata.add(row.filename, record)
-                exports.add(row.filename, f'{{"run_exports":{exported}}}')
+                repodata.add(row.section, row.key, record)
+                has_v3 = has_v3 or row.is_v3
+                if not row.is_twin:
+                    section = old_section_of(row.filename)  # of artifacts, by filename (CEP 12)
+                    exports.add(section, row.filename, f'{{"run_exports":{exported}}}')
                 if row.name not in one.filenames:
                     one.filenames[row.name] = []
                     one.fingerprints[row.name] = Fingerprint()
-                one.filenames[row.name].append(row.filename)
+                listed = one.filenames[row.name]
+                if not listed or listed[-1] != row.filename:
+                    listed.append(row.filename)
                 one.fingerprints[row.name].add(row)
 
     def _refuse(self, one: _Subdir, row: Row, why: object) -> None:
@@ -164,42 +176,55 @@ class Writer:
     def _write_name(
         self, one: _Subdir, name: str, fingerprint: bytes, present: set[str]
     ) -> KnownName:
-        rows = list(self._rows.get(one.subdir, one.filenames[name]))
-        records: dict[str, dict[str, Any]] = {}
-        exports: dict[str, Any] = {}
-        for row in rows:
+        rows: list[Row] = []
+        records: list[Decoded] = []
+        for row in self._rows.get(one.subdir, one.filenames[name]):
+            if row.name != name:
+                continue  # its artifact's other record, which says another
             try:
                 record, exported = decode(row.record), decode(row.run_exports)
             except ValueError as error:
                 self._refuse(one, row, error)
                 continue
-            records[row.filename], exports[row.filename] = record, exported
-        digest, data = shards.pack((key, records[key], exports[key]) for key in records)
+            rows.append(row)
+            records.append((row.section, row.filename, record, exported))
+        digest, data = shards.pack(records)
         if digest + shards.SUFFIX not in present:
             write(one.folder / (digest + shards.SUFFIX), data)
         return KnownName(
             name=name,
             fingerprint=fingerprint,
             shard=digest,
-            newest=_newest(records),
-            facts=_facts({row.filename: row for row in rows}, records, exports),
+            newest=_newest(records, OLD_SECTIONS),
+            newest_v3=_newest(records, V3_SECTIONS),
+            facts=_facts(rows, records),
         )
 
     # -- current_repodata.json -------------------------------------------------------------------
 
     def _write_current(self, one: _Subdir, around: dict[str, Any]) -> None:
-        oracle = Oracle(one.subdir, self._rows, one.filenames, one.names, self._stop)
+        """What ``conda index`` chooses of the old sections, and by the same rule of revision 3."""
+        oracles = {
+            is_v3: Oracle(one.subdir, self._rows, one.filenames, one.names, self._stop, is_v3=is_v3)
+            for is_v3 in (False, True)
+        }
         for known in self._known.answers(one.subdir):
-            oracle.remember(known)
-        newest = {name: unpacked(known.newest) for name, known in one.names.items()}
-        chosen = current.choose(newest, oracle.ask, oracle.ask_older)
-        self._written.answers[one.subdir] = oracle.fresh
-        self._written.gone_answers[one.subdir] = oracle.gone
-        head, tail = envelope.frame(envelope.cut(around, chosen))
-        document = Sections(one.folder / CURRENT, head)
-        with document.opened(tail):
-            for row in self._rows.get(one.subdir, sorted(chosen)):
-                document.add(row.filename, compacted(row.record))
+            oracles[is_of_v3(known)].remember(known)
+        newest = {
+            False: {name: known.newest for name, known in one.names.items()},
+            True: {name: known.newest_v3 for name, known in one.names.items()},
+        }
+        chosen = {
+            is_v3: current.choose(
+                {name: unpacked(text) for name, text in newest[is_v3].items() if text != _NOTHING},
+                oracle.ask,
+                oracle.ask_older,
+            )
+            for is_v3, oracle in oracles.items()
+        }
+        self._written.answers[one.subdir] = [*oracles[False].fresh, *oracles[True].fresh]
+        self._written.gone_answers[one.subdir] = {*oracles[False].gone, *oracles[True].gone}
+        write_current(one.folder, self._rows, one.subdir, around, chosen)
 
     # -- channeldata.json ------------------------------------------------------------------------
 
@@ -226,18 +251,25 @@ class Writer:
         write(self._draft.folder / CHANNELDATA, f"{head}{packages}{tail}".encode())
 
 
-def _newest(records: dict[str, dict[str, Any]]) -> str:
+def _newest(records: list[Decoded], sections: Container[str]) -> str:
     """The candidates for ``current_repodata.json``."""
-    return packed(current.newest(current.ranked(current.candidates(records.items()))))
+    listed = [(filename, record) for section, filename, record, _ in records if section in sections]
+    return packed(current.newest(current.ranked(current.candidates(listed))))
 
 
-def _facts(
-    rows: dict[str, Row], records: dict[str, dict[str, Any]], exports: dict[str, Any]
-) -> str:
-    """What its versions say for ``channeldata.json``."""
+def _facts(rows: list[Row], records: list[Decoded]) -> str:
+    """What its versions say for ``channeldata.json``: of an artifact with two records the first."""
+    of_artifacts = {
+        row.filename: (row, record, exported)
+        for row, (_, _, record, exported) in zip(rows, records, strict=True)
+        if not row.is_twin
+    }
+    listed = [(filename, record) for filename, (_, record, _) in of_artifacts.items()]
     told = (
-        channeldata.facts(records[key], exports[key], map(json.loads, rows[key].inside))
-        for key in channeldata.newest_builds(records.items())
+        channeldata.facts(record, exported, map(json.loads, row.inside))
+        for row, record, exported in map(
+            of_artifacts.__getitem__, channeldata.newest_builds(listed)
+        )
     )
     return json.dumps(list(told))
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.base.repodata import records_in
 from indexer.generations import shards
 from indexer.site.search import buckets
 from indexer.site.search.buckets import Build, Entry
@@ -21,6 +22,7 @@ from volume.disk import files
 from volume.generations import Generation
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
+from volume.sections import filename_of
 
 log = logging.getLogger("indexer.site.search")
 
@@ -165,9 +167,12 @@ class SearchWriter:
         return buckets.entry(builds, summary)
 
     def _records(self, place: _Shard) -> Iterable[tuple[str, Mapping[str, object]]]:
+        """Artifacts by filename, each with one record: the first, if it has several."""
         shard = shards.read(self._source / place.subdir, place.digest, check_hash=False)
-        for section in ("packages", "packages.conda"):
-            yield from shard.get(section, {}).items()
+        found: dict[str, Mapping[str, object]] = {}
+        for section, key, record in records_in(shard):
+            found.setdefault(filename_of(section, key), record)
+        return found.items()
 
     def _example(self, found: Mapping[str, Sequence[_Shard]]) -> str | None:
         """A package that most people can install from this channel alone."""

@@ -17,8 +17,10 @@ from indexer.base.matchspec import MalformedError, parse, version_order
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import LATER, IndexedMirror, unpack, volumes
 from tests.support.upstream.packages import Record, package
+from volume.sections import v3_section_of
 
 SUBDIR = "linux-64"
+INDEX = "repodata_shards.msgpack.zst"
 Prepare = Callable[[CommittedMirror], None]
 
 
@@ -61,7 +63,7 @@ def load(path: Path) -> Any:
 
 def shards(folder: Path) -> dict[str, Any]:
     """The shards' index and, by name, the bytes that are packed into each."""
-    index = msgpack.unpackb(unpack((folder / "repodata_shards.msgpack.zst").read_bytes()))
+    index = msgpack.unpackb(unpack((folder / INDEX).read_bytes()))
     del index["info"]["created_at"]
     index["shards"] = {
         name: unpack((folder / f"{digest.hex()}.msgpack.zst").read_bytes())
@@ -172,6 +174,41 @@ def test_odd_records_and_all_that_changes(conda_exe: Path, tmp_path: Path) -> No
         check_equal(engine, own, same_bytes=add_local not in steps[:count])
 
 
+def test_records_of_revision_3_are_added(conda_exe: Path, tmp_path: Path) -> None:
+    rich = {"flags": ["x"], "depends": ['b[version=">=1",when="__unix"]'], "ü": None}
+
+    def begin(committed: CommittedMirror) -> None:
+        old = {f"{name}-1.0-0.conda": package(name).record for name in "abc"}
+        twins = {"b-1.0-0.conda": {**package("b").record, **rich}}
+        committed.commit_records(SUBDIR, old, twins=twins)
+        v3 = {
+            **{f"c-{n}.0-0.conda": {**package("c", f"{n}.0").record, **rich} for n in (1, 2, 3)},
+            "d-1.0-0.tar.bz2": package("d", extension=".tar.bz2").record,
+            "d-1.0-0.b.conda": {**package("d", build="0.b").record, "depends": ["c <2"]},
+        }
+        del v3["c-1.0-0.conda"]
+        committed.commit_records(SUBDIR, v3, section_of=v3_section_of)
+        committed.commit_records("noarch", {"n-1-0.conda": rich_noarch}, section_of=v3_section_of)
+        committed.give_run_exports(SUBDIR, {"c-2.0-0.conda": {"weak": ["c"]}})
+
+    def change(committed: CommittedMirror) -> None:
+        committed.retire(SUBDIR, "c-2.0-0.conda", "b-1.0-0.conda")
+        committed.commit_records(
+            SUBDIR, {"a-1.0-0.conda": package("a").record}, section_of=v3_section_of
+        )
+
+    rich_noarch = {**package("n", "1", subdir="noarch").record, **rich}
+    for count, steps in enumerate([(begin,), (begin, change)]):
+        engine, own = index_both_ways(conda_exe, tmp_path / str(count), *steps)
+        check_equal(engine, own)
+        assert load(engine / SUBDIR / "repodata.json")["v3"]["conda"].keys() >= {"c-3.0-0"}
+        if count == 0:
+            assert json.loads((engine / ".generation.json").read_bytes())["engine"] != "own writer"
+            index = msgpack.unpackb(unpack((engine / SUBDIR / INDEX).read_bytes()))
+            named = {f"{digest.hex()}.msgpack.zst" for digest in index["shards"].values()}
+            assert {p.name for p in (engine / SUBDIR).iterdir() if len(p.stem) > 60} == named
+
+
 def test_nothing_is_decoded_that_did_not_change(
     conda_exe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +223,7 @@ def test_nothing_is_decoded_that_did_not_change(
 
     def noting(records: Any) -> tuple[str, bytes]:
         records = list(records)
-        packed.append([filename for filename, _, _ in records])
+        packed.append([filename for _, filename, _, _ in records])
         return pack(records)
 
     monkeypatch.setattr("indexer.generations.shards.pack", noting)

@@ -15,11 +15,12 @@ from typing import Any
 
 from syncer.artifacts.document_tables import RunExports
 from syncer.artifacts.ledger_writer import LedgerWriter
-from tests.support.upstream.packages import Package, Record, section_of
+from tests.support.upstream.packages import Package, Record
 from volume import generations
 from volume.identity import claim
 from volume.layout import Mirror, State
 from volume.ledger.artifact import Artifact, Home
+from volume.sections import old_section_of
 
 ENTERED = 1_700_000_000.0
 
@@ -91,8 +92,18 @@ class CommittedMirror:
         self.carry(folder.name, {"removed": removed})
         return serial
 
-    def commit_records(self, subdir: str, records: Mapping[str, Record]) -> int:
-        """Commit records whose artifacts are holes of the recorded size."""
+    def commit_records(
+        self,
+        subdir: str,
+        records: Mapping[str, Record],
+        *,
+        section_of: Callable[[str], str] = old_section_of,
+        twins: Mapping[str, Record] | None = None,
+    ) -> int:
+        """Commit records whose artifacts are holes of the recorded size.
+
+        `section_of` says where upstream lists a filename; `twins` are second records.
+        """
         folder = self.artifacts(subdir)
         folder.mkdir(parents=True, exist_ok=True)
         rows = []
@@ -100,7 +111,9 @@ class CommittedMirror:
             with (folder / filename).open("wb") as stream:
                 stream.truncate(record["size"])
             sha256 = record.get("sha256") or hashlib.sha256(filename.encode()).hexdigest()
-            rows.append(row(subdir, filename, record, sha256=sha256))
+            twin = (twins or {}).get(filename)
+            section = section_of(filename)
+            rows.append(row(subdir, filename, record, sha256=sha256, section=section, twin=twin))
         return self.commit_rows(rows)
 
     def carry(self, subdir: str, sections: Mapping[str, str]) -> int:
@@ -193,21 +206,25 @@ def row(
     *,
     home: Home = "channels",
     sha256: str | None = None,
+    section: str | None = None,
+    twin: Record | None = None,
 ) -> Artifact:
-    """A ledger row for a record."""
+    """A ledger row for a record, and a second one of the same artifact."""
     text = json.dumps(record)
+    second = None if twin is None else json.dumps(twin)
     return Artifact(
         subdir=subdir,
         filename=filename,
-        section=section_of(filename),
+        section=section or old_section_of(filename),
         size=record["size"],
         sha256=sha256 or record["sha256"],
-        digest=hashlib.blake2b(text.encode(), digest_size=16).digest(),
+        digest=hashlib.blake2b((text + (second or "")).encode(), digest_size=16).digest(),
         record=text,
         home=home,
         entered=ENTERED,
         source=f"https://upstream.invalid/{subdir}/{filename}",
         md5=record.get("md5"),
+        twin=second,
     )
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from indexer.base.errors import EngineError
-from indexer.engines.envelope import compact, envelope, put_around
+from indexer.engines.envelope import compact, envelope, frame, put_around
 
 LISTED = {"a-1-0.conda", "b-1-0.tar.bz2"}
 PLAIN = {"info": {"subdir": "noarch"}, "repodata_version": 1, "removed": []}
@@ -18,7 +18,7 @@ def other_keys(**sections: object) -> dict[str, str]:
 def test_nothing_carried_is_the_engines_own_envelope() -> None:
     output = b'{"info":{"subdir":"noarch"},"packages":{},"packages.conda":{"x":1},"removed":[],"repodata_version":1}'  # noqa: E501
     assert envelope({}, "noarch", LISTED) == PLAIN
-    assert put_around(output, "noarch", PLAIN) == output
+    assert put_around(output, "noarch", frame(PLAIN)) == output
 
 
 def test_everything_is_put_around_the_records() -> None:
@@ -28,7 +28,7 @@ def test_everything_is_put_around_the_records() -> None:
         LISTED,
     )
     output = b'{"info":{"subdir":"noarch"},"packages":{"p":1},"packages.conda":{},"removed":[],"repodata_version":1}'  # noqa: E501
-    assert json.loads(put_around(output, "noarch", wanted)) == {
+    assert json.loads(put_around(output, "noarch", frame(wanted))) == {
         "info": {"subdir": "noarch", "created_at": "x"},
         "packages": {"p": 1},
         "packages.conda": {},
@@ -49,14 +49,24 @@ def test_what_speaks_of_artifacts_is_cut_down_to_those_listed() -> None:
         other_keys(
             removed=["a-1-0.conda", "gone-1-0.conda"],
             signatures={"a-1-0.conda": 1, "gone-1-0.conda": 2},
-            v3={"conda": {"a-1-0": 1, "b-1-0": 2}, "tar.bz2": {"b-1-0": 3}, "whl": {"w": 4}},
+            v3={"conda": {"a-1-0": 1}, "whl": {"w": 4}},  # records are no part of it
         ),
         "noarch",
         LISTED,
     )
     assert found["removed"] == ["gone-1-0.conda"]
     assert found["signatures"] == {"a-1-0.conda": 1}
-    assert found["v3"] == {"conda": {"a-1-0": 1}, "tar.bz2": {"b-1-0": 3}}
+    assert "v3" not in found
+
+
+def test_records_of_revision_3_are_put_in_their_place() -> None:
+    wanted = envelope(other_keys(a=1, z=[1]), "noarch", LISTED)
+    output = b'{"info":{"subdir":"noarch"},"packages":{},"packages.conda":{"x":1},"removed":[],"repodata_version":1}'  # noqa: E501
+    made = put_around(output, "noarch", frame(wanted, has_v3=True), b'"y":2', b"")
+    assert json.loads(made)["v3"] == {"conda": {"y": 2}, "tar.bz2": {}}
+    assert list(json.loads(made)) == [
+        "info", "packages", "packages.conda", "a", "removed", "repodata_version", "v3", "z",
+    ]  # fmt: skip
 
 
 def test_unknown_sections_of_packages_are_not_ours_to_list() -> None:
@@ -66,7 +76,7 @@ def test_unknown_sections_of_packages_are_not_ours_to_list() -> None:
 @pytest.mark.parametrize("output", [b"", b"{}", b'{"info":{},"packages":{}}'])
 def test_an_unknown_form_is_refused(output: bytes) -> None:
     with pytest.raises(EngineError, match="unknown form"):
-        put_around(output, "noarch", PLAIN)
+        put_around(output, "noarch", frame(PLAIN))
 
 
 def test_compact_is_what_the_engine_writes() -> None:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.base.repodata import records_in
 from indexer.engines.envelope import frame
 from indexer.engines.sections import Sections, compacted
 from indexer.verify.walk import Walk
+from volume.sections import V3_SECTIONS, filename_of, key_of, old_section_of, v3_section_of
 
 Values = dict[str, Any]
 RECORDS: Values = {
@@ -22,19 +24,34 @@ RECORDS: Values = {
 AROUND: Values = {"info": {"subdir": "noarch"}, "removed": ["x"], "repodata_version": 1}
 
 
+def place_of(name: str) -> tuple[str, str]:
+    """Section and key of a filename, or of one after `v3/`."""
+    filename = name.removeprefix("v3/")
+    section = v3_section_of(filename) if name != filename else old_section_of(filename)
+    return section, key_of(section, filename)
+
+
+def listed(document: Values) -> Values:
+    """All records by the names that `place_of` takes."""
+    return {
+        ("v3/" if section in V3_SECTIONS else "") + filename_of(section, key): record
+        for section, key, record in records_in(document)
+    }
+
+
 def arrives(path: Path, records: Values) -> bool:
     with Walk(path, lambda found, expected: bool(found == expected)) as walk:
-        for filename in sorted(records):
-            walk.step(filename, json.dumps(records[filename]))
+        for name in sorted(records):
+            walk.step(*place_of(name), json.dumps(records[name]))
         return walk.has_arrived
 
 
 def write(path: Path, records: Values) -> None:
-    head, tail = frame(AROUND)
-    document = Sections(path, head)
-    with document.opened(tail):
-        for filename in sorted(records):
-            document.add(filename, compacted(json.dumps(records[filename])))
+    has_v3 = any(name.startswith("v3/") for name in records)
+    document = Sections(path)
+    with document.opened(lambda: frame(AROUND, has_v3=has_v3)):
+        for name in sorted(records):
+            document.add(*place_of(name), compacted(json.dumps(records[name])))
 
 
 def test_what_sections_wrote_is_arrived_at(tmp_path: Path) -> None:
@@ -48,11 +65,58 @@ def test_what_sections_wrote_is_arrived_at(tmp_path: Path) -> None:
     }
     assert [item.name for item in tmp_path.iterdir()] == ["repodata.json"]
     with Walk(path, lambda found, expected: bool(found == expected)) as walk:
-        for filename in sorted(RECORDS):
-            assert walk.step(filename, json.dumps(RECORDS[filename]))
+        for name in sorted(RECORDS):
+            assert walk.step(*place_of(name), json.dumps(RECORDS[name]))
         assert walk.has_arrived
         assert walk.head == {"info": AROUND["info"]}
         assert walk.tail == {"removed": ["x"], "repodata_version": 1}
+
+
+V3: Values = {
+    "v3/a-1-0.conda": {"name": "a", "text": '"v3":{"conda":{ },"tar.bz2":{', "flags": []},
+    "v3/c-1-0.conda": {"v3": {"conda": [{}]}},
+}
+
+
+def test_sections_of_revision_3_are_walked_too(tmp_path: Path) -> None:
+    path = tmp_path / "repodata.json"
+    write(path, RECORDS | V3)
+    document = json.loads(path.read_bytes())
+    assert list(document) == [
+        "info", "packages", "packages.conda", "removed", "repodata_version", "v3",
+    ]  # fmt: skip
+    assert document["v3"] == {
+        "conda": {"a-1-0": V3["v3/a-1-0.conda"], "c-1-0": V3["v3/c-1-0.conda"]},
+        "tar.bz2": {},
+    }
+    assert arrives(path, RECORDS | V3)
+    assert not arrives(path, RECORDS)
+    assert not arrives(path, {**RECORDS, "v3/a-1-0.conda": V3["v3/a-1-0.conda"]})
+    write(path, V3)
+    assert arrives(path, V3)
+    old = {name.removeprefix("v3/"): record for name, record in V3.items()}
+    assert not arrives(path, old)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"tar.bz2":{}}}', b'"tar.bz2":{},"whl":{"w":{}}}}'),
+        (b'"v3":{', b'"v3":{"whl":{},'),
+        (b'"repodata_version":1', b'"packages":{},"repodata_version":1'),
+        (b'"tar.bz2":{}}}', b'"tar.bz2":{"z-1-0":{}}}}'),
+        (b'"tar.bz2":{}}}', b'"tar.bz2":{}},"v3":{}}'),
+        (b'"v3":{"conda":{"a-1-0"', b'"v3":{"conda":{"z-1-0":{},"a-1-0"'),
+    ],
+)
+def test_nothing_hides_in_revision_3(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "r"
+    records = {"v3/a-1-0.conda": {"name": "a"}}
+    write(path, records)
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new, 1))
+    assert not arrives(path, records)
 
 
 def test_no_records_are_arrived_at(tmp_path: Path) -> None:
@@ -111,7 +175,14 @@ VALUES = st.recursive(
 
 @given(
     st.dictionaries(
-        st.sampled_from([f"{name}-1-0{end}" for name in "abc" for end in (".conda", ".tar.bz2")]),
+        st.sampled_from(
+            [
+                f"{begin}{name}-1-0{end}"
+                for name in "abc"
+                for end in (".conda", ".tar.bz2")
+                for begin in ("", "v3/")
+            ]
+        ),
         st.dictionaries(st.text(max_size=4), VALUES, max_size=4),
     ),
     st.integers(min_value=0),
@@ -127,4 +198,4 @@ def test_a_changed_byte_never_passes_for_the_same(
     path.write_bytes(data[:at] + byte + data[at + len(byte) :])
     if arrives(path, records):
         document = json.loads(path.read_bytes())
-        assert {**document["packages"], **document["packages.conda"]} == records
+        assert listed(document) == records
