@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from syncer.conda import envelope
 from syncer.errors import IndexRejectedError
 from volume import limits
 from volume.errors import NameRefusedError
-from volume.ledger.schema import DOCUMENT
 from volume.names import EXTENSIONS, ArtifactName, parse_artifact
+from volume.program.sizes import counted
 from volume.sections import (
     OLD_SECTIONS,
     SECTIONS,
@@ -133,12 +134,15 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         revision = _revision(document.pop(V3, msgspec.Raw(b"{}")))
         info = _decode_sections(document.pop("info", b"{}"))
         base_url = _base_url(info)
-        refused = [*revision.refused, *_withhold(document, info)]
-        other_keys = _other_keys(document, info)
+        beside = envelope.read(document, info)
     except (ValueError, RecursionError) as error:  # msgspec's errors, text that is no UTF-8
         raise IndexRejectedError(
             f"the index of {subdir} is not repodata ({error}); the published index stays as it is"
         ) from error
+    refused = [
+        *revision.refused,
+        *(Refused(_shown(key), reason) for key, reason in beside.left_out.items()),
+    ]
     count = sum(map(len, sections.values())) + sum(map(len, revision.sections.values()))
     if count > limits.RECORDS:
         raise IndexRejectedError(
@@ -162,7 +166,7 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         subdir=subdir,
         entries=tuple(entries),
         refused=tuple(refused),
-        other_keys=other_keys,
+        other_keys=beside.kept,
         base_url=base_url,
         formats=revision.formats,
         unread=revision.unread,
@@ -191,6 +195,7 @@ def _listed(
                     f"its record has {len(raw):,} bytes, and {limits.RECORD_SIZE:,} are the most"
                 )
             elif is_v3 and key.endswith(EXTENSIONS):
+                filename = key
                 reason = f"it is listed under {section!r}, where a key has no extension (CEP 48)"
             elif parse_artifact(filename).extension != extension:
                 reason = f"it is listed under {section!r}, which is for the other format"
@@ -240,44 +245,26 @@ def format_problems(index: Index) -> list[Refused]:
     found = []
     for extension, raw in sorted(index.formats.items()):
         try:
-            listed = f"{len(_decode_sections(raw)):,} records"
+            count = len(_decode_sections(raw))
+            listed = counted(count, "record")
         except (ValueError, RecursionError):
-            listed = "what is no map of records"
-        reason = f"upstream lists {listed} in this format, which is not mirrored: left out"
-        found.append(Refused(_shown(f"{V3}.{extension}"), reason))
+            count, listed = 1, "what is no map of records"
+        if count:
+            reason = f"upstream lists {listed} in this format, which is not mirrored: left out"
+            found.append(Refused(_shown(f"{V3}.{extension}"), reason))
+    if more := found[_NAMED:]:
+        reason = f"and {len(more):,} more formats, which are not mirrored: left out"
+        found[_NAMED:] = [Refused(V3, reason)]
     return found
+
+
+_NAMED = 20  # formats that are named one by one; two or three are known
 
 
 def _shown(filename: str) -> str:
     """A name that is not trusted, for people and terminals."""
     short = filename[:200]
     return short if short.isascii() and short.isprintable() else ascii(short)[:200]
-
-
-def _withhold(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> list[Refused]:
-    """Take out what is too large to be kept."""
-    refused = []
-    for place, prefix in ((document, ""), (info, "info.")):
-        for key in [key for key, raw in place.items() if len(raw) > limits.BESIDE_SIZE]:
-            size = len(place.pop(key))
-            reason = f"it has {size:,} bytes, and {limits.BESIDE_SIZE:,} are the most"
-            refused.append(Refused(_shown(f"{prefix}{key}"), reason))
-    return refused
-
-
-def _other_keys(document: dict[str, msgspec.Raw], info: dict[str, msgspec.Raw]) -> dict[str, str]:
-    """What else upstream says, by key; an ``info`` key becomes ``info.<key>``."""
-    kept = {
-        key: bytes(raw).decode()
-        for key, raw in document.items()
-        # What the ledger keeps documents under can't be a section's name too.
-        if key != "repodata_version" and not key.startswith((DOCUMENT, "info."))
-    }
-    for key, raw in info.items():
-        # These two are ours to say: where we serve it, and which subdir it is.
-        if key not in {"base_url", "subdir"}:
-            kept[f"info.{key}"] = bytes(raw).decode()
-    return kept
 
 
 def _base_url(info: dict[str, msgspec.Raw]) -> str | None:

@@ -193,7 +193,7 @@ def test_what_upstream_publishes_beside_records_is_kept(syncer: Syncer) -> None:
     channel = syncer.upstream.channel("conda-forge")
     channel.publish(ZLIB, XZ)
     channel.put_section("linux-64", "signatures", {ZLIB.filename: {"key": {"sig": "1"}}})
-    channel.put_section("linux-64", "v4", {"conda": {"x": 1}})
+    channel.put_section("linux-64", "other", {"conda": {"x": 1}})
     channel.remove("linux-64", XZ.filename)
     assert syncer.run().status == "success"
     with syncer.volumes.ledger() as ledger:
@@ -201,7 +201,7 @@ def test_what_upstream_publishes_beside_records_is_kept(syncer: Syncer) -> None:
         assert carried == {
             "removed": [XZ.filename],
             "signatures": {ZLIB.filename: {"key": {"sig": "1"}}},
-            "v4": {"conda": {"x": 1}},
+            "other": {"conda": {"x": 1}},
         }
         exported = ledger.run_exports("linux-64")
         assert {name: json.loads(text) for name, text in exported.items()} == {

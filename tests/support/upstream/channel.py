@@ -44,6 +44,9 @@ class Subdir:
     records: dict[str, dict[str, Record]] = field(
         default_factory=lambda: {"packages": {}, "packages.conda": {}}
     )
+    v3: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Records of revision 3 (CEP 48) by extension, without its dot, and key."""
+    info: dict[str, Any] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     artifacts: dict[str, Resource] = field(default_factory=dict)
@@ -76,13 +79,19 @@ class Channel:
         with self._lock:
             yield
 
-    def publish(self, *packages: Package) -> None:
-        """Add packages, or give a published name new bytes and a new record."""
+    def publish(self, *packages: Package, revision: int = 1) -> None:
+        """Add packages, or give a published name new bytes and a new record.
+
+        With `revision=3` they are listed under `v3` alone.
+        """
         with self._lock:
             for package in packages:
                 subdir = self._changing(package.subdir)
                 subdir.artifacts[package.filename] = memory_resource(package.data, self._clock.now)
-                subdir.records[package.section][package.filename] = dict(package.record)
+                if revision == 3:
+                    self.put_v3(package.subdir, package.filename, dict(package.record))
+                else:
+                    subdir.records[package.section][package.filename] = dict(package.record)
                 subdir.run_exports[package.filename] = package.run_exports or {}
                 if package.filename in subdir.removed:
                     subdir.removed.remove(package.filename)
@@ -91,7 +100,9 @@ class Channel:
         """Take a record out of the index, and its artifact off the server."""
         with self._lock:
             state = self._changing(subdir)
-            del state.records[section_of(filename)][filename]
+            state.records[section_of(filename)].pop(filename, None)
+            extension, key = v3_place(filename)
+            state.v3.get(extension, {}).pop(key, None)
             state.removed.append(filename)
             if not keep_artifact:
                 del state.artifacts[filename]
@@ -110,6 +121,36 @@ class Channel:
         with self._lock:
             records = self._changing(subdir).records
             records.setdefault(section or section_of(filename), {})[filename] = record
+
+    def put_v3(self, subdir: str, filename: str, record: Any) -> None:
+        """List an artifact, or what is none, under `v3` with a record of any shape."""
+        extension, key = v3_place(filename)
+        with self._lock:
+            self._changing(subdir).v3.setdefault(extension, {})[key] = record
+
+    def drop_v3(self, subdir: str, filename: str) -> None:
+        """List an artifact under `v3` no more; what else lists it stays."""
+        extension, key = v3_place(filename)
+        with self._lock:
+            del self._changing(subdir).v3[extension][key]
+
+    def twin(self, subdir: str, filename: str, **changes: Any) -> None:
+        """List an artifact under `v3` too, with changes to its record; None removes a field."""
+        with self._lock:
+            merged = {**self.subdirs[subdir].records[section_of(filename)][filename], **changes}
+            record = {key: value for key, value in merged.items() if value is not None}
+            self.put_v3(subdir, filename, record)
+
+    def move_to_v3(self, subdir: str, filename: str) -> None:
+        """List an artifact under `v3` alone, with the record that it has."""
+        with self._lock:
+            record = self._changing(subdir).records[section_of(filename)].pop(filename)
+            self.put_v3(subdir, filename, record)
+
+    def put_info(self, subdir: str, **keys: Any) -> None:
+        """Say more in `info`, of repodata.json and of the shard index."""
+        with self._lock:
+            self._changing(subdir).info.update(keys)
 
     def put_artifact(self, subdir: str, filename: str, data: bytes) -> None:
         """Serve these bytes under this name, whatever the index says."""
@@ -147,6 +188,17 @@ class Channel:
                 name: record
                 for section in state.records.values()
                 for name, record in section.items()
+            }
+
+    def listed(self, subdir: str) -> dict[tuple[str, str], Any]:
+        """Every record of a subdir by its section and key: `("v3.conda", "a-1-0")`."""
+        with self._lock:
+            state = self.subdirs[subdir]
+            sections = {**state.records, **{f"v3.{name}": all_ for name, all_ in state.v3.items()}}
+            return {
+                (section, key): record
+                for section, records in sections.items()
+                for key, record in records.items()
             }
 
     def artifact(self, subdir: str, filename: str) -> bytes:
@@ -189,7 +241,9 @@ class Channel:
         return filename.removeprefix("repodata.").removeprefix("json.") in self.variants
 
     def _render(self, subdir: str, state: Subdir) -> dict[str, Resource]:
-        repodata = dump(repodata_document(subdir, state.records, state.removed, state.extra))
+        v3 = {"v3": state.v3} if state.v3 else {}
+        extra = {"info": info_of(subdir, state), **v3, **state.extra}
+        repodata = dump(repodata_document(subdir, state.records, state.removed, extra))
         run_exports = dump(run_exports_document(subdir, state))
         bodies = {
             "repodata.json": repodata,
@@ -199,14 +253,14 @@ class Channel:
             "run_exports.json.zst": compress_zst(run_exports),
         }
         if self.serves_shards:
-            info = {"subdir": subdir, "created_at": str(state.changed), **self.shard_info}
-            bodies |= sharded(info, state.records, state.removed, state.run_exports)
+            info = {"created_at": str(state.changed), **self.shard_info, **info_of(subdir, state)}
+            bodies |= sharded(info, state.records, state.v3, state.removed, state.run_exports)
         return {name: memory_resource(body, state.changed) for name, body in bodies.items()}
 
     def _channeldata(self) -> Record:
         packages: dict[str, Record] = {}
         for name, state in sorted(self.subdirs.items()):
-            for section in state.records.values():
+            for section in (*state.records.values(), *state.v3.values()):
                 for record in section.values():
                     if isinstance(record, dict) and "name" in record:
                         entry = packages.setdefault(record["name"], {"subdirs": []})
@@ -214,6 +268,19 @@ class Channel:
                         entry["summary"] = f"{record['name']}, made for tests"
                         entry["version"] = record.get("version")
         return {"channeldata_version": 1, "packages": packages, "subdirs": sorted(self.subdirs)}
+
+
+def v3_place(filename: str) -> tuple[str, str]:
+    """The extension and the key under `v3` of what has this file name."""
+    if filename.endswith(".tar.bz2"):
+        return "tar.bz2", filename.removesuffix(".tar.bz2")
+    key, _, extension = filename.rpartition(".")
+    return extension, key
+
+
+def info_of(subdir: str, state: Subdir) -> Record:
+    """The `info` that repodata.json and the shard index have in common."""
+    return {"subdir": subdir, **state.info}
 
 
 def repodata_document(
@@ -241,6 +308,14 @@ def run_exports_document(subdir: str, state: Subdir) -> Record:
         document[section] = {
             filename: {"run_exports": dict(state.run_exports.get(filename, {}))}
             for filename in sorted(state.records[section])
+        }
+    if state.v3:
+        document["v3"] = {
+            extension: {
+                key: {"run_exports": dict(state.run_exports.get(f"{key}.{extension}", {}))}
+                for key in sorted(records)
+            }
+            for extension, records in state.v3.items()
         }
     return document
 

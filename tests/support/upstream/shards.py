@@ -22,6 +22,7 @@ def packed(document: Any) -> bytes:
 def sharded(
     info: Record,
     sections: Mapping[str, Mapping[str, Record]],
+    v3: Mapping[str, Mapping[str, Record]],
     removed: Sequence[str],
     run_exports: Mapping[str, Mapping[str, list[str]]],
 ) -> dict[str, bytes]:
@@ -34,6 +35,14 @@ def sharded(
             )
             exports = {"run_exports": dict(run_exports.get(filename, {}))}
             shard[section][filename] = {**_in_bytes(record), **exports}
+    for extension, records in v3.items():
+        for key, record in sorted(records.items()):
+            shard = shards.setdefault(
+                record["name"], {"packages": {}, "packages.conda": {}, "removed": []}
+            )
+            exports = {"run_exports": dict(run_exports.get(f"{key}.{extension}", {}))}
+            listed = shard.setdefault("v3", {}).setdefault(extension, {})
+            listed[key] = {**_in_bytes(record), **exports}
     for filename in removed:
         name = filename.rsplit("-", 2)[0]
         if name in shards:

@@ -240,3 +240,37 @@ def test_whatever_stands_there_the_old_sections_are_read(content: Any) -> None:
     found = index(v3=content, **{"packages.conda": {"z-1-0.conda": record("z")}})
     assert "z-1-0.conda" in {entry.filename for entry in found.entries}
     plan_subdir(found, {})
+
+
+def test_what_lists_artifacts_in_a_way_unknown_here_is_named_and_left_out() -> None:
+    found = index(v4={"conda": {"a-1-0": {}}}, v5={}, v={"x": 1}, **{"packages.whl": {"x.whl": {}}})
+    assert found.other_keys == {"v5": "{}", "v": '{"x": 1}'}
+    assert [one.filename for one in found.refused] == ["v4", "packages.whl"]
+
+
+def test_what_upstream_counts_in_its_document_is_not_carried() -> None:
+    """Else each publication of upstream's would be one of a selection that it does not touch."""
+    counts = {"n_packages": 3, "oldest": 1, "newest": 2}
+    found = index(info={"repodata_revisions": {"v3": {"message": "m", "x": [1], **counts}}})
+    other = index(info={"repodata_revisions": {"v3": {"x": [1], "message": "m"}}})
+    assert found.other_keys == other.other_keys
+    assert found.other_keys == {"info.repodata_revisions": '{"v3":{"message":"m","x":[1]}}'}
+
+
+@pytest.mark.parametrize("content", [None, [], 5, "x", {"v3": 5}, {"v3": None}])
+def test_revisions_that_are_no_maps_are_named(content: Any) -> None:
+    found = index(info={"repodata_revisions": content, "x": 1})
+    assert found.other_keys == {"info.x": "1"}
+    assert [one.filename for one in found.refused] == ["info.repodata_revisions"]
+
+
+def test_both_ways_of_reading_say_the_same_beside_the_records() -> None:
+    info = {
+        "subdir": "noarch",
+        "channel_relations": {"base": "../x", "overrides": ["../y"]},
+        "repodata_revisions": {"v3": {"n_packages": 1, "message": "ü"}},
+    }
+    whole = parse(json.dumps({"info": info}, separators=(",", ":")).encode(), "noarch")
+    made = shards.assemble(shards.ShardIndex({**info, "created_at": "today"}, {}), [], "here")
+    in_shards = parse(made.repodata, "noarch")
+    assert {**whole.other_keys, "removed": "[]"} == in_shards.other_keys
