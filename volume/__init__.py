@@ -24,6 +24,8 @@ On the mirror volume (big; may be a bind mount or NFS)::
     index/<channel>/.hold.json      a rollback that is in force
     index/<channel>/current         symbolic link, swapped by rename: this is publication
     index/<channel>/snapshots/<time>  symbolic links to the kept generations
+    index/<channel>/.times          symbolic link, swapped by rename, to a folder of links in which
+                                    nginx looks up which generation a time means (``snapshots``)
     staging/installers/<kind>/      installers in flight; kind is archive, miniconda or miniforge
     installers/<kind>/gen-000007/   all installers of a kind, .files.json, SHA256SUMS and a page
     installers/<kind>/current       symbolic link, swapped by rename

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Generation:
     ``serial`` is the ledger's at the time, and ``ledger`` the identity of that ledger; ``local``
     fingerprints the files that people added to the channel; ``snapshot`` is its name under
     ``snapshots/``; ``created`` is in seconds since the epoch; ``engine`` says what wrote it.
+    ``followed`` is the snapshot of the generation after it, once that one is gone and this is not.
     """
 
     number: int
@@ -66,6 +67,11 @@ class Generation:
     left_out: tuple[UnindexedFile, ...] = ()
     pinned: bool = False
     ledger: str = ""
+    followed: str = ""
+
+    def followed_by(self, other: Generation) -> Generation:
+        """This, when the generation after it goes."""
+        return replace(self, followed=other.snapshot)
 
     @property
     def met_damage(self) -> bool:
@@ -126,6 +132,7 @@ def understood(document: Mapping[str, Any], path: Path) -> Generation:
             left_out=tuple(UnindexedFile(**value) for value in document["left_out"]),
             pinned=document["pinned"],
             ledger=document.get("ledger", ""),
+            followed=document.get("followed", ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise StateError(f"{path} can't be understood ({error!r}); remove it") from error
@@ -135,7 +142,11 @@ def channels(mirror: Mirror) -> Iterator[str]:
     """Every channel that has a generation, finished or not."""
     root = mirror.root / "index"
     for folder, subfolders, _ in os.walk(root):
-        below = [name for name in subfolders if number_of(name) is None and name != "snapshots"]
+        below = [
+            name
+            for name in subfolders
+            if number_of(name) is None and name != "snapshots" and not name.startswith(".")
+        ]
         if any(number_of(name) is not None for name in subfolders):
             yield Path(folder).relative_to(root).as_posix()
         subfolders[:] = below

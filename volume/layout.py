@@ -155,6 +155,10 @@ class Mirror:
     def snapshots(self, channel: str) -> Path:
         return self.index(channel) / "snapshots"
 
+    def times(self, channel: str) -> Path:
+        """Where the web server looks a time up; see ``volume.snapshots``."""
+        return self.index(channel) / ".times"
+
     def installers(self, kind: str) -> Collection:
         # No channel can be named so (volume.names), so these are nobody else's folders.
         return self._collection(INSTALLERS, kind)

@@ -16,10 +16,9 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.generations import shards
+from indexer.generations import shards, snapshots
 from indexer.generations.rolled_back import read as read_rolled_back
 from volume import generations
 from volume.disk import files
@@ -123,10 +122,11 @@ def publish(mirror: Mirror, draft: Draft, generation: Generation) -> Generation:
     Raises:
         VolumeError: a volume refuses; what was published before stays.
     """
-    final = replace(generation, snapshot=_free_snapshot(mirror, draft.channel, generation.created))
+    kept = generations.kept(mirror, draft.channel)
+    final = replace(generation, snapshot=snapshots.free_name(kept, generation.created))
     _finish_files(mirror, draft)
     generations.write(mirror, draft.channel, final)
-    _link_snapshot(mirror, draft.channel, final)
+    snapshots.converge(mirror, draft.channel, [*kept, final])
     files.swap_link(mirror.current(draft.channel), draft.folder.name)
     return final
 
@@ -167,21 +167,6 @@ def _make_newer(path: Path, status: os.stat_result, older: list[Path]) -> None:
         os.utime(path, (newest + 1, newest + 1))
 
 
-def _free_snapshot(mirror: Mirror, channel: str, created: float) -> str:
-    moment = int(created)
-    while True:
-        name = datetime.fromtimestamp(moment, UTC).strftime("%Y%m%dT%H%M%SZ")
-        if not (mirror.snapshots(channel) / name).is_symlink():
-            return name
-        moment += 1
-
-
-def _link_snapshot(mirror: Mirror, channel: str, generation: Generation) -> None:
-    link = mirror.snapshots(channel) / generation.snapshot
-    files.make_directory(link.parent)
-    files.swap_link(link, f"../{mirror.generation(channel, generation.number).name}")
-
-
 # -- after a crash, and afterwards ---------------------------------------------------------------
 
 
@@ -201,8 +186,11 @@ def converge(mirror: Mirror, channel: str) -> None:
         log.info("%s: generation %d was not finished; removed", channel, number)
         files.remove_tree(mirror.generation(channel, number))
     for leftover in mirror.index(channel).glob(".*.tmp"):
-        files.unlink(leftover)
-    _converge_snapshots(mirror, channel, kept)
+        if leftover.is_dir() and not leftover.is_symlink():
+            files.remove_tree(leftover)
+        else:
+            files.unlink(leftover)
+    snapshots.converge(mirror, channel, kept)
     wanted = due(mirror, channel, kept)
     if wanted is not None and wanted != current:
         files.swap_link(mirror.current(channel), mirror.generation(channel, wanted).name)
@@ -222,16 +210,6 @@ def due(mirror: Mirror, channel: str, kept: list[Generation]) -> int | None:
     return kept[-1].number
 
 
-def _converge_snapshots(mirror: Mirror, channel: str, kept: list[Generation]) -> None:
-    wanted = {generation.snapshot: generation for generation in kept}
-    folder = mirror.snapshots(channel)
-    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    for name in present - wanted.keys():
-        files.unlink(folder / name)
-    for name in wanted.keys() - present:
-        _link_snapshot(mirror, channel, wanted[name])
-
-
 def prune(mirror: Mirror, channel: str, keep: int) -> None:
     """Remove all but the newest generations, the published one and the pinned ones.
 
@@ -239,12 +217,16 @@ def prune(mirror: Mirror, channel: str, keep: int) -> None:
         VolumeError: a volume refuses.
     """
     current = generations.current_number(mirror, channel)
-    for generation in generations.kept(mirror, channel)[:-keep]:
-        if generation.number != current and not generation.pinned:
-            _remove(mirror, channel, generation)
-
-
-def _remove(mirror: Mirror, channel: str, generation: Generation) -> None:
-    files.unlink(mirror.generation_document(channel, generation.number))
-    files.unlink(mirror.snapshots(channel) / generation.snapshot)
-    files.remove_tree(mirror.generation(channel, generation.number))
+    leaving = [
+        generation
+        for generation in generations.kept(mirror, channel)[:-keep]
+        if generation.number != current and not generation.pinned
+    ]
+    if not leaving:
+        return
+    snapshots.note_followers(mirror, channel, leaving)
+    for generation in leaving:
+        files.unlink(mirror.generation_document(channel, generation.number))
+    snapshots.converge(mirror, channel, generations.kept(mirror, channel))
+    for generation in leaving:
+        files.remove_tree(mirror.generation(channel, generation.number))

@@ -21,7 +21,7 @@ from indexer.story.index import has_work
 from indexer.story.index_run import ChannelReport
 from indexer.story.index_run import read as read_reports
 from volume import generations as volume_generations
-from volume import identity, unclaimed
+from volume import identity, snapshots, unclaimed
 from volume.errors import ConfigError, MirrorError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
@@ -119,6 +119,8 @@ def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
     for row in rows:
         published = f"generation {row['generation']}" if row["generation"] else "nothing published"
         print(f"{row['channel']}: {published}, {row['records']:,} packages, {amount(row['size'])}")
+        for span in row["snapshots"]:
+            print(f"  /snapshots: from {span['since']} until {span['until'] or 'now'}")
         if row["held"]:
             print("  rolled back; 'indexer rollback --release' publishes the newest again")
         if row["work"]:
@@ -153,6 +155,10 @@ def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> 
         "records": sum(one.records for one in subdirs),
         "size": sum(one.size for one in subdirs),
         "held": rolled_back.read(volumes.mirror, channel) is not None,
+        "snapshots": [
+            {"generation": span.generation, "since": span.first, "until": span.end}
+            for span in snapshots.spans(volume_generations.kept(volumes.mirror, channel))
+        ],
         "work": work,
         "left_out": [asdict(file) for file in published.left_out] if published else [],
         "status": report.status if report else None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from volume import run_document
 from volume.generations import Generation
 from volume.run_document import CanaryFailure, DownloadProgress, FailedArtifact, RunDocument
+from volume.snapshots import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Channel:
 
     ``upstream`` is by subdir when upstream last changed its index, as far as it says. ``example``
     is a package that can be installed from here, ``names`` how many there are to search.
+    ``snapshots`` are the times of all kept generations, oldest first, and ``pinned`` the numbers
+    of those that a person keeps.
     """
 
     name: str
@@ -72,6 +75,8 @@ class Channel:
     upstream: Mapping[str, float] = field(default_factory=dict)
     names: int = 0
     example: str | None = None
+    snapshots: tuple[Span, ...] = ()
+    pinned: frozenset[int] = frozenset()
 
     @property
     def records(self) -> int:

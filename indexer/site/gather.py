@@ -17,7 +17,7 @@ from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
 from indexer.story import index_run
 from indexer.story.index_run import ChannelReport
-from volume import generations, installers, run_document
+from volume import generations, installers, run_document, snapshots
 from volume.disk import documents
 from volume.errors import StateError
 from volume.generations import Generation
@@ -70,8 +70,10 @@ def _channel(
     search: Search | None,
 ) -> Channel:
     is_held = False
+    kept: list[Generation] = []
     with contextlib.suppress(StateError):
         is_held = rolled_back.read(volumes.mirror, name) is not None
+        kept = generations.kept(volumes.mirror, name)
     return Channel(
         name=name,
         path=clients.url_path(name),
@@ -82,6 +84,8 @@ def _channel(
         upstream=_upstream(volumes.state, name, generation),
         names=search.names if search else 0,
         example=search.example if search else None,
+        snapshots=tuple(snapshots.spans(kept)),
+        pinned=frozenset(one.number for one in kept if one.pinned),
     )
 
 

@@ -53,6 +53,16 @@ def page(site: Site) -> str:
     )
 
 
+def snapshots_page(site: Site) -> str:
+    """Which times there are below ``/snapshots/``."""
+    return templates.render(
+        "snapshots.html",
+        style=assets.style_name(),
+        address=clients.ADDRESS,
+        channels=_ranked(site),
+    )
+
+
 def example_command(tool: str, site: Site) -> str:
     """Something that works once the client is set up."""
     channel = _first(_ranked(site))

@@ -95,6 +95,7 @@ def _write(volumes: Volumes, next_report_seconds: float | None) -> None:
             _put(folder / name, _bytes(text))
     # These change all the time while a sync runs, and are written anew after a power loss.
     _put(folder / "status.json", status_json.text(site).encode(), is_durable=False)
+    _put(folder / "snapshots.html", _bytes(page.snapshots_page(site)), is_durable=False)
     _put(folder / "index.html", _bytes(page.page(site)), is_durable=False)
 
 

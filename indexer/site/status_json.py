@@ -63,6 +63,15 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "error": channel.error,
         "generation": generation.number,
         "snapshot": generation.snapshot,
+        "snapshots": [
+            {
+                "generation": span.generation,
+                "since": span.first,
+                "until": span.end,
+                "pinned": span.generation in channel.pinned,
+            }
+            for span in channel.snapshots
+        ],
         "created": generation.created,
         "upstream_changed": channel.upstream_changed,
         "serial": generation.serial,

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from indexer.base.errors import MissingLedgerError
-from indexer.generations import generation
+from indexer.generations import generation, snapshots
 from indexer.records import local
 from indexer.records.local import Look
 from indexer.records.record_cache import RecordCache
@@ -82,6 +82,8 @@ def find(
         own = Takeover(mirror, state, channel, cache, ledger, newest, moment)
         if reason is None and own.is_due():
             reason = "files of people's own lie in channels/"
+    if reason is None and not snapshots.is_converged(mirror, channel, kept):
+        reason = "the times of its snapshots are not written"
     return PendingWork(reason, newest, serial, look, is_rebuilt)
 
 

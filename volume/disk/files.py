@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -270,6 +270,23 @@ def swap_link(path: Path, target: str) -> None:
         temporary.symlink_to(target)
         temporary.rename(path)
     sync_directory(path.parent)
+
+
+def make_links(folder: Path, links: Mapping[str, str]) -> None:
+    """Make a folder of symbolic links, whole and durably, or not at all."""
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
+    with operation("make", folder):
+        try:
+            temporary.mkdir(mode=0o755)
+            temporary.chmod(0o755)  # after umask: nginx must be able to enter it
+            for name, target in links.items():
+                (temporary / name).symlink_to(target)
+            sync_directory(temporary)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    sync_directory(folder.parent)
 
 
 def remove_tree(path: Path) -> None:

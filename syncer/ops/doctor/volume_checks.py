@@ -9,7 +9,7 @@ from syncer.ops import presence
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale
 from syncer.settings.settings import Settings
-from volume import generations, locks, run_document, unclaimed
+from volume import generations, locks, run_document, snapshots, unclaimed
 from volume.disk import documents
 from volume.errors import MirrorError, StateError, WrongVolumeError
 from volume.layout import Mirror, State
@@ -30,6 +30,7 @@ def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterat
     for channel in settings.channels:
         try:
             yield _published(mirror, state, channel)
+            yield from _snapshots(mirror, channel)
             yield from _strays(mirror, state, channel)
         except MirrorError as error:
             yield failed(channel, str(error), "see docs/operations.md, 'Lost volumes'")
@@ -124,6 +125,19 @@ def _strays(mirror: Mirror, state: State, channel: str) -> Iterator[Finding]:
             channel, f"its ledger has {counted(len(unproven), 'damaged row')}: {unproven[0]}",
             "run 'syncer verify', and look at the state volume's disk",
         )  # fmt: skip
+
+
+def _snapshots(mirror: Mirror, channel: str) -> Iterator[Finding]:
+    """Whether the web server finds each kept generation by its time."""
+    for span in snapshots.spans(generations.kept(mirror, channel)):
+        found = snapshots.find(mirror, channel, span.since)
+        if found != mirror.generation(channel, span.generation).name:
+            yield warning(
+                channel, f"/snapshots/{span.first} leads to {found or 'nothing'} and not to"
+                f" generation {span.generation}",
+                "wait a minute; then see 'docker compose logs indexer'",
+            )  # fmt: skip
+            return
 
 
 def _published(mirror: Mirror, state: State, channel: str) -> Finding:

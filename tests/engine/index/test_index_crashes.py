@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.generations import snapshots
 from indexer.generations.chosen import rollback
 from indexer.generations.rolled_back import read as read_hold
 from tests.support.mirror.committed import CommittedMirror
@@ -21,6 +22,7 @@ from volume import generations
 from volume.disk import faults
 from volume.errors import MirrorError
 from volume.layout import Mirror, State
+from volume.snapshots import find, spans
 
 SUBDIR = "linux-64"
 CHANNEL = "conda-forge"
@@ -106,7 +108,11 @@ def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path, engine: st
         assert folders == {committed.mirror.generation(CHANNEL, one.number).name for one in kept}
         links = {path.name for path in committed.mirror.snapshots(CHANNEL).iterdir()}
         assert links == {one.snapshot for one in kept}
-        assert not list(committed.mirror.index(CHANNEL).glob(".*"))
+        assert snapshots.is_converged(committed.mirror, CHANNEL, kept)
+        assert len(list(committed.mirror.index(CHANNEL).glob(".*"))) == 2  # times: a link, a folder
+        for span in spans(kept):
+            folder = committed.mirror.generation(CHANNEL, span.generation)
+            assert find(committed.mirror, CHANNEL, span.since) == folder.name
         if not crashed:
             break
         point += 1

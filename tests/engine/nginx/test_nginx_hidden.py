@@ -96,7 +96,6 @@ def test_what_is_not_there_is_404_and_never_403(get: Asker, volume: Path) -> Non
         "cloud",
         "channels",
         "index",
-        "snapshots",
         "cloud/conda-forge",
         "conda-forge/label/rc/linux-64",
     ],

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from indexer.generations.snapshots import converge
 from tests.support.clients.nginx import Nginx
 from tests.support.clients.poller import Pollers
+from volume import snapshots
+from volume.generations import Generation
+from volume.layout import Mirror
 
 ROUNDS = 200
 ARTIFACT = "/conda-forge/linux-64/zlib-1.3-0.conda"
@@ -100,6 +104,44 @@ def test_publishing_a_generation_is_invisible(nginx: Nginx, mirror_dir: Path, ol
             clients.turn()
             if old == "pruned":
                 remove_generation(index / f"gen-{number - 1:06d}")
+    assert clients.wrong == []
+
+
+def test_times_are_found_while_generations_come_and_go(nginx: Nginx, mirror_dir: Path) -> None:
+    """What the indexer does to ``.times``: today, now and a fixed time always have an answer."""
+    mirror = Mirror(mirror_dir)
+    start = snapshots.moment_of("20261128T115800Z")
+    assert start
+    kept: list[Generation] = []
+    old = generation(mirror_dir, 1)
+    complete = {old}
+
+    def publish(number: int) -> None:
+        complete.add(generation(mirror_dir, number)) if number > 1 else None
+        name = snapshots.name_of(start + 7 * (number - 1))
+        kept.append(Generation(number, number, "", name, 0.0, "", {}, pinned=number == 1))
+        converge(mirror, "conda-forge", kept)
+
+    def is_whole(path: str, status: int, body: bytes) -> str | None:
+        is_right = body == old if "11:58:06" in path else body in complete
+        return None if status == 200 and is_right else f"{path}: {status}, {body[:6]!r}"
+
+    publish(1)
+    paths = [
+        f"/snapshots/{time}/conda-forge/{path}"
+        for time in ("2026-11-28", "2026-11-28T12", "2026-12-01", "2026-11-28T11:58:06")
+        for path in ("linux-64/repodata.json", "channeldata.json")
+    ]
+    with Pollers(nginx.port, paths, is_whole) as clients:
+        for number in range(2, 60):
+            publish(number)
+            clients.turn()
+            if number > 4:
+                gone = kept.pop(1)
+                kept[0] = kept[0] if kept[0].followed else kept[0].followed_by(gone)
+                converge(mirror, "conda-forge", kept)
+                remove_generation(mirror.generation("conda-forge", gone.number))
+                clients.turn()
     assert clients.wrong == []
 
 

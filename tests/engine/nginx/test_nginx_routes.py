@@ -104,8 +104,63 @@ def test_snapshots_have_their_own_index_and_share_artifacts(get: Asker, volume: 
             if (answer.status_code, answer.text) != (200, expected):
                 wrong[snapshot + prefix + url] = (answer.status_code, answer.text)
     assert wrong == {}
-    gone = get("/snapshots/2020-01-01T00-00-00Z/conda-forge/linux-64/repodata.json")
-    assert gone.status_code == 404
+
+
+# The older of two generations is of 2026-11-22 10:00:00, the newer of 2026-11-25 03:17:00.
+TIMES = [
+    ("20261122T100000Z", 1), ("2026-11-22T10:00:00Z", 1), ("2026-11-22T10-00-00Z", 1),
+    ("2026-11-22T10%3A00%3A00Z", 1), ("2026-11-22T10:00:00+00:00", 1), ("2026-11-22 10:00", 1),
+    ("2026-11-22T10:00:00.250Z", 1), ("20261122t100001z", 1), ("2026-11-22T10", 1),
+    ("2026-11-22", 1), ("20261122", 1), ("2026-11-23", 1), ("2026-11-24", 1),
+    ("2026-11-25T03:16:59", 1), ("2026-11-25T03:16", 1), ("20261125T0316Z", 1),
+    ("2026-11-25T03:17", 2), ("2026-11-25T03:17:00Z", 2), ("2026-11-25T03", 2),
+    ("2026-11-25", 2), ("2026-11-30", 2), ("2027-02-28T23:59:59Z", 2), ("2099-12-31", 2),
+    ("2026-11-22T09:59:59Z", 0), ("2026-11-22T09:59", 0), ("2026-11-21", 0), ("1970-01-01", 0),
+    ("2026-13-01", None), ("2026-11-32", None), ("2026-11-22T24:00", None), ("2026", None),
+    ("2026-11-22T10:00:00+01:00", None), ("2026-11-22T10:60", None), ("yesterday", None),
+    ("2026-11", None), ("", None), ("2026-11-22T", None), ("-1", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("time", "generation"), TIMES)
+def test_a_snapshot_may_be_asked_for_by_any_time(
+    get: Asker, volume: Path, time: str, generation: int | None
+) -> None:
+    for channel in ("conda-forge", "cloud/conda-forge", "conda-forge/label/rc", "pkgs/main"):
+        for path in ("linux-64/repodata.json.zst", f"linux-64/{SHARD}", "channeldata.json"):
+            answer = get(f"/snapshots/{time}/{channel}/{path}")
+            if generation:
+                name = channel.removeprefix("cloud/")
+                expected = volume / f"index/{name}/gen-{generation:06d}" / path
+                assert (answer.status_code, answer.text) == (200, str(expected))
+            else:
+                said = "Not the address of a" if generation is None else "No index of that time"
+                assert answer.status_code == 404
+                assert answer.text.startswith(said) or time == ""
+                assert answer.headers["Content-Type"] == "text/plain"
+
+
+def test_what_a_lock_file_names_below_an_expired_time_is_still_there(
+    get: Asker, volume: Path
+) -> None:
+    url = "/conda-forge/linux-64/zlib-1.3-0.conda"
+    assert get(f"/snapshots/2020-01-01{url}").text == str(volume / f"channels{url}")
+    assert get("/snapshots/2020-01-01/conda-forge/linux-64/no-1.3-0.conda").status_code == 404
+
+
+def test_a_snapshot_of_a_snapshot_is_none(get: Asker) -> None:
+    for depth in (2, 12):
+        url = "/snapshots/2026-11-23" * depth + "/conda-forge/linux-64/repodata.json"
+        assert get(url).status_code == 404
+
+
+def test_snapshots_are_listed(get: Asker, volume: Path) -> None:
+    assert get("/snapshots/").status_code == 404
+    write(volume / "site/snapshots.html")
+    answer = get("/snapshots/")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "style-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert get("/snapshots").headers["Location"] == "/snapshots/"
 
 
 def test_replaced_bytes_belong_to_the_generation_that_lists_them(get: Asker, volume: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_cache_between_knows_what_an_answer_depends_on(
         assert "Vary" not in requests.get(nginx.url + same).headers
 
 
-PAGES = ["/", "/index.html", "/archive/", "/archive/index.html"]
+PAGES = ["/", "/index.html", "/archive/", "/archive/index.html", "/snapshots/"]
 NOT_PAGES = [
     "/conda-forge/linux-64/index.html", "/cloud/conda-forge/linux-64/index.html",
     "/snapshots/2026-11-22T10-00-00Z/conda-forge/linux-64/index.html",
@@ -186,6 +186,7 @@ def test_every_page_has_a_policy_and_no_other_file_is_a_page(
                  "index/conda-forge/gen-000002/index.html",
                  "index/conda-forge/gen-000002/linux-64/x.htm",
                  "index/conda-forge/gen-000002/rss.xml", "site/evil.html", "site/evil.svg",
+                 "site/snapshots.html",
                  "site/evil", "installers/archive/gen-000002/evil.html"):  # fmt: skip
         write(mirror_dir / path, evil)
     others = ["/evil.html", "/evil.svg", "/evil", "/archive/evil.html", "/conda-forge/rss.xml"]

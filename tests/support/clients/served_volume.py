@@ -8,8 +8,13 @@ from pathlib import Path
 
 import requests
 
+from volume import snapshots
+from volume.disk import files
+from volume.generations import Generation
+
 SHARD = "0123456789abcdef" * 4 + ".msgpack.zst"
-SNAPSHOT = "2026-11-22T10-00-00Z"
+SNAPSHOT = "20261122T100000Z"
+NEWER = "20261125T031700Z"
 INDEX_FILES = (
     "repodata.json",
     "repodata.json.zst",
@@ -45,8 +50,7 @@ def fill(mirror: Path) -> None:
             write(folder / "channeldata.json")
         index = mirror / "index" / channel
         (index / "current").symlink_to("gen-000002")
-        (index / "snapshots").mkdir()
-        (index / "snapshots" / SNAPSHOT).symlink_to("../gen-000001")
+        link_times(index, SNAPSHOT, NEWER)
         write(mirror / "channels" / channel / "linux-64/zlib-1.3-0.conda")
         write(mirror / "channels" / channel / "linux-64/a-1!2.0+g1-0.tar.bz2")
         write(mirror / "retired" / channel / "linux-64/old-1.0-0.conda")
@@ -57,6 +61,13 @@ def fill(mirror: Path) -> None:
                 write(folder / document)
     for kind in dict(INSTALLERS):
         (mirror / "installers" / kind / "current").symlink_to("gen-000002")
+
+
+def link_times(index: Path, *times: str) -> None:
+    """Generations from 1 on are found by these times, as the indexer writes it."""
+    kept = [Generation(n, n, "", time, 0.0, "", {}) for n, time in enumerate(times, 1)]
+    files.make_links(index / ".times-1", snapshots.links(kept))
+    (index / ".times").symlink_to(".times-1")
 
 
 class Asker:

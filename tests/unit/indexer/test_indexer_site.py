@@ -21,6 +21,7 @@ from indexer.site.search import Search, buckets, search_json
 from indexer.site.search.buckets import Build
 from volume.generations import Generation, Published, UnindexedFile
 from volume.run_document import of
+from volume.snapshots import Span
 
 BOTH = ["bioconda", "conda-forge", "conda-forge/label/rc", "pkgs/free", "pkgs/main"]
 NOW = 1_795_343_400.0
@@ -43,6 +44,11 @@ def channel(name: str, **changes: object) -> Channel:
         ),
         "example": "jq",
         "names": 2,
+        "snapshots": (
+            Span(1, "20261122103000", "20261124103000"),
+            Span(7, "20261128000000", None),
+        ),
+        "pinned": frozenset({1}),
         **changes,
     }
     return Channel(**values)  # type: ignore[arg-type]
@@ -287,6 +293,16 @@ class TestPage:
         assert words in text
         assert "1 new package (5\u00a0B)" in text
         assert "Nothing was synced yet" in page.page(site())
+
+    def test_the_times_that_are_kept_have_a_page(self) -> None:
+        text = page.snapshots_page(site(channel("conda-forge"), channel("pkgs/main")))
+        assert "/snapshots/TIME/cloud/conda-forge" in text
+        assert "/snapshots/TIME/pkgs/main" in text
+        assert "<td>2026-11-22T10:30:00Z</td><td>2026-11-24T10:30:00Z</td>" in text
+        assert "1 (pinned)" in text
+        assert "<td>2026-11-28T00:00:00Z</td><td>now</td>" in text
+        assert "<script" not in text
+        assert page.snapshots_page(site())
 
     def test_it_says_what_is_wrong(self) -> None:
         one = channel("conda-forge", is_held=True, status="failed", error="disk full")

@@ -1,0 +1,90 @@
+"""What the web server finds a generation by, other than ``current``: links by time.
+
+``snapshots/<time>`` leads to each kept generation, for people who look at the volume. ``.times``
+leads to the folder of links in which nginx looks times up (``volume.snapshots``): the folder is
+made beside the one in use, whole and durable, and named by what is in it; then the link is swapped.
+
+Guaranteed: a time that means a kept generation is found at every instant, also while the folder is
+changed; what ``snapshots/`` has is found by its time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from volume import generations, snapshots
+from volume.disk import files
+from volume.generations import Generation
+from volume.layout import Mirror
+
+_NAME = ".times-"
+
+
+def free_name(kept: Sequence[Generation], created: float) -> str:
+    """A new generation's snapshot: its time, and later than that of every kept one."""
+    times = (snapshots.moment_of(one.snapshot) for one in kept)
+    newest = max((time for time in times if time is not None), default=-1)
+    return snapshots.name_of(max(int(created), newest + 1))
+
+
+def is_converged(mirror: Mirror, channel: str, kept: Sequence[Generation]) -> bool:
+    """Whether ``.times`` says what it should."""
+    try:
+        return str(mirror.times(channel).readlink()) == _folder_name(snapshots.links(kept))
+    except OSError:
+        return not kept
+
+
+def converge(mirror: Mirror, channel: str, kept: Sequence[Generation]) -> None:
+    """Make the links those of the kept generations.
+
+    Raises:
+        VolumeError: the mirror volume refuses.
+    """
+    wanted = {one.snapshot: mirror.generation(channel, one.number).name for one in kept}
+    folder = mirror.snapshots(channel)
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    for name in present - wanted.keys():
+        files.unlink(folder / name)
+    _swap_times(mirror, channel, snapshots.links(kept))
+    for name in sorted(wanted.keys() - present):
+        files.make_directory(folder)
+        files.swap_link(folder / name, f"../{wanted[name]}")
+
+
+def _folder_name(links: Mapping[str, str]) -> str:
+    digest = hashlib.sha256()
+    for name, target in sorted(links.items()):
+        digest.update(f"{name} {target}\n".encode())
+    return f"{_NAME}{digest.hexdigest()[:16]}"
+
+
+def _swap_times(mirror: Mirror, channel: str, links: Mapping[str, str]) -> None:
+    link = mirror.times(channel)
+    name = _folder_name(links)
+    folder = link.with_name(name)
+    if links:
+        if not folder.is_dir():
+            files.make_links(folder, links)
+        if not link.is_symlink() or str(link.readlink()) != name:
+            files.swap_link(link, name)
+    elif link.is_symlink():
+        files.unlink(link)
+    for older in sorted(link.parent.glob(f"{_NAME}*")):
+        if older.name != name or not links:
+            files.remove_tree(older)
+
+
+def note_followers(mirror: Mirror, channel: str, leaving: Sequence[Generation]) -> None:
+    """Before generations go: those that stay learn until when they were the answer.
+
+    Raises:
+        VolumeError: the mirror volume refuses.
+        StateError: a document can't be understood.
+    """
+    going = {one.number: one for one in leaving}
+    for one in generations.kept(mirror, channel):
+        following = going.get(one.number + 1)
+        if one.number not in going and following is not None and not one.followed:
+            generations.write(mirror, channel, one.followed_by(following))
