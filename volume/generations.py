@@ -99,7 +99,7 @@ def write(mirror: Mirror, channel: str, generation: Generation) -> None:
     Raises:
         VolumeError: the mirror volume refused.
     """
-    document = asdict(generation)
+    document = {"channel": channel} | asdict(generation)
     documents.write(mirror.generation_document(channel, generation.number), document)
 
 
@@ -107,11 +107,21 @@ def read(mirror: Mirror, channel: str, number: int) -> Generation | None:
     """A generation's document, or None if there is none.
 
     Raises:
-        StateError: it can't be understood.
+        StateError: it can't be understood, or is of another generation: a folder was moved.
     """
     path = mirror.generation_document(channel, number)
     document = documents.read(path)
-    return None if document is None else understood(document, path)
+    if document is None:
+        return None
+    found = understood(document, path)
+    # Documents of the first weeks don't name their channel.
+    place = (document.get("channel", channel), found.number)
+    if place != (channel, number):
+        raise StateError(
+            f"{path} is of generation {found.number} of {place[0]}: folders below"
+            f" {mirror.root / 'index'} were moved or swapped; put them back where they were"
+        )
+    return found
 
 
 def understood(document: Mapping[str, Any], path: Path) -> Generation:

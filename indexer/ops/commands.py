@@ -110,12 +110,17 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
 def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
     """Show each channel's published and committed state."""
     reports = read_reports(volumes.state)
-    rows = [
-        _status_of(volumes, channel, reports.get(channel)) for channel in _choose(volumes, only)
-    ]
+    rows, unread = [], {}
+    for channel in _choose(volumes, only):
+        try:
+            rows.append(_status_of(volumes, channel, reports.get(channel)))
+        except MirrorError as error:
+            unread[channel] = str(error)
     if as_json:
-        print(json.dumps({"channels": rows}))
-        return 0
+        print(json.dumps({"channels": rows, "unread": unread}))
+        return 1 if unread else 0
+    for channel, reason in unread.items():
+        print(f"{channel}: can't be read: {reason}")
     for row in rows:
         published = f"generation {row['generation']}" if row["generation"] else "nothing published"
         print(f"{row['channel']}: {published}, {row['records']:,} packages, {amount(row['size'])}")
@@ -131,7 +136,7 @@ def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
             print(f"  left out: {file['subdir']}/{file['filename']}: {file['reason']}")
     for one in unclaimed.find(volumes.mirror, volumes.state):
         print(f"{one}; {one.step}")
-    return 0
+    return 1 if unread else 0
 
 
 def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> dict[str, Any]:

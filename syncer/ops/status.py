@@ -16,7 +16,7 @@ from syncer.ops import presence
 from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document, unclaimed
 from volume.disk import documents
-from volume.errors import StateError
+from volume.errors import MirrorError, StateError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
@@ -32,7 +32,10 @@ _MOST_KEPT = 10  # shown by name; the run document and --json have more
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """One channel: sizes in bytes, times in seconds since the epoch."""
+    """One channel: sizes in bytes, times in seconds since the epoch.
+
+    ``trouble`` is why nothing else can be said of it.
+    """
 
     channel: str
     committed_serial: int
@@ -45,6 +48,7 @@ class ChannelStatus:
     is_held: bool = False
     quarantined: tuple[str, ...] = ()
     wrong_md5: tuple[str, ...] = ()
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +77,24 @@ class Status:
         """The status as plain data."""
         return asdict(self)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether something could be said of every channel."""
+        return all(one.trouble is None for one in self.channels)
+
 
 def status(settings: Settings) -> Status:
-    """Look at the volumes.
+    """Look at the volumes. A channel that can't be read says so and hides no other.
 
     Raises:
-        StateError: a document or ledger can't be read.
+        StateError: the document of the last run, or of installers, can't be read.
     """
     mirror, state = Mirror(settings.mirror_dir), State(settings.state_dir)
     held = locks.is_held(state.sync_lock)
     return Status(
         running=locks.describe_holder(state.sync_lock) if held else None,
         run=run_document.recall(state),
-        channels=tuple(_channel(mirror, state, channel) for channel in settings.channels),
+        channels=tuple(_channel_or_why(mirror, state, channel) for channel in settings.channels),
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
         trouble=presence.unwritable(settings),
@@ -97,6 +106,13 @@ def status(settings: Settings) -> Status:
 def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
     present = installers.read(mirror, kind).values()
     return InstallersStatus(kind, len(present), sum(one.size for one in present))
+
+
+def _channel_or_why(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
+    try:
+        return _channel(mirror, state, channel)
+    except MirrorError as error:
+        return ChannelStatus(channel, 0, None, None, trouble=str(error))
 
 
 def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
@@ -129,6 +145,9 @@ def describe(found: Status) -> str:
     lines = [found.trouble] if found.trouble else []
     lines.append(_describe_run(found))
     for channel in found.channels:
+        if channel.trouble is not None:
+            lines.append(f"{channel.channel}: can't be read: {channel.trouble}")
+            continue
         if channel.published is None:
             state = "not published yet"
         elif channel.is_held:

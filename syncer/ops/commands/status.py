@@ -11,9 +11,9 @@ from volume.program.printable import printable_lines
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Print the status."""
+    """Print the status; 1 if nothing can be said of a channel."""
     presence.check(settings)
     found = status.status(settings)
     shown = json.dumps(found.document()) if options.json else status.describe(found)
     print(printable_lines(shown))
-    return 0
+    return 0 if found.is_whole else 1

@@ -64,3 +64,19 @@ def test_a_document_that_is_not_understood_is_named(tmp_path: Path, content: str
     path.write_text(content)
     with pytest.raises(StateError, match=r"gen-000001"):
         generations.kept(mirror, "c")
+
+
+def test_a_generation_that_lies_where_another_was_is_not_believed(tmp_path: Path) -> None:
+    """Folders below index/ that somebody swapped: each would promise what the other holds."""
+    mirror = Mirror(tmp_path)
+    for channel in ("c", "d"):
+        generations.write(mirror, channel, generation(1))
+    generations.write(mirror, "c", generation(2))
+    mirror.generation("c", 1).rename(tmp_path / "aside")
+    mirror.generation("d", 1).rename(mirror.generation("c", 1))
+    with pytest.raises(StateError, match=r"is of generation 1 of d: .* put them back"):
+        generations.kept(mirror, "c")
+    (tmp_path / "aside").rename(mirror.generation("d", 1))
+    mirror.generation("c", 2).rename(mirror.generation("c", 3))
+    with pytest.raises(StateError, match=r"is of generation 2 of c"):
+        generations.read(mirror, "c", 3)
