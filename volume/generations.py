@@ -26,10 +26,19 @@ _FOLDER = re.compile(r"gen-(\d{6,})")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a generation lists of one subdir; ``size`` is the artifacts' bytes."""
+    """What a generation lists of one subdir; ``size`` is the artifacts' bytes.
+
+    ``twins`` counts the artifacts that have two records (``volume/sections.py``).
+    """
 
     records: int
     size: int
+    twins: int = 0
+
+    @property
+    def artifacts(self) -> int:
+        """How many artifacts the records are of."""
+        return self.records - self.twins
 
 
 @dataclass(frozen=True, slots=True)

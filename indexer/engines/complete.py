@@ -29,6 +29,7 @@ from indexer.base.repodata import (
     decode,
 )
 from indexer.engines import envelope
+from indexer.engines.revisions import Tally
 from indexer.engines.sections import Sections, compacted
 from indexer.generations import generation, shards
 from indexer.generations.generation import Draft
@@ -62,7 +63,7 @@ def envelope_of(listing: Listing, rows: Rows, subdir: str) -> dict[str, Any]:
     other_keys = listing.other_keys(subdir)
     sections = {key: other_keys[key] for key in other_keys if not key.startswith(DOCUMENT)}
     listed = rows.filenames(subdir) if sections else set()
-    return envelope.envelope(sections, subdir, listed)
+    return envelope.envelope(sections, listing.channel, subdir, listed)
 
 
 def write_current(
@@ -85,11 +86,13 @@ def write_current(
     """
     filenames = chosen[False] | chosen[True]
     part = envelope.cut(around, filenames)
-    document = Sections(folder / CURRENT)
-    with document.opened(lambda: envelope.frame(part, has_v3=bool(chosen[True]))):
+    document, tally = Sections(folder / CURRENT), Tally()
+    with document.opened(lambda: envelope.frame(part, tally)):
         for row in rows.get(subdir, sorted(filenames)):
             if row.filename in chosen[row.is_v3]:
                 document.add(row.section, row.key, compacted(row.record))
+                if row.is_v3:
+                    tally.add(row.indexed)
 
 
 def _write_documents(folder: Path, other_keys: dict[str, str]) -> set[str]:

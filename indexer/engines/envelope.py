@@ -2,7 +2,8 @@
 
 ``conda index`` writes an envelope of its own and knows nothing of upstream's. Pure: texts in, texts
 out. Nothing absolute comes through: a client must never be sent past this mirror, so ``base_url``
-and ``shards_base_url`` are dropped. What speaks of artifacts is cut down to those listed here.
+and ``shards_base_url`` are dropped, and relations to other channels are checked. What speaks of
+artifacts is cut down to those listed here, and what counts them counts anew.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import itertools
 import json
 import logging
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from indexer.base.errors import EngineError
 from indexer.base.repodata import decode
+from indexer.engines import relations, revisions
+from indexer.engines.revisions import Tally
 from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS
 
 log = logging.getLogger("indexer.engines.envelope")
 
 _OURS = frozenset({"repodata_version", "packages", "packages.conda", V3})
 _ADDRESSES = frozenset({"base_url", "shards_base_url", "subdir"})
+_CHECKED = frozenset({revisions.KEY, relations.KEY})
 
 ORDER = (*OLD_SECTIONS, *sorted(V3_SECTIONS))
 """The sections in the order in which a document has them: its keys are in order."""
@@ -37,19 +42,32 @@ def compact(document: Any) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
-def envelope(other_keys: dict[str, str], subdir: str, listed: Collection[str]) -> dict[str, Any]:
-    """Everything but the records, for a subdir that lists these filenames."""
+def envelope(
+    other_keys: dict[str, str], channel: str, subdir: str, listed: Collection[str]
+) -> dict[str, Any]:
+    """Everything but the records, for a subdir that lists these filenames.
+
+    What ``info`` says of revisions is not counted yet: ``frame`` does that, for each document.
+    """
+
+    def refuse(key: str, why: object) -> None:
+        log.warning("%s/%s: upstream's %s is left out: %s", channel, subdir, key, why)
+
     info: dict[str, Any] = {"subdir": subdir}
     sections: dict[str, Any] = {"removed": []}
     for key, text in other_keys.items():
         try:
             value = decode(text)
         except ValueError as error:
-            log.warning("%s: upstream's %s is left out: %s", subdir, key, error)
+            refuse(key, error)
             continue
         if key.startswith("info."):
             name = key.removeprefix("info.")
-            if name not in _ADDRESSES:
+            if name == revisions.KEY:
+                value = revisions.carried(value, partial(refuse, f"{key}, in part,"))
+            elif name == relations.KEY:
+                value = relations.carried(value, channel, partial(refuse, f"{key}, in part,"))
+            if name not in _ADDRESSES and (value or name not in _CHECKED):
                 info[name] = value
         elif key == "removed" and isinstance(value, list):
             sections[key] = [filename for filename in value if filename not in listed]
@@ -70,15 +88,22 @@ def cut(around: dict[str, Any], chosen: Collection[str]) -> dict[str, Any]:
     return part
 
 
-def frame(wanted: dict[str, Any], *, has_v3: bool = False) -> tuple[bytes, ...]:
+def info_of(wanted: dict[str, Any], tally: Tally) -> dict[str, Any]:
+    """An envelope's ``info`` in a document, or a set of shards, with these records."""
+    info = {key: value for key, value in wanted["info"].items() if key != revisions.KEY}
+    said = revisions.counted(wanted["info"].get(revisions.KEY, {}), tally)
+    return {**info, revisions.KEY: said} if said else info
+
+
+def frame(wanted: dict[str, Any], tally: Tally) -> tuple[bytes, ...]:
     """What stands before, between and after the sections: one piece more than there are.
 
-    Those of revision 3 are there if it ``has_v3``. Keys are in order, as ``info`` and ``packages``
-    come before all others that upstreams write.
+    Those of revision 3 are there if there are records in them. Keys are in order, as ``info`` and
+    ``packages`` come before all others that upstreams write.
     """
-    head = f'{{"info":{compact(wanted["info"])}'.encode() + HEAD_END
+    head = f'{{"info":{compact(info_of(wanted, tally))}'.encode() + HEAD_END
     rest = {key: value for key, value in wanted.items() if key != "info"}
-    if not has_v3:
+    if not tally.records:
         return head, JOINT, f"}}{_inner(rest)}}}".encode()
     smaller = _inner({key: rest[key] for key in rest if key < V3})
     greater = _inner({key: rest[key] for key in rest if key > V3})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from volume.sections import V3, V3_SECTIONS, key_of
 
 INDEX = "repodata_shards.msgpack.zst"
 SUFFIX = ".msgpack.zst"
+
+SHARED = frozenset({"channel_relations", "repodata_revisions"})
+"""What ``info`` of a shard index says just as that of the repodata.json (CEP 42, CEP 48)."""
 
 _VERSION = 1
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
@@ -120,11 +123,20 @@ def pack(records: Iterable[tuple[str, str, dict[str, Any], dict[str, Any]]]) -> 
     return hashlib.sha256(data).hexdigest(), data
 
 
-def pack_index(subdir: str, shards: dict[str, str], created_at: str) -> bytes:
-    """Make the index of a subdir's shards; their addresses are relative to it."""
-    info = {"base_url": "", "shards_base_url": "", "created_at": created_at, "subdir": subdir}
+def pack_index(info: Mapping[str, Any], shards: Mapping[str, str], created_at: str) -> bytes:
+    """Make the index of a subdir's shards; their addresses are relative to it.
+
+    Args:
+        info: that of the subdir's repodata.json; ``SHARED`` keys of it are said here too.
+        shards: by name, the sha256 of its shard, in hex.
+        created_at: the date of the index.
+    """
+    said = {
+        "base_url": "", "shards_base_url": "", "created_at": created_at, "subdir": info["subdir"],
+    }  # fmt: skip
+    shared = {key: info[key] for key in sorted(SHARED) if key in info}
     digests = {name: bytes.fromhex(digest) for name, digest in shards.items()}
-    return _encode({"version": _VERSION, "info": info, "shards": digests})
+    return _encode({"version": _VERSION, "info": {**said, **shared}, "shards": digests})
 
 
 def _packed(record: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def _line(item: ChannelReport) -> str:
     if item.generation == 0:
         return f"{item.channel}: nothing is committed yet"
     verb = f"indexed in {item.seconds:.1f} s" if item.is_new else "is up to date"
-    text = f"{item.channel}: generation {item.generation} {verb}, {item.records:,} packages"
+    text = f"{item.channel}: generation {item.generation} {verb}, {item.artifacts:,} packages"
     return f"{text}, {amount(item.size)}"
 
 

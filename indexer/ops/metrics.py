@@ -170,7 +170,7 @@ class Metrics:
             left_out = len(published.left_out)
             yield "published_left_out_artifacts", sample(left_out, channel=channel)
             for subdir, one in published.subdirs.items():
-                yield "published_artifacts", sample(one.records, channel=channel, subdir=subdir)
+                yield "published_artifacts", sample(one.artifacts, channel=channel, subdir=subdir)
                 yield "published_bytes", sample(one.size, channel=channel, subdir=subdir)
         ledger = Ledger.read(self.state.ledger(channel))
         if ledger is None:

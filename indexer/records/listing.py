@@ -6,6 +6,7 @@ records are read by ``rows``. Pure reading; the channel's lock keeps it still.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from indexer.records.record_cache import RecordCache
@@ -30,7 +31,7 @@ class Listing:
 
     @property
     def records(self) -> int:
-        """How many artifacts are listed."""
+        """How many records are listed."""
         return sum(published.records for published in self.published().values())
 
     def other_keys(self, subdir: str) -> dict[str, str]:
@@ -51,15 +52,24 @@ class Listing:
 
     def published(self) -> dict[str, Published]:
         """Counts and bytes by subdir."""
-        totals = {subdir: (0, 0) for subdir in self.subdirs}
-        for found in (
-            self.ledger.totals() if self.ledger is not None else {},
-            self.cache.local_totals(),
-        ):
-            for subdir, (count, size) in found.items():
-                before = totals.get(subdir, (0, 0))
-                totals[subdir] = (before[0] + count, before[1] + size)
+        totals = dict.fromkeys(self.subdirs, Published(0, 0))
+        for subdir, *counts in self._counts():
+            if subdir in totals:
+                totals[subdir] = _sum(totals[subdir], Published(*counts))
+        return {subdir: totals[subdir] for subdir in sorted(totals)}
+
+    def _counts(self) -> Iterator[tuple[str, int, int, int]]:
+        """Subdir, records, bytes and twins, in parts."""
+        if self.ledger is not None:
+            yield from self.ledger.connection.execute(
+                "SELECT subdir, count(*) + count(twin), sum(size), count(twin) FROM artifact"
+                " GROUP BY subdir"
+            )
+        for subdir, (count, size) in self.cache.local_totals().items():
+            yield subdir, count, size, 0
         for one in self.refused:
-            count, size = totals.get(one.subdir, (1, one.size))
-            totals[one.subdir] = (count - 1, size - one.size)
-        return {subdir: Published(*totals[subdir]) for subdir in sorted(self.subdirs)}
+            yield one.subdir, -1 - one.has_twin, -one.size, -one.has_twin
+
+
+def _sum(one: Published, two: Published) -> Published:
+    return Published(one.records + two.records, one.size + two.size, one.twins + two.twins)

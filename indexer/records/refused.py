@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from volume.ledger.ledger import Ledger
 from volume.ledger.schema import UNPROVEN, refusal
 
-_COLUMNS = "a.rowid, CAST(a.subdir AS BLOB), CAST(a.filename AS BLOB), CAST(a.size AS INTEGER)"
+_COLUMNS = (
+    "a.rowid, CAST(a.subdir AS BLOB), CAST(a.filename AS BLOB), CAST(a.size AS INTEGER),"
+    " a.twin IS NOT NULL"
+)
 _DAMAGED = (
     f"SELECT {_COLUMNS} FROM artifact a WHERE {UNPROVEN['artifact']}"  # noqa: S608
     f" UNION SELECT {_COLUMNS} FROM artifact a JOIN"
@@ -27,7 +30,7 @@ _REASON = "its row in the ledger is damaged; the next sync writes it again"
 class RefusedArtifact:
     """One artifact; ``row`` is its row in the ledger, by which it is found whatever is damaged.
 
-    ``is_damaged`` if the row is not what was written.
+    ``is_damaged`` if the row is not what was written, ``has_twin`` if it has two records.
     """
 
     row: int
@@ -36,6 +39,7 @@ class RefusedArtifact:
     size: int
     reason: str
     is_damaged: bool = False
+    has_twin: bool = False
 
 
 def damaged(ledger: Ledger) -> tuple[RefusedArtifact, ...]:
@@ -46,8 +50,10 @@ def damaged(ledger: Ledger) -> tuple[RefusedArtifact, ...]:
     """
     try:
         return tuple(
-            RefusedArtifact(row, _text(subdir), _text(filename), size, _REASON, is_damaged=True)
-            for row, subdir, filename, size in ledger.connection.execute(_DAMAGED)
+            RefusedArtifact(
+                row, _text(subdir), _text(filename), size, _REASON, True, bool(has_twin)
+            )
+            for row, subdir, filename, size, has_twin in ledger.connection.execute(_DAMAGED)
         )
     except sqlite3.DatabaseError as error:
         raise refusal(error, "read", ledger.path) from error
@@ -61,7 +67,9 @@ def named(ledger: Ledger, reasons: Mapping[tuple[str, str], str]) -> Iterator[Re
     """Those of these artifacts, by subdir and filename, that are committed."""
     for (subdir, filename), reason in reasons.items():
         row = ledger.connection.execute(
-            "SELECT rowid, size FROM artifact WHERE subdir = ? AND filename = ?", (subdir, filename)
+            "SELECT rowid, size, twin IS NOT NULL FROM artifact WHERE subdir = ? AND filename = ?",
+            (subdir, filename),
         ).fetchone()
         if row is not None:
-            yield RefusedArtifact(row[0], subdir, filename, row[1], reason)
+            rowid, size, has_twin = row
+            yield RefusedArtifact(rowid, subdir, filename, size, reason, has_twin=bool(has_twin))

@@ -83,6 +83,10 @@ class Channel:
         return sum(published.records for published in self.generation.subdirs.values())
 
     @property
+    def artifacts(self) -> int:
+        return sum(published.artifacts for published in self.generation.subdirs.values())
+
+    @property
     def size(self) -> int:
         return sum(published.size for published in self.generation.subdirs.values())
 

@@ -78,6 +78,7 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "held": channel.is_held,
         "names": channel.names,
         "records": channel.records,
+        "artifacts": channel.artifacts,
         "size": channel.size,
         "left_out": len(generation.left_out),
         "subdirs": {

@@ -106,7 +106,7 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
         "published" if is_new else "stays, nothing changed for clients,",
         seconds,
         run.stages,
-        sum(published.records for published in made.subdirs.values()),
+        sum(published.artifacts for published in made.subdirs.values()),
     )
     pending = (*found.look.pending, *run.undecided)
     return Outcome(channel, made, is_new, pending, seconds, run.stages.seconds)

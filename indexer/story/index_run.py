@@ -31,6 +31,7 @@ class ChannelReport:
     serial: int = 0
     records: int = 0
     size: int = 0
+    artifacts: int = 0
     left_out: int = 0
     pending: int = 0
     is_new: bool = False
@@ -66,6 +67,7 @@ def done(outcome: Outcome, now: float) -> ChannelReport:
         serial=generation.serial,
         records=sum(published.records for published in generation.subdirs.values()),
         size=sum(published.size for published in generation.subdirs.values()),
+        artifacts=sum(published.artifacts for published in generation.subdirs.values()),
         left_out=len(generation.left_out),
         pending=len(outcome.pending),
         is_new=outcome.is_new,

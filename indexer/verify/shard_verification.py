@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from indexer.base.repodata import Record
 from indexer.generations import shards
 from indexer.records.rows import Row
 from indexer.verify.check import Check, Names, difference
+from indexer.verify.info_verification import verify_shared
 from indexer.verify.listed import listed
 from volume.program.stop import Stop
 from volume.sections import filename_of
@@ -16,8 +18,10 @@ from volume.sections import filename_of
 _CHECK_EVERY = 500  # shards between two looks at whether to stop
 
 
-def verify_shards(check: Check, subdir: str, names: Names, stop: Stop) -> None:
-    """Compare a subdir's shards with what is committed.
+def verify_shards(
+    check: Check, subdir: str, names: Names, info: Mapping[str, Any], stop: Stop
+) -> None:
+    """Compare a subdir's shards with what is committed, and their index with an ``info``.
 
     Raises:
         VerificationError: naming the first thing that is wrong.
@@ -25,6 +29,7 @@ def verify_shards(check: Check, subdir: str, names: Names, stop: Stop) -> None:
     try:
         index = shards.read_index(check.draft.folder / subdir)
         check.addresses(subdir, shards.INDEX, index.info)
+        verify_shared(check, subdir, index.info, info)
         base = check.draft.base
         old = {} if base is None else shards.inodes(base / subdir)
         here = shards.inodes(check.draft.folder / subdir)

@@ -1,10 +1,10 @@
 """Verification: a generation is compared with what is committed before anybody sees it.
 
 Guaranteed of a generation that passes: every record equals the committed one, field by field, in
-``repodata.json``, in the shards and in ``current_repodata.json`` (a subset);
-run_exports are those that are known; compressed variants decode to the same bytes; every shard that
-is new has the hash in its name; no address leads away from this mirror; every artifact that is new
-since the published generation is there with its size.
+its section of ``repodata.json``, of the shards and of ``current_repodata.json`` (a subset), and
+what ``info`` counts is what is there; run_exports are those that are known; compressed variants
+decode to the same bytes; every shard that is new has the hash in its name; no address leads away
+from this mirror; every artifact that is new since the published generation is there with its size.
 Known differences of the shards, and no others: hashes are binary, ``run_exports`` is added
 (CEP 21).
 Its cost follows the change where what is unchanged is proven: a record by its text (``walk``), a
@@ -28,9 +28,11 @@ from indexer.base.repodata import (
     RUN_EXPORTS,
     decode,
 )
+from indexer.engines.revisions import Tally
 from indexer.records.known_names import Fingerprint
 from indexer.records.rows import NAMELESS, Row
 from indexer.verify.check import Check, Names, difference
+from indexer.verify.info_verification import verify_info
 from indexer.verify.listed import listed
 from indexer.verify.shard_verification import verify_shards
 from indexer.verify.variant_verification import verify_variants
@@ -50,9 +52,9 @@ def verify(check: Check, stop: Stop) -> None:
     """
     for subdir in check.listing.subdirs:
         stop.check()
-        names = _verify_documents(check, subdir, stop)
+        names, info = _verify_documents(check, subdir, stop)
         stop.check()
-        verify_shards(check, subdir, names, stop)
+        verify_shards(check, subdir, names, info, stop)
         stop.check()
         _verify_current(check, subdir)
         _verify_artifacts(check, subdir)
@@ -61,9 +63,13 @@ def verify(check: Check, stop: Stop) -> None:
         raise check.fail("noarch", f"{CHANNELDATA} is missing")
 
 
-def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
-    """``repodata.json`` and ``run_exports.json``, in one pass over what is committed."""
+def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dict[str, Any]]:
+    """``repodata.json``, whose ``info`` is returned too, and ``run_exports.json``.
+
+    In one pass over what is committed.
+    """
     folder = check.draft.folder / subdir
+    tally = Tally()
     filenames: dict[str, list[str]] = {}
     fingerprints: dict[str, Fingerprint] = {}
     refused: dict[tuple[str, str], str] = {}
@@ -75,6 +81,8 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
             if count % _CHECK_EVERY == 0:
                 stop.check()
             repodata.step(row.section, row.key, row.record)
+            if row.is_v3:
+                tally.add(row.indexed)
             if not row.is_twin:
                 section = old_section_of(row.filename)
                 exports.step(section, row.filename, f'{{"run_exports":{row.run_exports}}}')
@@ -92,13 +100,12 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> Names:
             fingerprints[row.name].add(row)
         if refused:
             raise RefusedRecordsError(refused)
-        if repodata.has_arrived:
-            check.addresses(subdir, REPODATA, repodata.head.get("info"))
-        else:
-            _verify_repodata(check, subdir)
+        info = repodata.head["info"] if repodata.has_arrived else _verify_repodata(check, subdir)
+        check.addresses(subdir, REPODATA, info)
+        verify_info(check, subdir, REPODATA, info, tally)
         if not exports.has_arrived:
             _verify_run_exports(check, subdir)
-    return Names(filenames, {name: one.digest() for name, one in fingerprints.items()})
+    return Names(filenames, {name: one.digest() for name, one in fingerprints.items()}), info
 
 
 def _problem(row: Row) -> str | None:
@@ -121,10 +128,9 @@ def _walking(check: Check, subdir: str, path: Path) -> Iterator[Walk]:
         yield walk
 
 
-def _verify_repodata(check: Check, subdir: str) -> None:
+def _verify_repodata(check: Check, subdir: str) -> dict[str, Any]:
     """The same by decoding everything: for a document in another form, and to find the words."""
     repodata = check.load(subdir, REPODATA)
-    check.addresses(subdir, REPODATA, repodata.get("info", {}))
     found = listed(check, subdir, REPODATA, repodata)
     missing: list[str] = []
     for row in check.rows.scan(subdir):
@@ -134,6 +140,14 @@ def _verify_repodata(check: Check, subdir: str) -> None:
         elif record != (expected := json.loads(row.record)):
             raise check.fail(subdir, f"{REPODATA}: {difference(row.filename, expected, record)}")
     check.sets(subdir, REPODATA, missing, [filename_of(*one) for one in found])
+    return _info(check, subdir, REPODATA, repodata)
+
+
+def _info(check: Check, subdir: str, where: str, document: dict[str, Any]) -> dict[str, Any]:
+    info = document.get("info")
+    if not isinstance(info, dict):
+        raise check.fail(subdir, f"{where} has no info")
+    return info
 
 
 def _verify_run_exports(check: Check, subdir: str) -> None:
@@ -152,13 +166,17 @@ def _verify_run_exports(check: Check, subdir: str) -> None:
 
 def _verify_current(check: Check, subdir: str) -> None:
     current = check.load(subdir, CURRENT)
-    check.addresses(subdir, CURRENT, current.get("info", {}))
-    found = listed(check, subdir, CURRENT, current)
+    info = _info(check, subdir, CURRENT, current)
+    check.addresses(subdir, CURRENT, info)
+    found, tally = listed(check, subdir, CURRENT, current), Tally()
     filenames = {filename_of(section, key) for section, key in found}
     rows = {(row.section, row.key): row for row in check.rows.get(subdir, filenames)}
     for one, record in found.items():
         if one not in rows or json.loads(rows[one].record) != record:
             raise check.fail(subdir, f"{CURRENT} has another record of {filename_of(*one)}")
+        if rows[one].is_v3:
+            tally.add(rows[one].indexed)
+    verify_info(check, subdir, CURRENT, info, tally)
 
 
 def _verify_artifacts(check: Check, subdir: str) -> None:

@@ -42,13 +42,12 @@ def adapt(draft: Draft, listing: Listing, rows: Rows, stop: Stop) -> None:
         try:
             v3 = Revision3(rows, subdir)
             path = folder / REPODATA
-            pieces = envelope.frame(around, has_v3=v3.has_any)
+            pieces = envelope.frame(around, v3.tally)
             write(path, envelope.put_around(path.read_bytes(), subdir, pieces, *v3.sections()))
             chosen = {False: _chosen(folder / CURRENT), True: v3.current()}
             write_current(folder, rows, subdir, around, chosen)
-            if v3.has_any:
-                v3.add_run_exports(folder / RUN_EXPORTS)
-                v3.add_shards(draft, folder)
+            v3.add_run_exports(folder / RUN_EXPORTS)
+            v3.add_shards(draft, folder, envelope.info_of(around, v3.tally))
         except ValueError as error:
             raise EngineError(f"no index can hold a record of {subdir}: {error}") from error
     add_channeldata(draft.folder / CHANNELDATA, rows, listing.subdirs)

@@ -8,7 +8,7 @@ are added here as they are. Tested for equality with our own writer.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from indexer.engines import envelope
 from indexer.engines.complete import write
 from indexer.engines.own import channeldata, current
 from indexer.engines.own.current import CurrentCandidate
+from indexer.engines.revisions import Tally
 from indexer.engines.sections import compacted
 from indexer.generations import shards
 from indexer.generations.generation import Draft
@@ -31,10 +32,9 @@ class Revision3:
         self._rows = rows
         self._subdir = subdir
         self._records = list(rows.of_v3(subdir))
-
-    @property
-    def has_any(self) -> bool:
-        return bool(self._records)
+        self.tally = Tally()
+        for row in self._records:
+            self.tally.add(row.indexed)
 
     def sections(self) -> tuple[bytes, ...]:
         """The records of each section as a document has them; none if there is no record.
@@ -79,19 +79,26 @@ class Revision3:
         Raises:
             ValueError: no index can hold them.
         """
+        unseen = [row for row in self._records if not row.is_twin]
+        if not unseen:
+            return
         document = json.loads(path.read_bytes())
-        for row in self._records:
-            if not row.is_twin:
-                entry = {"run_exports": decode(row.run_exports)}
-                document[old_section_of(row.filename)][row.filename] = entry
+        for row in unseen:
+            entry = {"run_exports": decode(row.run_exports)}
+            document[old_section_of(row.filename)][row.filename] = entry
         write(path, envelope.compact(document).encode())
 
-    def add_shards(self, draft: Draft, folder: Path) -> None:
-        """Write the shards of these names anew, with all of their records.
+    def add_shards(self, draft: Draft, folder: Path, info: Mapping[str, Any]) -> None:
+        """Write the shards of these names anew, with all of their records, and the index.
+
+        Args:
+            info: that of the subdir's repodata.json.
 
         Raises:
             ValueError: no index can hold one.
         """
+        if not self._records and shards.SHARED.isdisjoint(info):
+            return
         index = shards.read_index(folder)
         digests = dict(index.shards)
         by_name: dict[str, list[str]] = {row.name: [] for row in self._records if row.name}
@@ -110,7 +117,7 @@ class Revision3:
                 write(folder / (digest + shards.SUFFIX), data)
             digests[name] = digest
         created_at = str(index.info["created_at"])
-        write(folder / shards.INDEX, shards.pack_index(self._subdir, digests, created_at))
+        write(folder / shards.INDEX, shards.pack_index(info, digests, created_at))
 
 
 def _forget(draft: Draft, shard: Path) -> None:

@@ -25,6 +25,7 @@ from indexer.engines import envelope
 from indexer.engines.complete import envelope_of, write, write_current
 from indexer.engines.own import channeldata, current
 from indexer.engines.own.oracle import Oracle, is_of_v3, packed, unpacked
+from indexer.engines.revisions import Tally
 from indexer.engines.sections import Sections, compacted
 from indexer.generations import shards
 from indexer.generations.generation import Draft
@@ -71,13 +72,17 @@ class Written:
 
 @dataclass(slots=True)
 class _Subdir:
-    """One subdir while it is written: by name, its filenames and what is known of it."""
+    """One subdir while it is written: by name, its filenames and what is known of it.
+
+    ``tally`` counts its records of revision 3.
+    """
 
     subdir: str
     folder: Path
     filenames: dict[str, list[str]] = field(default_factory=dict)
     fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
     names: dict[str, KnownName] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
 
 class Writer:
@@ -114,7 +119,7 @@ class Writer:
         one = _Subdir(subdir, self._draft.folder / subdir)
         around = envelope_of(self._listing, self._rows, subdir)
         self._copy_records(one, around)
-        self._write_shards(one, created_at)
+        self._write_shards(one, around, created_at)
         self._write_current(one, around)
         return one.names
 
@@ -122,10 +127,9 @@ class Writer:
         """``repodata.json`` and ``run_exports.json``, and which rows belong to which name."""
         repodata, exports = Sections(one.folder / REPODATA), Sections(one.folder / RUN_EXPORTS)
         exports_info = {"subdir": one.subdir, "version": _RUN_EXPORTS_VERSION}
-        has_v3 = False
         with (
-            repodata.opened(lambda: envelope.frame(around, has_v3=has_v3)),
-            exports.opened(lambda: envelope.frame({"info": exports_info})),
+            repodata.opened(lambda: envelope.frame(around, one.tally)),
+            exports.opened(lambda: envelope.frame({"info": exports_info}, Tally())),
         ):
             for count, row in enumerate(self._rows.scan(one.subdir)):
                 if count % _CHECK_EVERY == 0:
@@ -139,7 +143,8 @@ class Writer:
                     self._refuse(one, row, error)
                     continue
                 repodata.add(row.section, row.key, record)
-                has_v3 = has_v3 or row.is_v3
+                if row.is_v3:
+                    one.tally.add(row.indexed)
                 if not row.is_twin:
                     section = old_section_of(row.filename)  # of artifacts, by filename (CEP 12)
                     exports.add(section, row.filename, f'{{"run_exports":{exported}}}')
@@ -156,7 +161,7 @@ class Writer:
 
     # -- by name ---------------------------------------------------------------------------------
 
-    def _write_shards(self, one: _Subdir, created_at: str) -> None:
+    def _write_shards(self, one: _Subdir, around: dict[str, Any], created_at: str) -> None:
         before = {known.name: known for known in self._known.names(one.subdir)}
         present = shards.names(one.folder)
         fresh: list[KnownName] = []
@@ -169,7 +174,8 @@ class Writer:
                 fresh.append(known)
             one.names[name] = known
         digests = {name: known.shard for name, known in one.names.items()}
-        write(one.folder / shards.INDEX, shards.pack_index(one.subdir, digests, created_at))
+        info = envelope.info_of(around, one.tally)
+        write(one.folder / shards.INDEX, shards.pack_index(info, digests, created_at))
         self._written.names[one.subdir] = fresh
         self._written.gone[one.subdir] = before.keys() - one.names.keys()
 

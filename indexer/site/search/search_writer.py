@@ -82,7 +82,7 @@ class SearchWriter:
         """
         found = self._shards()
         summaries = self._summaries()
-        builds = sum(published.records for published in self._generation.subdirs.values())
+        builds = sum(published.artifacts for published in self._generation.subdirs.values())
         count = buckets.bucket_count(builds)
         members: list[list[str]] = [[] for _ in range(count)]
         for name in found:

@@ -48,6 +48,17 @@ def in_shards(folder: Path) -> Listed:
     return found
 
 
+def counted(found: Listed) -> Record | None:
+    """What CEP 48 has a document say that lists these records."""
+    records = [record for (section, _), record in found.items() if section in V3_SECTIONS]
+    if not records:
+        return None
+    times = [record.get("indexed_timestamp") for record in records]
+    known = [time for time in times if type(time) is int and 0 <= time < 2**63]
+    bounds = {"oldest": min(known), "newest": max(known)} if known else {}
+    return {"v3": {"n_packages": len(records), **bounds}}
+
+
 def check(indexed: IndexedMirror, expected: Listed, subdir: str = SUBDIR) -> None:
     """Every variant lists what upstream does, each record in its section and nowhere else."""
     folder = indexed.current / subdir
@@ -59,8 +70,15 @@ def check(indexed: IndexedMirror, expected: Listed, subdir: str = SUBDIR) -> Non
     assert in_shards(folder) == expected
     some = listed(indexed.repodata(subdir, "current_repodata.json"))
     assert some.items() <= expected.items()
-    has_v3 = any(section in V3_SECTIONS for section, _ in expected)
-    assert ("v3" in document) == has_v3
+    assert ("v3" in document) == any(section in V3_SECTIONS for section, _ in expected)
+    assert document["info"].get("repodata_revisions") == counted(expected)
+    current = indexed.repodata(subdir, "current_repodata.json")
+    assert current["info"].get("repodata_revisions") == counted(listed(current))
+    index = shards.read_index(folder).info
+    assert index.get("repodata_revisions") == counted(expected)
+    relations = {"base": "../upstream"} if "channel_relations" in index else None
+    for info in (document["info"], current["info"], index):
+        assert info.get("channel_relations") == relations
     exports = indexed.repodata(subdir, "run_exports.json")
     assert {name for section in OLD_SECTIONS for name in exports[section]} == {
         filename_of(*one) for one in expected
@@ -82,6 +100,7 @@ def test_a_record_in_each_section(tmp_path: Path) -> None:
         section_of=v3_section_of,
     )
     committed.give_run_exports(SUBDIR, {"c-1.0-0.conda": {"weak": ["c"]}})
+    committed.carry(SUBDIR, {"info.channel_relations": '{"base": "../upstream"}'})
     assert indexed.index().is_new
     expected: Listed = {
         ("packages.conda", "a-1.0-0.conda"): old,

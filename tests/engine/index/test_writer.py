@@ -175,7 +175,12 @@ def test_odd_records_and_all_that_changes(conda_exe: Path, tmp_path: Path) -> No
 
 
 def test_records_of_revision_3_are_added(conda_exe: Path, tmp_path: Path) -> None:
-    rich = {"flags": ["x"], "depends": ['b[version=">=1",when="__unix"]'], "ü": None}
+    rich = {
+        "flags": ["x"],
+        "indexed_timestamp": 7,
+        "depends": ['b[version=">=1",when="__unix"]'],
+        "ü": None,
+    }
 
     def begin(committed: CommittedMirror) -> None:
         old = {f"{name}-1.0-0.conda": package(name).record for name in "abc"}
@@ -190,6 +195,15 @@ def test_records_of_revision_3_are_added(conda_exe: Path, tmp_path: Path) -> Non
         committed.commit_records(SUBDIR, v3, section_of=v3_section_of)
         committed.commit_records("noarch", {"n-1-0.conda": rich_noarch}, section_of=v3_section_of)
         committed.give_run_exports(SUBDIR, {"c-2.0-0.conda": {"weak": ["c"]}})
+        committed.carry(
+            SUBDIR,
+            {
+                "info.channel_relations": '{"base": "../upstream"}',
+                "info.repodata_revisions": '{"v3": {"message": "m", "n_packages": 1}}',
+                "a": "1",
+                "z": "2",
+            },
+        )
 
     def change(committed: CommittedMirror) -> None:
         committed.retire(SUBDIR, "c-2.0-0.conda", "b-1.0-0.conda")

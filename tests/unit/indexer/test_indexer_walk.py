@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from indexer.base.repodata import records_in
 from indexer.engines.envelope import frame
+from indexer.engines.revisions import Tally
 from indexer.engines.sections import Sections, compacted
 from indexer.verify.walk import Walk
 from volume.sections import V3_SECTIONS, filename_of, key_of, old_section_of, v3_section_of
@@ -47,9 +48,9 @@ def arrives(path: Path, records: Values) -> bool:
 
 
 def write(path: Path, records: Values) -> None:
-    has_v3 = any(name.startswith("v3/") for name in records)
+    tally = Tally(sum(name.startswith("v3/") for name in records))
     document = Sections(path)
-    with document.opened(lambda: frame(AROUND, has_v3=has_v3)):
+    with document.opened(lambda: frame(AROUND, tally)):
         for name in sorted(records):
             document.add(*place_of(name), compacted(json.dumps(records[name])))
 
@@ -102,7 +103,7 @@ def test_sections_of_revision_3_are_walked_too(tmp_path: Path) -> None:
     ("old", "new"),
     [
         (b'"tar.bz2":{}}}', b'"tar.bz2":{},"whl":{"w":{}}}}'),
-        (b'"v3":{', b'"v3":{"whl":{},'),
+        (b'"v3":{"conda"', b'"v3":{"whl":{},"conda"'),
         (b'"repodata_version":1', b'"packages":{},"repodata_version":1'),
         (b'"tar.bz2":{}}}', b'"tar.bz2":{"z-1-0":{}}}}'),
         (b'"tar.bz2":{}}}', b'"tar.bz2":{}},"v3":{}}'),
