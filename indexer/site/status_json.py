@@ -82,7 +82,12 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "size": channel.size,
         "left_out": len(generation.left_out),
         "subdirs": {
-            name: asdict(published) | {"upstream_changed": channel.upstream.get(name)}
+            name: {
+                "records": published.records,
+                "artifacts": published.artifacts,
+                "size": published.size,
+                "upstream_changed": channel.upstream.get(name),
+            }
             for name, published in generation.subdirs.items()
         },
     }
