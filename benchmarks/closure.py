@@ -20,7 +20,8 @@ from pathlib import Path
 from syncer.conda.record import Candidate
 from syncer.planning.selection.catalog import key
 from syncer.planning.selection.closure import close
-from syncer.planning.selection.solve import Solution, solve, virtual_packages
+from syncer.planning.selection.platform import virtual_packages
+from syncer.planning.selection.solve import Solution, solve
 from tests.support.clients.solver import WholeChannel
 from tests.support.upstream.candidates import real
 

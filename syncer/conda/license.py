@@ -12,11 +12,13 @@ from __future__ import annotations
 import fnmatch
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from syncer.conda.expression import Grammar
+
 _TOKENS = re.compile(r"\(|\)|\bAND\b|\bOR\b")
-_DEEPEST = 100  # brackets; a licence text that has more is compared as a whole
+_SPDX = Grammar(both="AND", either="OR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,12 @@ def holds(text: str, takes: Callable[[str], bool]) -> bool:
     """Whether a licence expression holds, given which single licences do."""
     parts = [part.strip() for part in re.split(f"({_TOKENS.pattern})", text)]
     tokens = [part for part in parts if part]
-    if not {"AND", "OR"} & set(tokens) or tokens.count("(") > _DEEPEST:
+    if not {"AND", "OR"} & set(tokens):
         return takes(_without_brackets(text))
-    rest = iter([*tokens, ""])
     try:
-        value, following = _either(rest, takes)
+        return _SPDX.holds(tokens, takes)
     except ValueError:
         return takes(text)
-    return value if not following else takes(text)
 
 
 def _without_brackets(text: str) -> str:
@@ -81,32 +81,3 @@ def _without_brackets(text: str) -> str:
     if text.startswith("(") and text.endswith(")") and not set(inner) & set("()"):
         return inner
     return text
-
-
-def _either(tokens: Iterator[str], takes: Callable[[str], bool]) -> tuple[bool, str]:
-    value, following = _all(tokens, takes)
-    while following == "OR":
-        other, following = _all(tokens, takes)
-        value = value or other
-    return value, following
-
-
-def _all(tokens: Iterator[str], takes: Callable[[str], bool]) -> tuple[bool, str]:
-    value, following = _one(tokens, takes)
-    while following == "AND":
-        other, following = _one(tokens, takes)
-        value = value and other
-    return value, following
-
-
-def _one(tokens: Iterator[str], takes: Callable[[str], bool]) -> tuple[bool, str]:
-    """One licence or a bracket, and the token behind it."""
-    word = next(tokens, "")
-    if word == "(":
-        value, closing = _either(tokens, takes)
-        if closing != ")":
-            raise ValueError("a bracket is not closed")
-        return value, next(tokens, "")
-    if word in {"", ")", "AND", "OR"}:
-        raise ValueError("a licence is missing")
-    return takes(word), next(tokens, "")

@@ -1,7 +1,8 @@
 """A MatchSpec that is ready to be asked about many records. Pure.
 
 What py-rattler's ``MatchSpec.matches`` says is what holds, and beyond it channel, subdir and ``fn``
-are compared too, which that leaves out. Names are decided without a record, versions once for each
+are compared too, which that leaves out. Of an artifact with two records (CEP 48) one that matches
+is enough. Names are decided without a record, versions once for each
 distinct one; only for the rest a record is built for py-rattler. A record whose version is none
 (CEP 36) matches no spec that asks for more than a name: no client can read it.
 """
@@ -17,7 +18,7 @@ from typing import Any
 import msgspec
 
 from syncer.conda.matchspec import NAME, expression_test, is_channel, parse, version_of
-from syncer.conda.record import Candidate
+from syncer.conda.record import Candidate, Reader
 
 _NAME_IN_SPEC = re.compile(r"(?P<before>[^\[]*::)?(?P<name>[A-Za-z0-9_.*-]+)(?P<after>.*)", re.S)
 
@@ -83,8 +84,7 @@ class Spec:
         if filename is not None and filename != candidate.filename:
             return False
         if self._asks_more:
-            record = _reference_record(candidate)
-            return record is not None and bool(self._reference.matches(record))
+            return any(matches_record(self._reference, part) for part in candidate.parts)
         return self._version is None or self._matches_version(facts.version)
 
     def _matches_version(self, text: str) -> bool:
@@ -113,7 +113,13 @@ class _More(msgspec.Struct):
     flags: list[str] | None = None
 
 
-_decode_more = msgspec.json.Decoder(_More).decode
+_MORE = Reader(_More)
+
+
+def matches_record(spec: Any, candidate: Candidate) -> bool:
+    """Whether py-rattler takes a record for its MatchSpec; no client reads one that it can't."""
+    record = _reference_record(candidate)
+    return record is not None and bool(spec.matches(record))
 
 
 def _reference_record(candidate: Candidate) -> Any:
@@ -122,10 +128,7 @@ def _reference_record(candidate: Candidate) -> Any:
     from rattler.exceptions import InvalidPackageNameError, InvalidVersionError
 
     facts = candidate.facts
-    try:
-        more = _decode_more(candidate.entry.raw)
-    except (ValueError, RecursionError):
-        more = _More()
+    more = _MORE.read(candidate.entry.raw)
     try:
         record = PackageRecord(
             facts.name,

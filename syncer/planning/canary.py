@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncer.conda.record import Candidate, facts
+from syncer.conda.record import Candidate, candidate
 from syncer.conda.repodata import Entry
 from syncer.errors import GuardError
 from syncer.planning.environments.request import Locked, Request
@@ -110,11 +110,12 @@ def check(
     for canary in canaries:
         place = (tuple(sorted(canary.channels)), canary.subdir)
         if canary.specs and place not in catalogs:
-            catalogs[place] = Catalog(
+            theirs = (
                 record
                 for record in records
                 if record.channel in canary.channels and record.subdir in {canary.subdir, "noarch"}
             )
+            catalogs[place] = Catalog(theirs, canary.subdir)
         if why := [*_absent(canary, present), *_unsolved(canary, catalogs.get(place))]:
             failures.append(Failure(canary.name, canary.subdir, "\n".join(why)))
     return failures
@@ -123,7 +124,8 @@ def check(
 def _unsolved(canary: Canary, catalog: Catalog | None) -> list[str]:
     if catalog is None or not canary.specs:
         return []
-    from syncer.planning.selection.solve import NoSolution, solve, virtual_packages
+    from syncer.planning.selection.platform import virtual_packages
+    from syncer.planning.selection.solve import NoSolution, solve
 
     virtual = virtual_packages(canary.subdir, **dict(canary.virtual))
     found = solve(catalog, canary.specs, channels=canary.channels, virtual=virtual)
@@ -221,7 +223,7 @@ class Canaries:
 def _candidate(channel: str, row: Artifact) -> Candidate:
     twin = None if row.twin is None else msgspec.Raw(row.twin.encode())
     entry = Entry(row.filename, row.section, msgspec.Raw(row.record.encode()), twin)
-    return Candidate(channel, row.subdir, entry, facts(entry))
+    return candidate(channel, row.subdir, entry)
 
 
 def _planned(channel: str, survey: Survey, committed: Sequence[Candidate]) -> Iterator[Candidate]:
@@ -235,7 +237,7 @@ def _planned(channel: str, survey: Survey, committed: Sequence[Candidate]) -> It
         wanted = survey.selections[subdir].wanted
         for entry in index.entries:
             if entry.filename in wanted:
-                yield Candidate(channel, subdir, entry, facts(entry))
+                yield candidate(channel, subdir, entry)
     for one in committed:
         if (one.subdir, one.filename) in staying:
             yield one

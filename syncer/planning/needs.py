@@ -15,7 +15,8 @@ from syncer.planning.environments.request import Request
 from syncer.planning.selection.catalog import Catalog, Key, key
 from syncer.planning.selection.closure import NOTHING, Unavailable, close
 from syncer.planning.selection.outcome import LeftOut
-from syncer.planning.selection.solve import NoSolution, solve, virtual_packages
+from syncer.planning.selection.platform import virtual_packages
+from syncer.planning.selection.solve import NoSolution, solve
 from syncer.settings.policy import Environment, platforms
 
 
@@ -53,7 +54,7 @@ def needs_of(
     wanted: dict[Key, str] = {}
     missing: list[str] = []
     for subdir in platforms(environment.subdirs):
-        catalog = Catalog(one for one in records if one.subdir in {subdir, "noarch"})
+        catalog = Catalog((one for one in records if one.subdir in {subdir, "noarch"}), subdir)
         for name, specs in _asked(environment, requests, subdir):
             if environment.solve:
                 found = _solved(environment, name, subdir, catalog, specs, refused)

@@ -1,9 +1,12 @@
 """Which records a MatchSpec matches, over many specs and many records. Pure, by py-rattler.
 
 Guaranteed: a record that conda or rattler take for a spec is among its matches. The reverse does
-not hold: of a spec's brackets only version, build, build number, channel, subdir and hashes are
-looked at, and a spec that rattler can't read (conda has forms that it lacks) matches by name alone.
-Whoever mirrors too much loses a little space; whoever mirrors too little, an installation.
+not hold: of a spec's brackets only version, build, build number, flags, channel, subdir and hashes
+are looked at, and a spec that rattler can't read (conda has forms that it lacks) matches by name
+alone. Whoever mirrors too much loses a little space; whoever mirrors too little, an installation.
+
+An artifact with two records (CEP 48) is in it twice: an old client reads the one, a new client the
+other, and each has dependencies of its own.
 
 Each distinct spec is parsed once and compared with each distinct version of its name once.
 """
@@ -13,29 +16,41 @@ from __future__ import annotations
 import fnmatch
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from syncer.conda.condition import may_hold
 from syncer.conda.matchspec import expression_test, is_channel, parse, version_of
-from syncer.conda.record import Candidate
+from syncer.conda.record import Candidate, Reader
+from syncer.conda.spec import matches_record
+from syncer.planning.selection.platform import may_have
 from volume.limits import spec_problem
 
 Key = tuple[str, str, str]
 """(channel, subdir, filename)"""
 
-_CONDITION = re.compile(r"\s*;\s*if\s.*", re.DOTALL)  # CEP 43's first spelling
+_CONDITION = re.compile(r"\s*;\s*if\s(?P<condition>.*)", re.DOTALL)  # CEP 43's first spelling
+_FLAGS = re.compile(r"[\[,]flags=\[")
 _NAME_END = re.compile(r"[\s=<>!~\[;]")
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A MatchSpec, taken apart. ``name`` is a pattern if ``is_pattern``; None matches anything."""
+    """A MatchSpec, taken apart. ``name`` is a pattern if ``is_pattern``; None matches anything.
+
+    It holds under a ``condition`` (CEP 43); ``extras`` are the groups of optional dependencies that
+    it asks for (CEP 44). ``reference`` is the MatchSpec itself if it asks for flags (CEP 45).
+    """
 
     text: str
     name: str
     is_pattern: bool = False
-    is_conditional: bool = False
+    condition: str | None = None
+    extras: tuple[str, ...] = ()
+    reference: Any = None
     version: str | None = None
     build: str | None = None
     build_number: str | None = None
@@ -51,20 +66,24 @@ class Requirement:
 
 
 def read(text: str) -> Requirement:
-    """Take a MatchSpec apart; a condition (CEP 43) and extras (CEP 44) are left aside."""
-    plain = _CONDITION.sub("", text) if spec_problem(text) is None else text
+    """Take a MatchSpec apart."""
+    former = _CONDITION.search(text) if spec_problem(text) is None else None
+    plain, condition = (text, None) if former is None else (text[: former.start()], former[1])
     try:
         spec = parse(plain)
     except ValueError:
         # Conda's parser takes a few forms that rattler's does not, such as "x 2.12.*mkl*"; what
         # breaks a limit is nobody's to parse, and no record that has it is mirrored.
-        return Requirement(text, _NAME_END.split(plain.lstrip(), 1)[0].lower())
+        name = _NAME_END.split(plain.lstrip(), 1)[0].lower()
+        return Requirement(text, name, condition=condition)
     name = str(spec.name.normalized)
     return Requirement(
         text=text,
         name=name,
         is_pattern=name.startswith("^") or "*" in name,
-        is_conditional=plain != text or spec.condition is not None,
+        condition=condition if spec.condition is None else spec.condition,
+        extras=tuple(spec.extras or ()),
+        reference=spec if "flags" in text and _FLAGS.search(spec.to_canonical_string()) else None,
         version=spec.version,
         build=spec.build,
         build_number=spec.build_number,
@@ -76,10 +95,17 @@ def read(text: str) -> Requirement:
 
 
 class Catalog:
-    """Records, by name and version; in the order of channel, subdir and filename."""
+    """Records, by name and version; in the order of channel, subdir and filename.
 
-    def __init__(self, candidates: Iterable[Candidate]) -> None:
+    Args:
+        platform: the subdir whose clients see them, together with noarch; empty if not known.
+    """
+
+    def __init__(self, candidates: Iterable[Candidate], platform: str = "") -> None:
+        self.platform = platform
         self.records: list[Candidate] = sorted(candidates, key=key)
+        if any(record.entry.twin is not None for record in self.records):
+            self.records = [part for record in self.records for part in record.parts]
         self._by_name: dict[str, dict[str, list[int]]] = {}
         for position, record in enumerate(self.records):
             versions = self._by_name.setdefault(record.facts.name.lower(), {})
@@ -101,6 +127,30 @@ class Catalog:
         if found is None:
             found = self._matches[spec] = tuple(sorted(self._match(self.requirement(spec))))
         return found
+
+    def may_apply(self, spec: str, impossible: Set[int] = frozenset()) -> bool:
+        """Whether a dependency's condition (CEP 43) may hold on the platform; True without one.
+
+        Args:
+            impossible: positions of records that are in no solution.
+        """
+        condition = self.requirement(spec).condition
+        return condition is None or may_hold(
+            condition, lambda part: self._may_match(part, impossible)
+        )
+
+    def _may_match(self, spec: str, impossible: Set[int]) -> bool:
+        wanted = self.requirement(spec)
+        if wanted.is_virtual:
+            return may_have(self.platform, wanted.name)
+        if not wanted.is_pattern and wanted.name not in self._by_name:
+            return True  # a client may have it from elsewhere
+        return any(position not in impossible for position in self.matching(spec))
+
+    def groups(self, position: int) -> Mapping[str, tuple[str, ...]]:
+        """A record's optional dependencies by their groups (CEP 44)."""
+        raw = self.records[position].entry.raw
+        return _EXTRAS.read(raw).extra_depends if b'"extra_depends"' in bytes(raw) else {}
 
     def newest(self, positions: Sequence[int], count: int) -> tuple[int, ...]:
         """Those of the newest ``count`` versions; all for 0."""
@@ -148,6 +198,13 @@ class Catalog:
         return self._versions[text]
 
 
+class _Extras(msgspec.Struct):
+    extra_depends: dict[str, tuple[str, ...]] = {}
+
+
+_EXTRAS = Reader(_Extras)
+
+
 def key(candidate: Candidate) -> Key:
     """Where a record belongs."""
     return candidate.channel, candidate.subdir, candidate.entry.filename
@@ -167,6 +224,9 @@ def _test(wanted: Requirement) -> Callable[[Candidate], bool] | None:
         tests.append(lambda record: is_channel(record.channel, channel))
     if wanted.subdir is not None:
         tests.append(lambda record: record.subdir == wanted.subdir)
+    if wanted.reference is not None:
+        reference = wanted.reference
+        tests.append(lambda record: matches_record(reference, record))
     for kind in ("sha256", "md5"):
         if (expected := getattr(wanted, kind)) is not None:
             tests.append(functools.partial(_has_hash, kind, expected))

@@ -3,8 +3,13 @@
 Guaranteed by ``close``: what a solver finds in all candidates it finds in the closure as well. The
 closure starts with the records that match a spec and goes on with those that match their
 dependencies, until nothing new comes. Virtual packages (``__glibc``) come from the client,
-``constrains`` installs nothing, a dependency under a condition (CEP 43) or an extra (CEP 44) is
-taken in as if it applied.
+``constrains`` installs nothing. Of an artifact with two records (CEP 48) the dependencies of both
+count: old clients and new ones are to find a solution.
+
+A dependency under a condition (CEP 43) is taken in unless the condition can't hold: it asks for a
+virtual package of another operating system, or for what no record matches that may be in a
+solution. What can't be decided may hold. Extras (CEP 44) are taken in where something asks for
+them: a spec, or a dependency that is taken in itself.
 
 What keeps it small is what the specs say themselves. They are to be installed together, so a
 record of a name that a spec asks for is in a solution only if it matches every spec of that name;
@@ -18,13 +23,12 @@ Not guaranteed: that a solution exists. ``solve`` tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-
-import msgspec
 
 from syncer.conda.record import Candidate
 from syncer.planning.selection.catalog import Catalog, Key, key
+from volume.sections import V3_SECTIONS
 
 NOTHING = "nothing matches"
 
@@ -49,28 +53,44 @@ class Closure:
     unavailable: tuple[Unavailable, ...]
 
 
+Part = tuple[int, str]
+"""A record by its position, and one of its groups of extras; the empty one is the record itself."""
+
+
+@dataclass(slots=True)
+class _Reached:
+    """Records by position, each with why; and what of them is taken in."""
+
+    whys: dict[int, str]
+    parts: set[Part]
+
+
 def close(candidates: Iterable[Candidate] | Catalog, specs: Iterable[str]) -> Closure:
     """Everything that any solution of ``specs`` may need.
 
     Args:
         candidates: the permitted records of one platform: a subdir and noarch, of all channels.
+            Which platform that is only a catalog tells.
     """
     catalog = _catalog(candidates)
     asked = sorted(set(specs))
-    reached = _reach(catalog, asked, frozenset())
-    if impossible := _impossible(catalog, asked, reached):
+    impossible: Set[int] = frozenset()
+    reached = _reach(catalog, asked, impossible)
+    if found := _impossible(catalog, asked, reached.whys):
+        impossible = found
         reached = _reach(catalog, asked, impossible)
-    depends = {spec for position in reached for spec in _depends(catalog.records[position])}
-    missing = {spec for spec in depends if _is_missing(catalog, spec)}
-    unavailable = _unreached(catalog, asked, reached) + _needers(catalog, reached, missing)
-    return _result(catalog, reached, unavailable)
+    needs = _needs(catalog, reached.parts, set(), impossible)
+    missing = {spec for spec in needs if not catalog.matching(spec)}
+    unavailable = _unreached(catalog, asked, reached.whys, impossible)
+    unavailable += _needers(catalog, reached.parts, missing)
+    return _result(catalog, reached.whys, unavailable)
 
 
 def reachable(candidates: Iterable[Candidate] | Catalog, specs: Iterable[str]) -> list[Candidate]:
     """What the specs lead to, without looking at what goes together: for the solver to tell."""
     catalog = _catalog(candidates)
     reached = _reach(catalog, sorted(set(specs)), frozenset())
-    return [catalog.records[position] for position in sorted(reached)]
+    return [catalog.records[position] for position in sorted(reached.whys)]
 
 
 def complete(
@@ -80,7 +100,8 @@ def complete(
 
     Of what matches a dependency that no chosen record matches, the ``newest`` versions come in
     with all their builds; 0 means all versions. ``roots`` are not in ``selected``. Dependencies
-    count as one by one: that they can all be met at once is not looked at.
+    count as one by one: that they can all be met at once is not looked at. All extras of a record
+    count as asked for.
     """
     catalog = _catalog(candidates)
     wanted = set(roots)
@@ -88,12 +109,13 @@ def complete(
     added: dict[int, str] = {}
     missing: set[str] = set()
     seen: set[str] = set()
-    level = sorted(chosen)
+    parts = set(_whole(catalog, chosen))
+    level = sorted(parts)
     while level:
         needs = _needs(catalog, level, seen)
         # All of a level against what was there before it, so that no order matters.
         unmet = [spec for spec in needs if chosen.isdisjoint(catalog.matching(spec))]
-        level = []
+        come: list[int] = []
         for spec in unmet:
             matching = catalog.matching(spec)
             if not matching:
@@ -102,63 +124,78 @@ def complete(
                 if position not in chosen:
                     chosen.add(position)
                     added[position] = _needed_by(catalog, needs[spec], spec)
-                    level.append(position)
-        level.sort()
-    return _result(catalog, added, _needers(catalog, chosen, missing))
+                    come.append(position)
+        level = sorted(_whole(catalog, come))
+        parts.update(level)
+    return _result(catalog, added, _needers(catalog, parts, missing))
+
+
+def _whole(catalog: Catalog, positions: Iterable[int]) -> Iterator[Part]:
+    """All parts of records."""
+    for position in positions:
+        yield position, ""
+        for group in catalog.groups(position):
+            yield position, group
 
 
 def _catalog(candidates: Iterable[Candidate] | Catalog) -> Catalog:
     return candidates if isinstance(candidates, Catalog) else Catalog(candidates)
 
 
-def _reach(catalog: Catalog, asked: Sequence[str], impossible: frozenset[int]) -> dict[int, str]:
-    """Every record that the specs lead to, with why."""
-    reached: dict[int, str] = {}
+def _reach(catalog: Catalog, asked: Sequence[str], impossible: Set[int]) -> _Reached:
+    """Every record that the specs lead to."""
+    whys: dict[int, str] = {}
+    parts: set[Part] = set()
     seen = set(asked)
-    needs: dict[str, int | None] = dict.fromkeys(asked)
+    needs: dict[str, Part | None] = {
+        spec: None for spec in asked if catalog.may_apply(spec, impossible)
+    }
     while needs:
         level = []
         for spec, needer in needs.items():
+            extras = catalog.requirement(spec).extras
             why = None
             for position in catalog.matching(spec):
-                if position not in reached and position not in impossible:
+                if position in impossible:
+                    continue
+                if position not in whys:
                     why = why or _needed_by(catalog, needer, spec)
-                    reached[position] = why
-                    level.append(position)
+                    whys[position] = why
+                    level.append((position, ""))
+                for group in extras:
+                    if (position, group) not in parts:
+                        parts.add((position, group))
+                        level.append((position, group))
         level.sort()
-        needs = _needs(catalog, level, seen)
-    return reached
+        parts.update(level)
+        needs = _needs(catalog, level, seen, impossible)
+    return _Reached(whys, parts)
 
 
-def _needs(catalog: Catalog, level: Iterable[int], seen: set[str]) -> dict[str, int | None]:
-    """Dependencies that are new, and the first record that has each."""
-    needs: dict[str, int | None] = {}
-    for position in level:
-        for spec in _depends(catalog.records[position]):
-            if spec not in seen:
-                seen.add(spec)
-                if not catalog.requirement(spec).is_virtual:
-                    needs[spec] = position
+def _needs(
+    catalog: Catalog, level: Iterable[Part], seen: set[str], impossible: Set[int] = frozenset()
+) -> dict[str, Part | None]:
+    """Dependencies that are new and may apply, and the first part that has each."""
+    needs: dict[str, Part | None] = {}
+    for part in level:
+        for spec in _depends(catalog, part):
+            if spec in seen:
+                continue
+            seen.add(spec)
+            wanted = catalog.requirement(spec)
+            if not wanted.is_virtual and (
+                wanted.condition is None or catalog.may_apply(spec, impossible)
+            ):
+                needs[spec] = part
     return needs
 
 
-class _Extras(msgspec.Struct):
-    extra_depends: dict[str, tuple[str, ...]] = {}
-
-
-_decode_extras = msgspec.json.Decoder(_Extras).decode
-
-
-def _depends(record: Candidate) -> tuple[str, ...]:
-    """A record's dependencies, those of its extras (CEP 44) included."""
-    depends = record.facts.depends
-    if b'"extra_depends"' in bytes(record.entry.raw):
-        try:
-            extras = _decode_extras(record.entry.raw).extra_depends
-        except ValueError:  # malformed: ``wanted`` refuses it with a message
-            return depends
-        return depends + tuple(spec for name in sorted(extras) for spec in extras[name])
-    return depends
+def _depends(catalog: Catalog, part: Part) -> tuple[str, ...]:
+    """What a record depends on, or one of its groups of extras: one that it lacks adds nothing."""
+    position, group = part
+    if group:
+        return catalog.groups(position).get(group, ())
+    return catalog.records[position].facts.depends
 
 
 def _impossible(catalog: Catalog, asked: Sequence[str], reached: Iterable[int]) -> frozenset[int]:
@@ -187,7 +224,7 @@ def _impossible(catalog: Catalog, asked: Sequence[str], reached: Iterable[int]) 
 
 def _is_viable(catalog: Catalog, spec: str, impossible: set[int]) -> bool:
     wanted = catalog.requirement(spec)
-    if wanted.is_virtual or wanted.is_conditional:
+    if wanted.is_virtual or wanted.condition is not None:
         return True
     matching = catalog.matching(spec)
     return not matching or not impossible.issuperset(matching)
@@ -199,7 +236,7 @@ def _outside(catalog: Catalog, asked: Sequence[str]) -> set[int]:
     either: dict[str, set[int]] = {}
     for spec in asked:
         wanted = catalog.requirement(spec)
-        if wanted.is_pattern or wanted.is_conditional or wanted.is_virtual:
+        if wanted.is_pattern or wanted.is_virtual or wanted.condition is not None:
             continue
         matching = catalog.matching(spec)
         agreed.setdefault(wanted.name, set(matching)).intersection_update(matching)
@@ -212,7 +249,7 @@ def _outside(catalog: Catalog, asked: Sequence[str]) -> set[int]:
 
 
 def _unreached(
-    catalog: Catalog, asked: Sequence[str], reached: Mapping[int, str]
+    catalog: Catalog, asked: Sequence[str], reached: Mapping[int, str], impossible: Set[int]
 ) -> list[Unavailable]:
     """What was asked for and is not in the closure."""
     found = []
@@ -220,39 +257,45 @@ def _unreached(
         matching = catalog.matching(spec)
         if catalog.requirement(spec).is_virtual or not reached.keys().isdisjoint(matching):
             continue
+        if not catalog.may_apply(spec, impossible):
+            continue
         why = "what matches it does not go with the other specs" if matching else NOTHING
         found.append(Unavailable(spec, "asked for", why))
     return found
 
 
-def _is_missing(catalog: Catalog, spec: str) -> bool:
-    return not catalog.requirement(spec).is_virtual and not catalog.matching(spec)
-
-
-def _needers(catalog: Catalog, positions: Iterable[int], missing: set[str]) -> list[Unavailable]:
+def _needers(catalog: Catalog, parts: Iterable[Part], missing: set[str]) -> list[Unavailable]:
     """Each missing dependency, and who has it."""
-    needers: dict[str, list[int]] = {spec: [] for spec in sorted(missing)}
-    for position in sorted(positions) if missing else ():
-        for spec in missing.intersection(_depends(catalog.records[position])):
-            needers[spec].append(position)
+    needers: dict[str, list[Part]] = {spec: [] for spec in sorted(missing)}
+    for part in sorted(parts) if missing else ():
+        for spec in missing.intersection(_depends(catalog, part)):
+            needers[spec].append(part)
     found = []
     for spec, (first, *others) in needers.items():
         more = f" and {len(others):,} more" if others else ""
-        found.append(Unavailable(spec, f"needed by {_stem(catalog, first)}{more}", NOTHING))
+        found.append(Unavailable(spec, f"needed by {_shown(catalog, first)}{more}", NOTHING))
     return found
 
 
 def _result(
     catalog: Catalog, found: Mapping[int, str], unavailable: Sequence[Unavailable]
 ) -> Closure:
-    selected = {key(catalog.records[position]): found[position] for position in sorted(found)}
+    selected: dict[Key, str] = {}
+    for position in sorted(found):
+        selected.setdefault(key(catalog.records[position]), found[position])
     return Closure(selected, tuple(unavailable))
 
 
-def _needed_by(catalog: Catalog, needer: int | None, spec: str) -> str:
-    return f"asked for: {spec}" if needer is None else f"needed by {_stem(catalog, needer)}: {spec}"
+def _needed_by(catalog: Catalog, needer: Part | None, spec: str) -> str:
+    if needer is None:
+        return f"asked for: {spec}"
+    return f"needed by {_shown(catalog, needer)}: {spec}"
 
 
-def _stem(catalog: Catalog, position: int) -> str:
-    name = catalog.records[position].entry.name
-    return f"{name.name}-{name.version}-{name.build}"
+def _shown(catalog: Catalog, part: Part) -> str:
+    """Whose dependency it is: an artifact's, in which record if it is a new client's alone."""
+    position, group = part
+    entry = catalog.records[position].entry
+    name = entry.name
+    stem = f"{name.name}-{name.version}-{name.build}" + f"[{group}]" * bool(group)
+    return f"{stem} ({entry.section})" if entry.section in V3_SECTIONS else stem

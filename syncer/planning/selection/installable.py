@@ -56,6 +56,6 @@ def _is_given(catalog: Catalog, spec: str, names: set[str]) -> bool:
     wanted = catalog.requirement(spec)
     return (
         wanted.is_virtual
-        or wanted.is_conditional
+        or wanted.condition is not None
         or (not wanted.is_pattern and wanted.name not in names)
     )

@@ -7,10 +7,12 @@ variant, which is a build string without hash and build number (``py311``, ``cud
 what the build says of its python, R and CUDA; builds of one number stay together, as they differ by
 what the build string does not tell.
 
-Guaranteed: what is kept can be installed as well as before. If none of the newest versions of a
-name is ``installable`` and an older one is, the newest of these is kept too; and what installable
-ones depend on stays, the newest that fits (``closure.complete``). Nothing comes in that the policy
-does not select without these limits.
+An artifact is counted once, also if it has two records (CEP 48).
+
+Guaranteed: what is kept can be installed as well as before, by clients that read either record. If
+none of the newest versions of a name is ``installable`` and an older one is, the newest of these is
+kept too; and what installable ones depend on stays, the newest that fits (``closure.complete``).
+Nothing comes in that the policy does not select without these limits.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 
 from syncer.conda.matchspec import version_of
 from syncer.conda.record import Candidate, Facts
-from syncer.planning.selection.catalog import Catalog, Key, key
+from syncer.planning.selection.catalog import Catalog, Key, key, read
 from syncer.planning.selection.closure import complete
 from syncer.planning.selection.installable import installable
 from syncer.planning.selection.outcome import LeftOut, Reason
@@ -46,8 +48,9 @@ def limit(records: Mapping[str, Collection[Candidate]], *, versions: int, builds
     """
     noarch = records.get("noarch", ())
     platforms = [subdir for subdir in sorted(records) if subdir != "noarch"]
-    views = [[*records[subdir], *noarch] for subdir in platforms] or [[*noarch]]
-    limited = [_limit_view(view, versions, builds) for view in views]
+    seen = {subdir: [*records[subdir], *noarch] for subdir in platforms} or {"noarch": [*noarch]}
+    views = seen.values()
+    limited = [_limit_view(view, subdir, versions, builds) for subdir, view in seen.items()]
     dropped: dict[Key, LeftOut] = {}
     added: dict[Key, str] = {}
     for found in limited:
@@ -62,7 +65,7 @@ def limit(records: Mapping[str, Collection[Candidate]], *, versions: int, builds
     return Newest(added, dropped)
 
 
-def _limit_view(everything: list[Candidate], versions: int, builds: int) -> Newest:
+def _limit_view(everything: list[Candidate], platform: str, versions: int, builds: int) -> Newest:
     by_name: dict[str, list[Candidate]] = {}
     for candidate in everything:
         by_name.setdefault(candidate.facts.name.lower(), []).append(candidate)
@@ -71,7 +74,7 @@ def _limit_view(everything: list[Candidate], versions: int, builds: int) -> Newe
         _drop(records, versions, builds, dropped)
     if not dropped:
         return Newest({}, {})
-    added = _completed(everything, by_name, dropped, versions)
+    added = _completed(Catalog(everything, platform), by_name, dropped, versions)
     for one in added:
         del dropped[one]
     return Newest(added, dropped)
@@ -121,18 +124,24 @@ def _ranked(records: Sequence[Candidate]) -> list[list[Candidate]]:
 
 
 def _completed(
-    everything: list[Candidate],
+    catalog: Catalog,
     by_name: dict[str, list[Candidate]],
     dropped: dict[Key, LeftOut],
     versions: int,
 ) -> dict[Key, str]:
     """What has to stay although it is not among the newest."""
-    catalog = Catalog(everything)
     positions = installable(catalog)
-    good = [catalog.records[position] for position in sorted(positions)]
+    good: list[Candidate] = []
+    half: set[Key] = set()  # one of its records at least is none that a client could install
+    for position, record in enumerate(catalog.records):
+        if position in positions:
+            good.append(record)
+        else:
+            half.add(key(record))
     good_by_name: dict[str, list[Candidate]] = {}
     for candidate in good:
-        good_by_name.setdefault(candidate.facts.name.lower(), []).append(candidate)
+        if key(candidate) not in half:
+            good_by_name.setdefault(candidate.facts.name.lower(), []).append(candidate)
     added: dict[Key, str] = {}
     for name in by_name:
         able = good_by_name.get(name, [])
@@ -141,7 +150,7 @@ def _completed(
                 added[key(candidate)] = f"newest that can be installed of {name}"
     roots = [key(one) for one in good if key(one) in added or key(one) not in dropped]
     # What the catalog has matched already it need not match again.
-    within = catalog if len(good) == len(catalog.records) else Catalog(good)
+    within = catalog if len(good) == len(catalog.records) else Catalog(good, catalog.platform)
     added.update(complete(within, roots, newest=max(versions, 1)).selected)
     return added
 
@@ -154,14 +163,25 @@ _LANGUAGES = ("python", "python_abi", "r-base", "perl", "cuda-version", "cudatoo
 def variant(facts: Facts) -> str:
     """What two builds of a version have in common if the newer one replaces the older."""
     name = _NUMBER.sub("", _HASH.sub("", facts.build)).rstrip("_")
-    bounded = (text for text in facts.depends if _is_bounded(text))
-    return f"{name} {' '.join(sorted(bounded))}"
+    bounds = filter(None, map(_bound, facts.depends))
+    return f"{name} {' '.join(sorted(bounds))}"
 
 
 @cache
-def _is_bounded(depends: str) -> bool:
-    """Whether it is tied to one series of a language: a mere minimum makes no variant."""
-    name, _, rest = depends.partition(" ")
-    return name in _LANGUAGES and (
-        "<" in rest or "*" in rest or re.match(r"=|\d", rest) is not None
-    )
+def _bound(depends: str) -> str:
+    """What ties it to one series of a language, if it is tied: a mere minimum makes no variant."""
+    plain = _plain(depends)
+    name, _, rest = plain.partition(" ")
+    if name in _LANGUAGES and ("<" in rest or "*" in rest or re.match(r"=|\d", rest) is not None):
+        return plain
+    return ""
+
+
+def _plain(depends: str) -> str:
+    """With its version behind the name: revision 3 (CEP 48) has it in brackets."""
+    if "[" not in depends:
+        return depends
+    wanted = read(depends)
+    if wanted.condition is not None or wanted.is_pattern:
+        return wanted.name
+    return f"{wanted.name} {wanted.version or ''} {wanted.build or ''}".rstrip()

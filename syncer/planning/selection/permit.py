@@ -2,7 +2,8 @@
 
 In this order: deny, exclude, pins, licences, size, age, cooldown. The first objection is given.
 What a record does not tell is held against it only where said so: no licence is refused by
-``licenses``, no timestamp counts as old, and an unknown size passes.
+``licenses``, no timestamp counts as old, and an unknown size passes. An artifact with two records
+(CEP 48) is left out for what either says, but for pins: there a client may read the other one.
 
 Pins: builds that no pinned version of a package can go with are left out.
 
@@ -25,7 +26,7 @@ from typing import Any
 
 from syncer.conda.license import Licenses
 from syncer.conda.matchspec import parse, version_of
-from syncer.conda.record import Candidate, Facts, facts
+from syncer.conda.record import Candidate, Facts, candidate
 from syncer.conda.repodata import Index
 from syncer.conda.spec import Spec, SpecSet
 from syncer.planning.selection.catalog import Catalog, read
@@ -35,6 +36,7 @@ from volume.errors import NameRefusedError
 from volume.ledger.artifact import Known
 from volume.names import parse_artifact
 from volume.program.sizes import amount
+from volume.sections import v3_section_of
 
 _DAY = 86_400  # seconds
 _SHA256 = "sha256:"
@@ -99,10 +101,23 @@ class Permit:
 
     def object(self, candidate: Candidate) -> LeftOut | None:
         """What the policy has against this build itself: pins, licence, size, age."""
-        facts = candidate.facts
+        facts, twin = candidate.facts, candidate.twin
+        why = self._object_to_depends(facts) if self._pins else None
+        if why is not None and (twin is None or self._object_to_depends(twin) is not None):
+            return LeftOut(Reason.PINNED, why)
+        out = self._object(facts)
+        if out is None and twin is not None and (out := self._object(twin)) is not None:
+            place = v3_section_of(candidate.filename)
+            return LeftOut(out.reason, f"{out.detail} (its record in {place})")
+        return out
+
+    def _object_to_depends(self, facts: Facts) -> str | None:
         for pin in self._pins:
             if (why := pin.objection(facts)) is not None:
-                return LeftOut(Reason.PINNED, why)
+                return why
+        return None
+
+    def _object(self, facts: Facts) -> LeftOut | None:
         if self._licenses and (why := self._licenses.objection(facts.license)) is not None:
             return LeftOut(Reason.LICENSE, why)
         largest, size = self._policy.max_size, facts.size or 0
@@ -122,13 +137,15 @@ class Permit:
     def held_until(self, candidate: Candidate) -> float | None:
         """When its cooldown ends, in seconds since the epoch; None if it is over or has none.
 
-        A record's timestamp is in the hands of who built it, so it counts from the moment when
-        the artifact was first seen at upstream if that is later, and if the record claims to be
-        from the future. What has neither counts as old.
+        A record's timestamps are in the hands of who built it, or of who runs the channel, so it
+        counts from the moment when the artifact was first seen at upstream if that is later, and if
+        the record claims to be from the future. What has neither counts as old.
         """
         if not self._cooldown:
             return None
-        published = candidate.facts.published
+        published = candidate.facts.published(self._now)
+        if candidate.twin is not None:
+            published = max(published, candidate.twin.published(self._now))
         seen = self._first_seen.get((candidate.subdir, candidate.filename), 0.0)
         since = seen if seen and published > self._now else max(seen, published)
         until = since + self._cooldown
@@ -279,8 +296,8 @@ class Objections:
         for subdir, index in self._indexes.items() if names else ():
             for entry in index.entries:
                 if (subdir, entry.filename) in names:
-                    candidate = Candidate(self._channel, subdir, entry, facts(entry))
-                    yield candidate, self._objection(candidate)
+                    found = candidate(self._channel, subdir, entry)
+                    yield found, self._objection(found)
 
     def of(self, specs: Collection[str], subdirs: Collection[str]) -> dict[str, list[LeftOut]]:
         """The objections to what specs match, of those where there is one.
@@ -291,7 +308,7 @@ class Objections:
         wanted = {spec: read(spec) for spec in specs}
         names = {one.name for one in wanted.values() if not one.is_pattern}
         named = Catalog(
-            Candidate(self._channel, subdir, entry, facts(entry))
+            candidate(self._channel, subdir, entry)
             for subdir, index in self._indexes.items()
             if names and subdir in subdirs
             for entry in index.entries

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from syncer.conda.filename import of_filename, unlisted
-from syncer.conda.record import Candidate, facts
+from syncer.conda.record import Candidate, candidate
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import Spec, SpecSet
 from syncer.planning.selection.outcome import LeftOut, Reason, Selected, SubdirSelection
@@ -182,7 +182,7 @@ class Selector:
         if takes_all and not self._looks_at_records():
             draft.wanted.update((entry.filename, _EVERYTHING) for entry in index.entries)
             return draft
-        told = facts if self._reads_records() else of_filename
+        read = self._read if self._reads_records() else self._named
         left_out = self._not_included if self._include else _NOTHING
         for entry in index.entries:
             filename, name = entry.filename, entry.name.name
@@ -190,7 +190,7 @@ class Selector:
             if not (is_certain or self._include.may_match(name) or self._permit.may_bar(name)):
                 draft.left_out[filename] = left_out
                 continue
-            candidate = Candidate(self._channel, index.subdir, entry, told(entry))
+            candidate = read(index.subdir, entry)
             why, out = self._decide(candidate, needed.get(filename), draft)
             if out is not None:
                 draft.left_out[filename] = out
@@ -320,7 +320,11 @@ class Selector:
             yield from warnings_of(listing, include, exclude, self._permit.bar)
 
     def _read(self, subdir: str, entry: Entry) -> Candidate:
-        return Candidate(self._channel, subdir, entry, facts(entry))
+        return candidate(self._channel, subdir, entry)
+
+    def _named(self, subdir: str, entry: Entry) -> Candidate:
+        """All its records say the same where a name, a version and a build decide."""
+        return Candidate(self._channel, subdir, entry, of_filename(entry))
 
 
 def _listed(indexes: Mapping[str, Index], names: Collection[str]) -> dict[str, set[str]]:

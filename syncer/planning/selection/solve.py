@@ -3,8 +3,10 @@
 Guaranteed: no network, nothing outside a temporary folder. The solver sees what the specs can
 reach, not the whole channel, so a solve takes a fraction of a second however large the channel is.
 Channel priority is strict: a name comes from the first channel that has it. Where a build exists
-in both formats, the ``.conda`` is chosen, as clients do.
-Not guaranteed: that every client's solver chooses the same records.
+in both formats, the ``.conda`` is chosen, and of an artifact's two records (CEP 48) the one of
+revision 3, as clients do.
+Not guaranteed: that every client's solver chooses the same records; a client that knows no revision
+3 has other dependencies to meet where records differ.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from syncer.conda.wanted import broken_limit
 from syncer.planning.selection.catalog import Catalog, Key, Requirement
 from syncer.planning.selection.closure import reachable
 from volume.disk.files import volume_error
-from volume.sections import OLD_SECTIONS
+from volume.sections import OLD_SECTIONS, SECTIONS, V3, V3_SECTIONS, key_of
 
 if TYPE_CHECKING:
     from rattler import MatchSpec, SparseRepoData
@@ -32,14 +34,6 @@ if TYPE_CHECKING:
 _BASE = "https://mirror.invalid"  # records need a URL; this one can't be asked
 _CHANNEL = re.compile(r'channel="[^"]*"')
 _LONGEST = datetime.timedelta(minutes=2)
-
-# What a client of a somewhat older machine has: https://conda.io's "Managing virtual packages".
-_FAMILIES: Mapping[str, Mapping[str, str]] = {
-    "linux": {"__unix": "0", "__linux": "4.18", "__glibc": "2.28"},
-    "osx": {"__unix": "0", "__osx": "13.0"},
-    "win": {"__win": "10.0"},
-}
-_PROCESSORS = {"64": "x86_64", "32": "x86", "osx-arm64": "m1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +48,6 @@ class NoSolution:
     """Why there is none, in the solver's words."""
 
     why: str
-
-
-def virtual_packages(subdir: str, **more: str) -> dict[str, str]:
-    """The virtual packages that a client of ``subdir`` can be expected to have.
-
-    Linux is one with glibc 2.28 (RHEL 8, Debian 10) and a kernel 4.18, macOS is 13. There is no
-    ``__cuda`` unless ``more`` says so: ``virtual_packages("linux-64", __cuda="12.4")``.
-    """
-    family, _, processor = subdir.partition("-")
-    return {**_FAMILIES.get(family, {}), **_processor(family, processor), **more}
-
-
-def _processor(family: str, processor: str) -> dict[str, str]:
-    """CEP 30: the processor is ``__archspec``'s build."""
-    if family not in _FAMILIES:
-        return {}
-    name = _PROCESSORS.get(f"{family}-{processor}", _PROCESSORS.get(processor, processor))
-    return {"__archspec": f"1={name}"}
 
 
 def solve(
@@ -179,14 +155,18 @@ def _rank(channel: str, channels: Sequence[str]) -> int:
 
 
 def _repodata(subdir: str, records: Sequence[Candidate]) -> bytes:
-    parts = [f'{{"info":{{"subdir":"{subdir}"}},"repodata_version":1'.encode()]
-    for section in OLD_SECTIONS:
-        entries = (one.entry for one in records if one.entry.section == section)
-        listed = b",".join(
-            b'"%s":%s' % (entry.filename.encode(), bytes(entry.raw)) for entry in entries
-        )
-        parts.append(b'"%s":{%s}' % (section.encode(), listed))
-    return b",".join(parts) + b"}"
+    listed: dict[str, list[bytes]] = {section: [] for section in SECTIONS}
+    for entry in (record.entry for record in records):
+        name = key_of(entry.section, entry.filename).encode()
+        listed[entry.section].append(b'"%s":%s' % (name, bytes(entry.raw)))
+    maps = {section: b"{%s}" % b",".join(entries) for section, entries in listed.items()}
+    old = b",".join(b'"%s":%s' % (one.encode(), maps[one]) for one in OLD_SECTIONS)
+    v3 = b",".join(
+        b'"%s":%s' % (extension[1:].encode(), maps[section])
+        for section, extension in V3_SECTIONS.items()
+    )
+    head = f'"info":{{"subdir":"{subdir}"}},"repodata_version":1'.encode()
+    return b'{%s,%s,"%s":{%s}}' % (head, old, V3.encode(), v3)
 
 
 def _spec(wanted: Requirement, channels: Sequence[str]) -> MatchSpec:

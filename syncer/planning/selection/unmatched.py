@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from syncer.conda.record import Candidate, facts
+from syncer.conda.record import Candidate, candidate
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import Spec
 from syncer.planning.selection.outcome import LeftOut
@@ -38,9 +38,9 @@ class ListedNames:
         for name, entries in self.entries.items():
             if spec.matches_name(name):
                 for subdir, entry in entries:
-                    candidate = Candidate(self.channel, subdir, entry, facts(entry))
-                    if spec.matches(candidate):
-                        yield candidate
+                    found = candidate(self.channel, subdir, entry)
+                    if spec.matches(found):
+                        yield found
 
 
 def warnings_of(
@@ -77,8 +77,8 @@ def _taken_back(
 ) -> LeftOut | None:
     """What leaves the last of them out if something leaves out all."""
     out = None
-    for candidate in candidates:
-        out = bar(candidate)
+    for one in candidates:
+        out = bar(one)
         if out is None:
             return None
     return out

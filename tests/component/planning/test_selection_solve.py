@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from syncer.conda.record import Candidate
 from syncer.planning.selection.catalog import Catalog, key
 from syncer.planning.selection.closure import close
-from syncer.planning.selection.solve import NoSolution, Solution, solve, virtual_packages
+from syncer.planning.selection.platform import virtual_packages
+from syncer.planning.selection.solve import NoSolution, Solution, solve
 from tests.support.clients.solver import WholeChannel
 from tests.support.upstream.candidates import candidate, real, stems
 from tests.unit.planning.test_selection_closure import asked_for, channels

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rattler import (
     BuildString,
@@ -17,17 +18,26 @@ from rattler import (
 from rattler.exceptions import SolverError
 
 from syncer.conda.record import Candidate
-from syncer.planning.selection.solve import virtual_packages
+from syncer.planning.selection.platform import virtual_packages
+from volume.sections import key_of
 
 
 class WholeChannel:
     """All records of one channel, for the solver; its files are in `folder`."""
 
     def __init__(self, folder: Path, candidates: Iterable[Candidate]) -> None:
-        documents: dict[str, dict[str, dict[str, object]]] = {}
+        documents: dict[str, dict[str, dict[str, Any]]] = {}
         for one in candidates:
-            document = documents.setdefault(one.subdir, {"packages": {}, "packages.conda": {}})
-            document[one.entry.section][one.filename] = json.loads(bytes(one.entry.raw))
+            document = documents.setdefault(
+                one.subdir, {"packages": {}, "packages.conda": {}, "v3": {"conda": {}}}
+            )
+            for entry in (part.entry for part in one.parts):
+                place = (
+                    document["v3"]["conda"]
+                    if entry.section == "v3.conda"
+                    else document[entry.section]
+                )
+                place[key_of(entry.section, one.filename)] = json.loads(bytes(entry.raw))
         self._sources = []
         for subdir, document in documents.items():
             path = folder / f"{subdir}.json"

@@ -2,17 +2,18 @@
 
 import bz2
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import zstandard
 
-from syncer.conda.record import Candidate, facts
+from syncer.conda.record import Candidate
+from syncer.conda.record import candidate as read
 from syncer.conda.repodata import Entry, parse
 from volume.names import parse_artifact
-from volume.sections import old_section_of
+from volume.sections import old_section_of, v3_section_of
 
 
 def candidate(
@@ -21,17 +22,24 @@ def candidate(
     channel: str = "conda-forge",
     subdir: str = "linux-64",
     extension: str = ".conda",
+    is_v3: bool = False,
+    twin: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Candidate:
-    """A record of `name-version-build`; `more` is further keys of it."""
-    name = parse_artifact(stem + extension)
+    """An artifact `name-version-build`; `more` is further keys of its record.
+
+    It is listed in revision 3 alone with `is_v3`; with `twin` too, with these keys changed.
+    """
+    filename = stem + extension
+    name = parse_artifact(filename)
     record = {
         "name": name.name, "version": name.version, "build": name.build, "build_number": 0,
         "depends": list(depends), "size": 1, "subdir": subdir, **more,
     }  # fmt: skip
     raw = msgspec.Raw(json.dumps(record).encode())
-    entry = Entry(stem + extension, old_section_of(stem + extension), raw)
-    return Candidate(channel, subdir, entry, facts(entry))
+    section = v3_section_of(filename) if is_v3 else old_section_of(filename)
+    second = None if twin is None else msgspec.Raw(json.dumps({**record, **twin}).encode())
+    return read(channel, subdir, Entry(filename, section, raw, second))
 
 
 def stems(keys: Iterable[tuple[str, str, str]]) -> list[str]:
@@ -44,7 +52,7 @@ def real(folder: Path, channel: str, *subdirs: str) -> list[Candidate]:
     found = []
     for subdir in subdirs:
         index = parse(_repodata(folder / subdir), subdir)
-        found += [Candidate(channel, subdir, entry, facts(entry)) for entry in index.entries]
+        found += [read(channel, subdir, entry) for entry in index.entries]
     return found
 
 

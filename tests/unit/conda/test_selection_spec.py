@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,7 @@ def reference(text: str, one: Candidate) -> bool:
 )
 @pytest.mark.parametrize("text", SPECS)
 def test_the_fast_ways_agree_with_the_reference(
-    text: str, name: str, version: str, build: str, number: int, more: dict[str, str]
+    text: str, name: str, version: str, build: str, number: int, more: dict[str, Any]
 ) -> None:
     one = candidate(f"{name}-{version}-{build}", build_number=number, **more)
     spec = Spec(text)

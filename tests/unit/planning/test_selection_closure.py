@@ -102,20 +102,146 @@ def test_two_versions_of_one_name_are_alternatives() -> None:
     ]  # fmt: skip
 
 
-def test_conditions_and_extras_are_taken_in_as_if_they_applied() -> None:
+@pytest.mark.parametrize(
+    ("condition", "linux", "osx", "win"),
+    [
+        ("__unix", True, True, False),
+        ("__linux", True, False, False),
+        ("__osx", False, True, False),
+        ("__win", False, False, True),
+        ("__WIN >=10", False, False, True),
+        ("__glibc >=2.99", True, False, False),
+        ("__cuda >=12", True, True, True),  # a client of each may have it
+        ("__archspec", True, True, True),
+        ("__unix and __osx", False, True, False),
+        ("__win or (__linux and __cuda)", True, False, True),
+        ("(__win or __osx) and (__win or __linux)", False, False, True),
+        ("python >=3.12", True, True, True),
+        ("python >=3.12 and __unix", True, True, False),
+        ("python <3.11", False, False, False),  # all that there is are 3.11 and later
+        ("python[version='>=3.12'] and python[build='nosuch*']", False, False, False),
+        ("nosuch", True, True, True),  # another channel may have it
+        ("pandoc and oracle or __win", True, True, True),
+        ("python[flags=[debug]]", False, False, False),
+    ],
+)
+def test_what_is_conditional_is_left_out_where_its_condition_cannot_hold(
+    condition: str, linux: bool, osx: bool, win: bool
+) -> None:
+    candidates = [*PYTHONS, candidate("a-1-0", f'b[when="{condition}"]'), candidate("b-1-0")]
+    platforms = {"linux-64": linux, "linux-aarch64": linux, "osx-arm64": osx, "win-64": win}
+    platforms |= dict.fromkeys(("", "noarch", "emscripten-wasm32"), linux or osx or win)
+    for platform, expected in platforms.items():
+        found = close(Catalog(candidates, platform), ["a"])
+        assert ("b-1-0" in stems(found.selected)) is expected, platform
+        assert not found.unavailable
+
+
+def test_a_condition_that_the_specs_rule_out_cannot_hold() -> None:
     candidates = [
-        candidate(
-            "a-1-0",
-            'b[when="python <3"]',
-            "c; if python <3",
-            extra_depends={"plot": ["d >=1"]},
-        ),
-        *(candidate(f"{name}-1-0") for name in "bcde"),
-        candidate("python-3.12-0"),
+        *PYTHONS,
+        candidate("a-1-0", 'b[when="python >=3.12"]', "c; if python <3.12", "d[when='e']"),
+        candidate("b-1-0"),
+        candidate("c-1-0"),
+        candidate("d-1-0"),
+        candidate("e-1-0", "python 3.12.*"),
     ]
-    assert closed(candidates, "a[extras=[plot]]", "python 3.12.*") == [
-        "a-1-0", "b-1-0", "c-1-0", "d-1-0", "python-3.12-0",
+    python, others = "python-3.11.9-0", ["a-1-0", "c-1-0"]
+    assert closed(candidates, "a", "python 3.11.*") == [*others, "d-1-0", python]
+    # e can't be installed with that python, which is seen where e is asked for or needed.
+    assert closed([*candidates, candidate("f-1-0", "e")], "a", "f", "python 3.11.*") == [
+        *others, python,
     ]  # fmt: skip
+    assert closed(candidates, "a") == ["a-1-0", "b-1-0", "c-1-0", "d-1-0"]
+
+
+def test_a_spec_with_a_condition_is_asked_for_where_it_can_hold() -> None:
+    candidates = [candidate("a-1-0"), candidate("a-2-0"), candidate("b-1-0", "a 1")]
+    specs = ['a[version="2",when="__win"]', "b"]
+    linux = close(Catalog(candidates, "linux-64"), specs)
+    assert stems(linux.selected) == ["a-1-0", "b-1-0"] and not linux.unavailable
+    assert stems(close(Catalog(candidates, "win-64"), specs).selected) == [
+        "a-1-0",
+        "a-2-0",
+        "b-1-0",
+    ]
+
+
+def test_extras_are_followed_from_whoever_asks_for_them() -> None:
+    extras = {"plot": ["d", "e[extras=[fast]]"], "docs": ["f"], "test": ["missing"]}
+    candidates = [
+        candidate("a-1-0", "b[extras=[docs]]"),
+        candidate("b-1-0", extra_depends=extras),
+        candidate("b-2-0", extra_depends={"plot": ['g[when="__win"]']}),
+        candidate("c-1-0", 'b[version="<2",extras=["plot", nosuch]]'),
+        candidate("e-1-0", extra_depends={"fast": ["h"], "slow": ["i"]}),
+        *(candidate(f"{name}-1-0") for name in "dfghi"),
+    ]
+    assert closed(candidates, "b") == ["b-1-0", "b-2-0"]
+    assert closed(candidates, "a") == ["a-1-0", "b-1-0", "b-2-0", "f-1-0"]
+    plot = ["b-1-0", "d-1-0", "e-1-0", "h-1-0"]
+    assert closed(candidates, "c") == ["b-1-0", "c-1-0", *plot[1:]]
+    assert closed(candidates, "a", "c") == [
+        "a-1-0", "b-1-0", "b-2-0", "c-1-0", "d-1-0", "e-1-0", "f-1-0", "h-1-0",
+    ]  # fmt: skip
+    found = close(Catalog(candidates, "linux-64"), ["b[extras=[plot,test]]"])
+    assert stems(found.selected) == ["b-1-0", "b-2-0", *plot[1:]]
+    assert found.selected["conda-forge", "linux-64", "h-1-0.conda"] == "needed by e-1-0[fast]: h"
+    assert tuple(map(str, found.unavailable)) == (
+        "missing: needed by b-1-0[test], and nothing matches",
+    )
+
+
+def test_a_record_without_the_flags_that_are_asked_for_is_left_out() -> None:
+    candidates = [
+        candidate("a-1-0", 'b[flags=["gpu:*", release]]'),
+        candidate("b-1-0", flags=["gpu:cuda", "release"]),
+        candidate("b-2-0", flags=["gpu:rocm"]),
+        candidate("b-3-0", flags=["release", "gpus:cuda"]),
+        candidate("b-4-0"),
+        candidate("b-5-0", flags="gpu:cuda"),  # no list: not given
+    ]
+    assert closed(candidates, "a") == ["a-1-0", "b-1-0"]
+    assert closed(candidates, "b[flags=[release]]") == ["b-1-0", "b-3-0"]
+    assert closed(candidates, "b[version='>1',flags='*cuda']") == ["b-3-0"]
+
+
+def test_the_dependencies_of_both_records_of_an_artifact_are_taken_in() -> None:
+    candidates = [
+        candidate("a-1-0", "b", "python 3.11.*", twin={"depends": ['c[version=">=1"]', "python"]}),
+        *(candidate(f"{name}-1-0") for name in "bc"),
+        *PYTHONS,
+    ]
+    found = close(candidates, ["a"])
+    assert stems(found.selected) == [
+        "a-1-0",
+        "b-1-0",
+        "c-1-0",
+        "python-3.11.9-0",
+        "python-3.12.4-0",
+    ]
+    c = ("conda-forge", "linux-64", "c-1-0.conda")
+    assert found.selected[c] == 'needed by a-1-0 (v3.conda): c[version=">=1"]'
+    # The old record goes with the other python alone: only what the new one needs is left.
+    assert closed(candidates, "a", "python 3.12.*") == ["a-1-0", "c-1-0", "python-3.12.4-0"]
+
+
+def test_the_flags_of_either_record_count() -> None:
+    one = candidate("a-1-0", "b", twin={"depends": ["c"], "flags": ["cuda"]})
+    candidates = [one, candidate("b-1-0"), candidate("c-1-0")]
+    assert closed(candidates, "a[flags=[cuda]]") == ["a-1-0", "c-1-0"]
+
+
+def test_completing_follows_all_extras_and_what_may_apply() -> None:
+    root = candidate(
+        "a-1-0", 'b[when="__win"]', extra_depends={"x": ["c"], "y": ["nosuch"]}, is_v3=True
+    )
+    candidates = [root, candidate("b-1-0"), candidate("c-1-0")]
+    found = complete(Catalog(candidates, "linux-64"), [key(root)], newest=1)
+    assert stems(found.selected) == ["c-1-0"]
+    assert [str(one) for one in found.unavailable] == [
+        "nosuch: needed by a-1-0[y] (v3.conda), and nothing matches"
+    ]
 
 
 def test_a_spec_with_a_channel_is_of_that_channel() -> None:
