@@ -17,8 +17,9 @@ from typing import Any
 
 from indexer.base.errors import EngineError
 from indexer.base.repodata import decode
-from indexer.engines import relations, revisions
+from indexer.engines import revisions
 from indexer.engines.revisions import Tally
+from volume import relations
 from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS
 
 log = logging.getLogger("indexer.engines.envelope")

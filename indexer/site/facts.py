@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from volume import run_document
 from volume.generations import Generation
+from volume.relations import Relations
 from volume.run_document import CanaryFailure, DownloadProgress, FailedArtifact, RunDocument
 from volume.snapshots import Span
 
@@ -63,7 +64,7 @@ class Channel:
     ``upstream`` is by subdir when upstream last changed its index, as far as it says. ``example``
     is a package that can be installed from here, ``names`` how many there are to search.
     ``snapshots`` are the times of all kept generations, oldest first, and ``pinned`` the numbers
-    of those that a person keeps.
+    of those that a person keeps. ``relations`` are its relations to other channels.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Channel:
     example: str | None = None
     snapshots: tuple[Span, ...] = ()
     pinned: frozenset[int] = frozenset()
+    relations: Relations = field(default_factory=Relations)
 
     @property
     def records(self) -> int:

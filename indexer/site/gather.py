@@ -17,11 +17,13 @@ from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
 from indexer.story import index_run
 from indexer.story.index_run import ChannelReport
-from volume import generations, installers, run_document, snapshots
+from volume import generations, installers, relations, run_document, snapshots
 from volume.disk import documents
-from volume.errors import StateError
+from volume.errors import MirrorError, StateError
 from volume.generations import Generation
 from volume.layout import State
+from volume.ledger.ledger import Ledger
+from volume.relations import Relations
 
 
 def published(volumes: Volumes) -> dict[str, Generation]:
@@ -86,7 +88,17 @@ def _channel(
         example=search.example if search else None,
         snapshots=tuple(snapshots.spans(kept)),
         pinned=frozenset(one.number for one in kept if one.pinned),
+        relations=_relations(volumes.state, name),
     )
+
+
+def _relations(state: State, channel: str) -> Relations:
+    with contextlib.suppress(MirrorError):
+        ledger = Ledger.read(state.ledger(channel))
+        if ledger is not None:
+            with ledger:
+                return relations.read(channel, ledger.said_of(relations.CARRIED))
+    return Relations()
 
 
 def _upstream(state: State, channel: str, generation: Generation) -> dict[str, float]:

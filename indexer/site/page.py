@@ -105,6 +105,8 @@ def _problems(site: Site) -> list[str]:
         if channel.is_held:
             number = channel.generation.number
             found.append(f"{channel.name}: rolled back to generation {number} by an administrator")
+        for one in channel.relations.missing({*site.names}):
+            found.append(f"{channel.name}: {one}, which is not on this mirror")
         if channel.generation.left_out:
             left_out = templates.count(len(channel.generation.left_out), "file")
             found.append(f"{channel.name}: {left_out} could not be indexed")

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.engines import relations, revisions
+from indexer.engines import revisions
 from indexer.engines.revisions import Tally
 from indexer.generations import shards
 from indexer.verify.check import Check
+from volume import relations
 from volume.sections import V3
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from syncer.artifacts import kept
 from syncer.artifacts.recovery import strays
 from syncer.ops import presence
+from syncer.planning.relations import notes, of_ledger
 from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document, unclaimed
 from volume.disk import documents
@@ -49,6 +50,7 @@ class ChannelStatus:
     quarantined: tuple[str, ...] = ()
     wrong_md5: tuple[str, ...] = ()
     trouble: str | None = None
+    relations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ def status(settings: Settings) -> Status:
     return Status(
         running=locks.describe_holder(state.sync_lock) if held else None,
         run=run_document.recall(state),
-        channels=tuple(_channel_or_why(mirror, state, channel) for channel in settings.channels),
+        channels=tuple(
+            _channel_or_why(settings, mirror, state, channel) for channel in settings.channels
+        ),
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
         trouble=presence.unwritable(settings),
@@ -108,14 +112,16 @@ def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
     return InstallersStatus(kind, len(present), sum(one.size for one in present))
 
 
-def _channel_or_why(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
+def _channel_or_why(
+    settings: Settings, mirror: Mirror, state: State, channel: str
+) -> ChannelStatus:
     try:
-        return _channel(mirror, state, channel)
+        return _channel(settings, mirror, state, channel)
     except MirrorError as error:
         return ChannelStatus(channel, 0, None, None, trouble=str(error))
 
 
-def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
+def _channel(settings: Settings, mirror: Mirror, state: State, channel: str) -> ChannelStatus:
     published = generations.published(mirror, channel)
     is_held = documents.read(mirror.rollback(channel)) is not None
     ledger = Ledger.read(state.ledger(channel))
@@ -137,6 +143,7 @@ def _channel(mirror: Mirror, state: State, channel: str) -> ChannelStatus:
             is_held=is_held,
             quarantined=tuple(map(str, strays.quarantined(mirror, channel))),
             wrong_md5=tuple(map(str, ledger.wrong_md5())),
+            relations=tuple(notes(settings, channel, of_ledger(channel, ledger))),
         )
 
 
@@ -164,6 +171,7 @@ def describe(found: Status) -> str:
             f"  {subdir}: {count:,} artifacts, {amount(size)}"
             for subdir, (count, size) in channel.subdirs.items()
         )
+        lines.extend(f"  {note}" for note in channel.relations)
         if channel.retired:
             lines.append(
                 f"  out of the index, kept for now: {channel.retired:,} artifacts,"

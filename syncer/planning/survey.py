@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from syncer.conda.repodata import Index, empty
 from syncer.conda.wanted import Wanted
 from syncer.errors import IndexRejectedError, UpstreamError
+from syncer.planning import relations
 from syncer.planning.guard import check_selected, check_space, check_wipe
 from syncer.planning.locked_artifacts import missing
 from syncer.planning.offer import Fetches, Offer
@@ -132,6 +133,10 @@ class Surveyor:
             if found is None:
                 self._warn(f"upstream has no {subdir}: nothing to mirror there")
         survey.indexes.update(self._offer.indexes)
+        said = {subdir: index.other_keys for subdir, index in survey.indexes.items()}
+        related = relations.of_indexes(self._channel, said)
+        for note in relations.notes(self._settings, self._channel, related):
+            self._warn(note)
         selected = self._selections.choose(self._channel, present)
         survey.notes = selected.warnings
         survey.selections = selected.by_subdir

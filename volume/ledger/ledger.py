@@ -256,6 +256,12 @@ class Ledger:
         rows = self.connection.execute("SELECT key, value FROM carried WHERE subdir = ?", (subdir,))
         return dict(rows.fetchall())
 
+    def said_of(self, key: str) -> dict[str, str]:
+        """What upstream says under one of those keys, by subdir; what is damaged is not told."""
+        query = "SELECT subdir, value FROM carried WHERE key = ? AND"
+        rows = self.connection.execute(f"{query} ({UNPROVEN['carried']}) IS NOT TRUE", (key,))
+        return dict(rows.fetchall())
+
     def filenames(self, subdir: str) -> set[str]:
         """Every name in a subdir that is the syncer's business: committed, incoming or retired."""
         rows = self.connection.execute(

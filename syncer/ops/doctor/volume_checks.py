@@ -8,6 +8,7 @@ from syncer.artifacts.recovery import strays
 from syncer.ops import presence
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale
+from syncer.planning import relations
 from syncer.settings.settings import Settings
 from volume import generations, locks, run_document, snapshots, unclaimed
 from volume.disk import documents
@@ -16,6 +17,7 @@ from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
 from volume.program.sizes import counted
+from volume.relations import Relations
 
 _DEAD_SECONDS = 300.0  # as the indexer's own health check has it
 _LONG_SECONDS = 2 * 86400.0
@@ -34,6 +36,7 @@ def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterat
             yield from _strays(mirror, state, channel)
         except MirrorError as error:
             yield failed(channel, str(error), "see docs/operations.md, 'Lost volumes'")
+    yield from _relations(settings, state)
     for one in unclaimed.find(mirror, state, settings.channels):
         yield warning(one.channel, str(one), one.step)
 
@@ -125,6 +128,26 @@ def _strays(mirror: Mirror, state: State, channel: str) -> Iterator[Finding]:
             channel, f"its ledger has {counted(len(unproven), 'damaged row')}: {unproven[0]}",
             "run 'syncer verify', and look at the state volume's disk",
         )  # fmt: skip
+
+
+def _relations(settings: Settings, state: State) -> Iterator[Finding]:
+    """Whether what channels build on is mirrored too."""
+    found: dict[str, Relations] = {}
+    for channel in settings.channels:
+        try:
+            ledger = Ledger.read(state.ledger(channel))
+        except MirrorError:
+            continue  # reported with the channel
+        if ledger is not None:
+            with ledger:
+                found[channel] = relations.of_ledger(channel, ledger)
+    for channel, said in found.items():
+        for problem in said.problems:
+            yield warning(channel, problem, "nothing here: tell whoever publishes that channel")
+        for note in relations.missing(settings, channel, said):
+            yield warning(channel, note.fact, note.step)
+    if circle := relations.circle_note(found):
+        yield warning("channels", circle, "tell whoever publishes them, or mirror fewer of them")
 
 
 def _snapshots(mirror: Mirror, channel: str) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search, buckets, search_json
 from indexer.site.search.buckets import Build
 from volume.generations import Generation, Published, UnindexedFile
+from volume.relations import Relation, Relations
 from volume.run_document import of
 from volume.snapshots import Span
 
@@ -293,6 +294,13 @@ class TestPage:
         assert words in text
         assert "1 new package (5\u00a0B)" in text
         assert "Nothing was synced yet" in page.page(site())
+
+    def test_a_base_that_is_not_here_is_a_problem(self) -> None:
+        related = Relations((Relation("base", "../conda-forge", "conda-forge"),))
+        bioconda = channel("bioconda", relations=related)
+        assert "bioconda: it builds on conda-forge (base" in page.page(site(bioconda))
+        both = site(bioconda, channel("conda-forge"))
+        assert "builds on" not in page.page(both)
 
     def test_the_times_that_are_kept_have_a_page(self) -> None:
         text = page.snapshots_page(site(channel("conda-forge"), channel("pkgs/main")))
