@@ -115,7 +115,9 @@ class Mirror:
         """The folder that they are in."""
         if placed.home == "replaced":
             return self.replaced(channel, placed.subdir, placed.sha256)
-        folder = self.retired if placed.home == "retired" else self.artifacts
+        if placed.home == "retired":
+            return self.retired(channel, placed.subdir)
+        folder = self.sidecars if placed.home == "sidecars" else self.artifacts
         return folder(channel, placed.subdir)
 
     def quarantine(self, channel: str, subdir: str) -> Path:

@@ -53,6 +53,9 @@ ARTIFACT_SIZE = 1 << 40
 DEPENDENCIES = 10_000
 """Entries in one list of a record's dependencies; 183 is the longest known."""
 
+SIDECAR = 4 << 20
+"""Bytes of what lies beside an artifact, and what rattler takes; an attestation has 10 kB."""
+
 SPEC_FILE = 32 << 20
 """Bytes of a lock file; the longest known have a few MB."""
 ENVIRONMENT_FILE = 1 << 20

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
+from syncer.artifacts.sidecars.sidecars import Sidecars
 from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
 from syncer.conda.wanted import Wanted
@@ -24,13 +25,25 @@ from volume.program.log import redact
 
 
 class Committer:
-    """Commits to one channel."""
+    """Commits to one channel.
 
-    def __init__(self, store: Store, ledger: LedgerWriter, *, now: Callable[[], float]) -> None:
+    Args:
+        sidecars: what lies beside its artifacts; needed by who commits new ones.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: LedgerWriter,
+        *,
+        now: Callable[[], float],
+        sidecars: Sidecars | None = None,
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._now = now
         self._promises = PromisesWriter(ledger)
+        self._sidecars = sidecars
 
     def finish(self) -> int:
         """Roll forward a commit that was interrupted; return how many artifacts it had.
@@ -51,6 +64,8 @@ class Committer:
         """
         if not staged:
             return
+        if self._sidecars is not None:  # before the records that promise them
+            self._sidecars.commit(one for item in staged for one in item.sidecars)
         self._store.settle_staged()
         retired = self._ledger.retired_names()
         shown = functools.cache(redact)  # artifacts come from a few folders

@@ -133,6 +133,10 @@ class LedgerWriter(Ledger):
         """Note what a clean run has dealt with."""
         self._set(settled=settled.inputs, due=settled.due)
 
+    def unsettle(self) -> None:
+        """Let the next run look again, though nothing was committed."""
+        self._set(settled="")
+
     def set_scrubbed(self, position: str) -> None:
         """Note how far a scrub of retired bytes came."""
         self._set(scrubbed=position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from syncer.artifacts.sidecars.asked import Asked, Outcome
 from syncer.conda.wanted import Wanted
 from syncer.errors import UpstreamError
 from volume.errors import MirrorError
@@ -11,11 +12,12 @@ from volume.errors import MirrorError
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One artifact to stage, and the URLs to try, best first."""
+    """One artifact to stage, the URLs to try, best first, and the sidecars to fetch with it."""
 
     channel: str
     artifact: Wanted
     urls: tuple[str, ...]
+    sidecars: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Staged:
 
     ``failures`` are the URLs that were tried before that one, and what was wrong with each.
     ``other_md5`` is that of bytes which have the record's sha256 and not its md5, if it was seen.
+    ``sidecars`` are what became of those of the task.
     """
 
     task: Task
@@ -32,6 +35,7 @@ class Staged:
     source: str
     failures: tuple[tuple[str, UpstreamError], ...] = ()
     other_md5: str | None = None
+    sidecars: tuple[Outcome, ...] = ()
 
     @property
     def subdir(self) -> str:

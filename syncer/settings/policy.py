@@ -143,6 +143,13 @@ class Policy:
         "Never mirror or index these, whatever else says so: MatchSpecs, or sha256:<hash>.",
         section=_POLICY,
     )  # fmt: skip
+    sidecars: str = setting(
+        "SIDECARS", "promised", parsers.one_of("promised", "probe", "no"),
+        "What lies beside artifacts, such as attestations: promised fetches what records promise;"
+        " probe also asks for what none promises, two requests for each artifact when it comes and"
+        " now and then; no fetches none.",
+        section=_POLICY,
+    )  # fmt: skip
     keep: tuple[str, ...] = setting(
         "KEEP", "", _specs,
         "MatchSpecs of what stays in the index although upstream drops it.",

@@ -23,13 +23,15 @@ from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.recovery.restore import Restoration
 from syncer.artifacts.recovery.strays import Stray, Sweep
 from syncer.artifacts.retire import Retirement
+from syncer.artifacts.sidecars.fetching import SidecarFetch
+from syncer.artifacts.sidecars.sidecars import Sidecars
 from syncer.artifacts.task import Failed, Staged, Task
-from syncer.conda.wanted import Wanted
 from syncer.errors import GuardError, is_upstreams_own
 from syncer.planning.locked_artifacts import stays
 from syncer.planning.selection.outcome import Selected
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor
+from syncer.sync.beside_artifacts import BesideArtifacts
 from syncer.sync.beside_index import BesideIndex
 from syncer.sync.failure import kind_of
 from syncer.sync.run import ChannelResult
@@ -60,6 +62,9 @@ class ChannelSync:
         self.result = ChannelResult(channel)
         self._offer = tools.offers.of(channel)
         self._upstream = self._offer.upstream
+        self._sidecar_fetch = SidecarFetch(
+            tools.fetch, tools.sidecar_store(channel), channel, tools.adoption
+        )
         self._seen: Survey | None = None
         self._staging = Staging(
             channel,
@@ -109,7 +114,8 @@ class ChannelSync:
         """
         tools = self._tools
         with tools.open_ledger(self._channel) as ledger:
-            committer = Committer(self._store, ledger, now=tools.now)
+            sidecars = tools.sidecars(self._channel, ledger)
+            committer = Committer(self._store, ledger, now=tools.now, sidecars=sidecars)
             retirement = Retirement(self._store, ledger)
             with self._locked():
                 self._recover(ledger, committer, retirement)
@@ -121,7 +127,7 @@ class ChannelSync:
                 self.result.unchanged = True
                 self._upstream.remember_comparisons()
             else:
-                self._change(ledger, committer, retirement)
+                self._change(ledger, committer, retirement, sidecars)
             with self._locked():
                 if self.result.unchanged:  # upstream took back what a stopped run was fetching
                     self._store.clear_staging(self._offer.fetched)
@@ -219,6 +225,13 @@ class ChannelSync:
                 f"{len(lost):,} artifacts were not in channels/{self._channel} any more, and are"
                 f" asked for again: {_named([f'{row.subdir}/{row.filename}' for row in lost])}"
             )
+        with self._locked():
+            away = self._tools.sidecar_sweep(self._channel, ledger).compare()
+        if away:
+            self._warn(
+                f"{counted(len(away), 'file')} of sidecars/{self._channel} were not there any more,"
+                f" and are asked for again: {_named([f'{one.subdir}/{one.name}' for one in away])}"
+            )
 
     def _sweeper(self, ledger: LedgerWriter) -> Sweep:
         return Sweep(self._tools.mirror, self._channel, self._store, ledger, now=self._tools.now)
@@ -227,6 +240,12 @@ class ChannelSync:
         if self._tools.adoption is None:
             # Else it is a part of a sync: what is wanted may not all have been looked for.
             self._name_strays(self._sweeper(ledger).sweep())
+            strange = self._tools.sidecar_sweep(self._channel, ledger).sweep()
+            if strange:
+                self._warn(
+                    f"sidecars/{self._channel} had {counted(len(strange), 'file')} that nobody"
+                    f" knows, moved to quarantine/{self._channel}: {_named(strange)}"
+                )
 
     def _name_strays(self, strays: Sequence[Stray]) -> None:
         if strays:
@@ -247,6 +266,7 @@ class ChannelSync:
             tools.stop,
             workers=tools.settings.connections,
             meter=meter,
+            sidecars=self._sidecar_fetch,
             adoption=tools.adoption,
         )
 
@@ -264,17 +284,26 @@ class ChannelSync:
             self._surveyor.check(survey, allow_wipe=self._allow_wipe)
             self._tools.canaries.refuse(self._channel, survey)
 
-    def _change(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
+    def _change(
+        self,
+        ledger: LedgerWriter,
+        committer: Committer,
+        retirement: Retirement,
+        sidecars: Sidecars,
+    ) -> None:
         survey = self._seen = self._survey(ledger)
         self.result.plan = survey.totals
         self._tools.show_plan(self.result.plan)
         batch = Batch(self._tools.settings)
-        failures = self._carry_out(survey, committer, batch)
+        beside_artifacts = BesideArtifacts(
+            self._tools, self._channel, sidecars, self._sidecar_fetch, self._urls
+        )
+        failures = self._carry_out(survey, committer, batch, beside_artifacts)
         if failures and self._surveyor.look_again():
             _LOG.info("%s: upstream changed meanwhile; looking again", self._channel)
             self._commit(committer, batch)
             survey = self._seen = self._survey(ledger)
-            failures = self._carry_out(survey, committer, batch)
+            failures = self._carry_out(survey, committer, batch, beside_artifacts)
         if self._tools.adoption is not None:
             self._commit(committer, batch)
             return  # a part of a sync: the next whole one does the rest
@@ -299,11 +328,13 @@ class ChannelSync:
             beside.commit()  # of what is committed now
             if not failures:
                 self._store.clear_staging(survey.fetched)
+            is_without = beside_artifacts.conclude(self.result, self._warn)
             with ledger.transaction("settle run"):
-                if not failures:
-                    if ledger.is_behind:  # and nothing was missing: the indexer may go on
-                        ledger.raise_serial()
-                    ledger.settle(Settled(self._surveyor.inputs(), survey.due))
+                if not failures and ledger.is_behind:  # nothing was missing: the indexer may go on
+                    ledger.raise_serial()
+                if not failures and not is_without:
+                    due = min(filter(None, (survey.due, sidecars.due)), default=0.0)
+                    ledger.settle(Settled(self._surveyor.inputs(), due))
                 ledger.set_restored()
 
     def _report(self, survey: Survey, failures: Sequence[Failed]) -> None:
@@ -316,27 +347,36 @@ class ChannelSync:
             for refused in plan.refused:
                 self.result.fail(refused.filename, plan.subdir, refused.reason)
 
-    def _carry_out(self, survey: Survey, committer: Committer, batch: Batch) -> list[Failed]:
+    def _carry_out(
+        self, survey: Survey, committer: Committer, batch: Batch, beside: BesideArtifacts
+    ) -> list[Failed]:
         """Stage what a survey found missing, and commit it but for the last batch.
+
+        What new records of unchanged bytes promise is committed before them.
 
         Returns what could not be had.
         """
         self._check(survey)
         self._surveyor.remember(survey)
+        beside.fetch_late(survey, self._locked)
         batch.hotfixes.extend(artifact for plan in survey.plans for artifact in plan.hotfixed)
         tasks = [
-            Task(self._channel, artifact, self._urls(survey, artifact))
+            Task(
+                self._channel,
+                artifact,
+                self._urls(survey, artifact.subdir, artifact.filename),
+                beside.of_artifact(artifact),
+            )
             for plan in survey.plans
             for artifact in plan.downloads
         ]
         return self._stage(tasks, committer, batch) if tasks else []
 
-    def _urls(self, survey: Survey, artifact: Wanted) -> tuple[str, ...]:
-        fetched = survey.fetched[artifact.subdir]
+    def _urls(self, survey: Survey, subdir: str, filename: str) -> tuple[str, ...]:
+        fetched = survey.fetched.get(subdir)
         if fetched is None:
             return ()
-        index = survey.indexes[artifact.subdir]
-        return self._upstream.artifact_urls(fetched, index, artifact.filename)
+        return self._upstream.artifact_urls(fetched, survey.indexes[subdir], filename)
 
     def _stage(self, tasks: Sequence[Task], committer: Committer, batch: Batch) -> list[Failed]:
         def checkpoint(stopping: bool) -> None:
@@ -347,7 +387,10 @@ class ChannelSync:
 
     def _stage_locked(self, survey: Survey) -> tuple[list[Staged], list[Failed]]:
         """What lock files name and the index does not list."""
-        tasks = [Task(self._channel, one, self._urls(survey, one)) for one in survey.locked]
+        tasks = [
+            Task(self._channel, one, self._urls(survey, one.subdir, one.filename))
+            for one in survey.locked
+        ]
         staged: list[Staged] = []
         failures = self._staging.stage(tasks, staged.append) if tasks else []
         return staged, failures
@@ -385,6 +428,8 @@ class ChannelSync:
             stays=is_locked,
         )
         self.result.expired = expired.artifacts
+        if expired.artifacts or not self.result.unchanged:
+            tools.sidecar_sweep(self._channel, ledger).expire()
         seen = self._seen
         self.result.kept = kept.keeping(
             kept.read(ledger),

@@ -1,4 +1,4 @@
-"""A channel's artifacts, hashed again: what ``verify`` does of them.
+"""A channel's artifacts and their sidecars, hashed again: what ``verify`` does of them.
 
 Guaranteed: damaged bytes leave the index (the ledger forgets them, the indexer publishes without
 them) and the served folders, and are kept in ``quarantine/``. Bytes of the right sha256 are right;
@@ -19,12 +19,12 @@ from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.recovery import strays
 from syncer.artifacts.recovery.strays import Stray
 from syncer.artifacts.retire import Retirement
+from syncer.artifacts.sidecars.table import SidecarTable
 from syncer.sync.channel import ChannelSync
 from syncer.sync.tools import Tools
 from volume.disk.files import hashes_of, is_regular
 from volume.errors import InterruptedRunError, VolumeError
 from volume.ledger.artifact import Placed, Retired, Unproven, WrongMd5
-from volume.ledger.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
 _NOTE_SECONDS = 30.0  # how much looking a killed scrub may lose
@@ -94,6 +94,7 @@ def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
                     _LOG.warning("%s/%s", channel, wrong)
                     found.wrong_md5.append(wrong)
         found.strays = strays.find(shared.mirror, channel, ledger)
+        found.strays += shared.sidecar_sweep(channel, ledger).strays()
         found.unproven = ledger.unproven()
     return found
 
@@ -104,10 +105,16 @@ def quarantine(shared: Tools, channel: str, damaged: Iterable[Placed]) -> None:
     Raises:
         VolumeError: a volume refused.
     """
+    found = list(damaged)
+    artifacts = [placed for placed in found if placed.home != "sidecars"]
     with shared.open_ledger(channel) as ledger, shared.channel_lock(channel):
-        retirement = Retirement(shared.store(channel), ledger)
-        retirement.retire_damaged(damaged, now=shared.now())
-        retirement.quarantine()
+        shared.sidecar_sweep(channel, ledger).set_damaged(
+            (placed.subdir, placed.filename) for placed in found if placed.home == "sidecars"
+        )
+        if artifacts:
+            retirement = Retirement(shared.store(channel), ledger)
+            retirement.retire_damaged(artifacts, now=shared.now())
+            retirement.quarantine()
 
 
 def forget_unproven(shared: Tools, channel: str) -> None:
@@ -125,10 +132,12 @@ def forget_unproven(shared: Tools, channel: str) -> None:
         ledger.forget_unproven(moment=shared.now())
 
 
-def _choose(ledger: Ledger, scope: Scope, scrub_days: float) -> list[Placed]:
+def _choose(ledger: LedgerWriter, scope: Scope, scrub_days: float) -> list[Placed]:
     """What to look at, longest not verified first."""
     placed = list(ledger.placed())
+    sidecars = SidecarTable(ledger).placed()
     if not scope.is_rolling:
+        placed += sidecars
         count = max(1, round(len(placed) * scope.share)) if placed else 0
         return placed if scope.share >= 1 else random.sample(placed, count)
     if scrub_days == 0:
@@ -139,7 +148,7 @@ def _choose(ledger: Ledger, scope: Scope, scrub_days: float) -> list[Placed]:
     last = ledger.scrubbed
     retired = [item for item in placed if _key(item) in out]
     retired.sort(key=lambda item: (_key(item) <= last, _key(item)))
-    return _due(committed, scrub_days) + _due(retired, scrub_days)
+    return _due(committed, scrub_days) + _due(retired, scrub_days) + _due(sidecars, scrub_days)
 
 
 def _key(item: Placed | Retired) -> str:
@@ -195,6 +204,7 @@ def _note(ledger: LedgerWriter, right: Sequence[_Hashed], moment: float) -> None
     retired = {_key(row) for row in ledger.retired()}
     with ledger.transaction("note verified"):
         ledger.set_verified([seen.placed for seen in right], moment)
+        SidecarTable(ledger).set_verified([seen.placed for seen in right], moment)
         for seen in right:
             if seen.wrong_md5 is not None:
                 ledger.note_md5(seen.placed.sha256, seen.wrong_md5.found)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.downloads.progress import Report
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.sidecars.sidecars import Sidecars
+from syncer.artifacts.sidecars.store import SidecarStore
+from syncer.artifacts.sidecars.sweep import SidecarSweep
 from syncer.artifacts.store import Store
 from syncer.planning.canary import Canaries
 from syncer.planning.offer import Offers
@@ -66,6 +69,29 @@ class Tools:
     def store(self, channel: str) -> Store:
         """Where a channel's artifacts are: the one place that says which kind of store that is."""
         return Store(self.mirror, channel)
+
+    def sidecar_store(self, channel: str) -> SidecarStore:
+        """Where what lies beside a channel's artifacts is."""
+        return SidecarStore(self.mirror, channel)
+
+    def sidecars(self, channel: str, ledger: LedgerWriter) -> Sidecars:
+        """What lies beside a channel's artifacts, as far as its policy wants it."""
+        return Sidecars(
+            self.sidecar_store(channel),
+            ledger,
+            mode=self.settings.policy(channel).sidecars,
+            now=self.now,
+            is_part=self.adoption is not None,
+        )
+
+    def sidecar_sweep(self, channel: str, ledger: LedgerWriter) -> SidecarSweep:
+        """What makes the ledger and the folders of what lies beside artifacts agree."""
+        return SidecarSweep(
+            self.sidecar_store(channel),
+            ledger,
+            probes=self.settings.policy(channel).sidecars == "probe",
+            now=self.now,
+        )
 
     def open_ledger(self, channel: str) -> LedgerWriter:
         """The channel's ledger, with this run in its history.

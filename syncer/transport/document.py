@@ -64,6 +64,7 @@ class Document:
 
 
 UNCONDITIONAL = Conditions()
+OPTIONAL = Conditions(takes_pages=True)
 HEAD = Conditions(takes_pages=True, is_head=True)
 
 

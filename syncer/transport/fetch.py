@@ -30,7 +30,7 @@ from syncer.errors import (
 )
 from syncer.transport import answers, file_url
 from syncer.transport.connections.client import Client
-from syncer.transport.document import HEAD, UNCONDITIONAL, Arriving, Document, Validators
+from syncer.transport.document import HEAD, OPTIONAL, UNCONDITIONAL, Arriving, Document, Validators
 from syncer.transport.hosts import Hosts, Reachability, Refusals
 from syncer.transport.network import Network
 from syncer.transport.retry import Limits, Retries, Retryable
@@ -48,9 +48,11 @@ BLOCK = 1 << 20  # bytes written and hashed at a time
 class Expected:
     """What a body has to be; sizes are in bytes, hashes in hex, ``name`` is for people.
 
-    ``md5`` is compared where there is no ``sha256``, and beside one only told of; ``largest`` is
-    compared where there is no ``size``, and ``is_small`` says of such a body that most are.
-    ``otherwise`` tells people what becomes of it if other bytes come.
+    ``md5`` is compared where there is no ``sha256``, and beside one only told of; without either,
+    any bytes will do. ``largest`` is compared where there is no ``size``, and ``is_small`` says of
+    such a body that most are. ``otherwise`` tells people what becomes of it if other bytes come.
+    Where a web page comes, its host is asked for nothing more, unless the body ``is_optional``:
+    then a page is only other bytes.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Expected:
     largest: int = ARTIFACT_SIZE
     is_small: bool = False
     otherwise: str = "left out, tried again next run"
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +246,7 @@ class Fetch:
         retries = Retries(self._limits, self._stop)
         for number in retries:
             try:
-                self.client.ask(url, body, UNCONDITIONAL)
+                self.client.ask(url, body, body.conditions)
                 return
             except Retryable as failure:
                 if not is_patient and isinstance(failure.error, StalledError):
@@ -258,6 +261,7 @@ class _Body:
     def __init__(self, expected: Expected, sink: Sink) -> None:
         self._expected = expected
         self._sink = sink
+        self.conditions = OPTIONAL if expected.is_optional else UNCONDITIONAL
         self._largest = expected.largest if expected.size is None else expected.size
         self.is_large = not expected.is_small if expected.size is None else expected.size > BLOCK
         self._start()
@@ -269,8 +273,8 @@ class _Body:
         self._sha256 = hashlib.sha256()
         # Beside a sha256 it costs twice as much again: only where that is little. Of conda-forge's
         # artifacts two in three are that small, and have a fiftieth of the bytes.
-        is_cheap = self._expected.md5 is not None and not self.is_large
-        hashes_md5 = self._expected.sha256 is None or is_cheap
+        is_needed = self._expected.sha256 is None or not self.is_large
+        hashes_md5 = self._expected.md5 is not None and is_needed
         self._md5 = hashlib.md5(usedforsecurity=False) if hashes_md5 else None
 
     @property

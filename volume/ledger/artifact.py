@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self
 
-Home = Literal["channels", "replaced", "retired", "promised"]
+Home = Literal["channels", "replaced", "retired", "promised", "sidecars"]
 """The folder that bytes are in; ``promised`` if they are not here, and fetched when asked for."""
 
 
@@ -98,7 +98,10 @@ class Known(bytes):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Bytes on the volume, and what they must be; ``md5`` is what a record says beside that."""
+    """Bytes on the volume, and what they must be; ``md5`` is what a record says beside that.
+
+    Where ``home`` is ``sidecars`` they are what lies beside an artifact, under its own name.
+    """
 
     subdir: str
     filename: str

@@ -8,12 +8,14 @@ is durable yet and nothing is served; ``commit`` does that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from syncer.artifacts import adopt
 from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.downloads.part import Meter, Part
 from syncer.artifacts.downloads.writeback import Writeback
+from syncer.artifacts.sidecars.fetching import SidecarFetch
 from syncer.artifacts.store import StagingFolder, Store
 from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.conda.wanted import Wanted
@@ -38,14 +40,20 @@ class Downloads:
         *,
         workers: int,
         meter: Meter,
+        sidecars: SidecarFetch | None = None,
         adoption: Adoption | None = None,
     ) -> None:
-        """With ``adoption`` nothing is downloaded: what is not found there is ``Absent``."""
+        """With ``adoption`` nothing is downloaded: what is not found there is ``Absent``.
+
+        Args:
+            sidecars: fetches those that tasks have.
+        """
         self._fetch = fetch
         self._store = store
         self._stop = stop
         self._workers = workers
         self._meter = meter
+        self._sidecars = sidecars
         self._adoption = adoption
         self._refusals = Refusals()
         self._folders: dict[str, StagingFolder] = {}
@@ -71,9 +79,14 @@ class Downloads:
 
     def _attempt(self, task: Task, meter: Meter) -> Staged | Failed | Absent:
         try:
-            return self._stage(task, meter)
+            staged = self._stage(task, meter)
         except UpstreamError as error:
             return Failed(task, error)
+        if isinstance(staged, Staged) and self._sidecars is not None:
+            # By the same worker: its connection to that upstream is open.
+            found = tuple(self._sidecars.get(asked, task.urls) for asked in task.sidecars)
+            return replace(staged, sidecars=found)
+        return staged
 
     def _stage(self, task: Task, meter: Meter) -> Staged | Absent:
         artifact = task.artifact

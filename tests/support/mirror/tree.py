@@ -6,14 +6,17 @@ would hide itself: hashes are of the bytes on disk, paths are joined as DESIGN.m
 listing of its own, so that a later moment can be checked against what clients were promised.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from volume import generations
@@ -187,7 +190,43 @@ def ledger_problems(
     for name, digest in files(mirror_dir / "replaced" / channel).items():
         if Path(name).parts[1] != digest:
             problems.append(f"replaced/{name} is not what its folder says")
+    return problems + _sidecar_problems(volumes, channel)
+
+
+def _sidecar_problems(volumes: Volumes, channel: str) -> list[str]:
+    """Where what lies beside artifacts is not what its row, its name or a record says."""
+    found = files(volumes.mirror_dir / "sidecars" / channel)
+    problems = [
+        f"sidecars/{name} has other bytes than its name says"
+        for name, digest in found.items()
+        if ".sigs." in name and not name.endswith(f".sigs.{digest}") and not name.endswith(".tmp")
+    ]
+    rows = _select(volumes, channel, "sidecar", "subdir, name, sha256, missing IS NULL")
+    for subdir, name, digest, is_here in rows:
+        if is_here and found.get(f"{subdir}/{name}") != digest:
+            problems.append(f"the ledger lists sidecars/{subdir}/{name}, which is not there")
+    known = {(subdir, name) for subdir, name, _, _ in rows}
+    for subdir, filename, record in _select(volumes, channel, "artifact", _PROMISING):
+        promised = json.loads(record).get("attestations_sha256")
+        is_hash = isinstance(promised, str) and re.fullmatch("[0-9a-f]{64}", promised)
+        if is_hash and (subdir, f"{filename}.sigs.{promised}") not in known:
+            problems.append(f"{subdir}/{filename} is committed, and nobody looked for {promised}")
     return problems
+
+
+_PROMISING = "subdir, filename, record"
+
+
+def _select(volumes: Volumes, channel: str, table: str, columns: str) -> list[Any]:
+    """The rows of a table of the ledger; none if there is no such table yet."""
+    path = volumes.state_dir / "channels" / slug(channel) / "ledger.db"
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (table,))
+        if not found.fetchone()[0]:
+            return []
+        return connection.execute(f"SELECT {columns} FROM {table}").fetchall()
 
 
 def _unresolved(volumes: Volumes, channel: str) -> list[str]:
@@ -229,7 +268,7 @@ def outcome(volumes: Volumes, channel: str = "conda-forge") -> dict[str, object]
     """What a run leaves, apart from times, serials and inodes: for comparing two histories."""
     result: dict[str, object] = {
         folder: files(volumes.mirror_dir / folder / channel)
-        for folder in ("channels", "replaced", "retired", "staging")
+        for folder in ("channels", "replaced", "retired", "sidecars", "staging")
     }
     path = volumes.state_dir / "channels" / slug(channel) / "ledger.db"
     connection = sqlite3.connect(path)
@@ -249,6 +288,7 @@ _COMPARED = {
     "carried": "subdir, key, value",
     "run_exports": "subdir, filename, run_exports",
     "channeldata": "name, data",
+    "sidecar": "subdir, name, filename, sha256, size, missing",
 }
 
 

@@ -59,6 +59,7 @@ SHOWN_BY = {
     "COOLDOWN_DAYS": EXAMPLES,
     "COOLDOWN_EXEMPT": EXAMPLES,
     "DENY": EXAMPLES,
+    "SIDECARS": "component/artifacts/test_sidecars.py::test_no_sidecars_is_a_policy",
     "KEEP": EXAMPLES,
     "CANARY": (
         f"{POLICY}::test_a_sync_that_would_break_an_environment_is_refused_if_the_policy_says_so"
