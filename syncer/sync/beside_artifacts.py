@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from syncer.artifacts.sidecars.asked import Asked, Outcome
 from syncer.artifacts.sidecars.fetching import SidecarFetch
 from syncer.artifacts.sidecars.sidecars import Sidecars
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from syncer.planning.survey import Survey
 from syncer.sync.failure import kind_of
 from syncer.sync.run import ChannelResult

@@ -24,7 +24,7 @@ from syncer.artifacts.sidecars.asked import (
 from syncer.artifacts.sidecars.store import SidecarStore
 from syncer.artifacts.sidecars.table import Sidecar, SidecarTable
 from syncer.conda.attestations import Promised, promised, taken_apart
-from syncer.conda.repodata import Wanted
+from syncer.conda.wanted import Wanted
 from syncer.errors import is_upstreams_own
 from syncer.planning.plan import SubdirPlan
 from volume.errors import MirrorError

@@ -9,10 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.sidecars.asked import of_promises
+from syncer.conda.attestations import Promised
 from volume.ledger.artifact import Compared, Placed
 
 _COLUMNS = "subdir, name, filename, sha256, size, missing"
 _ESCAPED = "\\u"
+# Those of an artifact that is fetched when somebody asks for it are fetched after it.
+_HAS_BYTES = "home != 'promised'"
+_WITHOUT = "its artifact was fetched without it; the next sync gets it"
 
 # An artifact that is here, or about to be, in whichever home.
 _HAS_ARTIFACT = " OR ".join(
@@ -91,7 +96,8 @@ class SidecarTable:
             for text in ("'attestations'", f"'{_ESCAPED}'")
         )
         select = (
-            f"SELECT subdir, filename, record, twin FROM artifact WHERE serial > ? AND ({texts})"  # noqa: S608
+            "SELECT subdir, filename, record, twin FROM artifact"  # noqa: S608
+            f" WHERE serial > ? AND {_HAS_BYTES} AND ({texts})"
         )
         return iter(self._execute(select, (after_serial,)).fetchall())
 
@@ -137,6 +143,21 @@ class SidecarTable:
                 for row in rows
             ],
         )
+
+    def want(self, subdir: str, filename: str, found: Promised) -> None:
+        """Let the next run fetch what the records of an artifact promise that came without it."""
+        rows = [
+            (subdir, name, filename, one.sha256 or "", _WITHOUT)
+            for one in of_promises(subdir, filename, found)
+            for name in one.names
+        ]
+        self._many(
+            "INSERT OR IGNORE INTO sidecar"
+            " (subdir, name, filename, sha256, size, verified, missing) VALUES (?,?,?,?,0,0,?)",
+            rows,
+        )
+        if rows:
+            self._ledger.unsettle()
 
     def note_missing(self, rows: Iterable[Sidecar]) -> None:
         """Note that what should be here is not, and why."""

@@ -8,8 +8,9 @@ import pytest
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import Arrived, PromisesWriter
+from syncer.artifacts.sidecars.table import SidecarTable
 from syncer.conda.wanted import Wanted
-from volume.ledger.artifact import Artifact, Known
+from volume.ledger.artifact import Artifact, Known, Settled
 from volume.ledger.promises import Origin
 
 A, B = "a" * 64, "b" * 64
@@ -185,3 +186,14 @@ def test_where_an_index_came_from_is_on_record(ledger: LedgerWriter) -> None:
     with ledger.transaction("origin"):
         promises.set_origin("noarch", Origin("https://a.example/c", "https://b.example/"))
     assert promises.origin("noarch") == Origin("https://a.example/c", "https://b.example/")
+
+
+def test_the_next_sync_gets_what_lies_beside_what_was_fetched(ledger: LedgerWriter) -> None:
+    record = f'{{"name": "x", "attestations_sha256": "{B}"}}'
+    promise(ledger, wanted(record=record), wanted(filename="y-1-0.conda"))
+    with ledger.transaction("settle"):
+        ledger.settle(Settled("inputs"))
+    assert keep(ledger, arrived())
+    assert ledger.settled == Settled()  # so the next sync looks
+    missing = SidecarTable(ledger).missing()
+    assert [one.name for one in missing] == [f"{NAME}.sigs", f"{NAME}.sigs.{B}"]
