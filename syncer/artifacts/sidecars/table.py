@@ -193,7 +193,8 @@ class SidecarTable:
     def expect_probes(self, after_serial: int) -> None:
         """Let upstream be asked for those of what was committed later and never asked for."""
         self._execute(
-            "INSERT OR IGNORE INTO probe SELECT subdir, filename, 0 FROM artifact WHERE serial > ?",
+            "INSERT OR IGNORE INTO probe SELECT subdir, filename, 0 FROM artifact"  # noqa: S608
+            f" WHERE serial > ? AND {_HAS_BYTES}",
             (after_serial,),
         )
 
