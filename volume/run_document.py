@@ -29,7 +29,11 @@ _UNKNOWN = "?"
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The plan of one subdir in numbers, for people and for ``--json``. Sizes are in bytes."""
+    """The plan of one subdir in numbers, for people and for ``--json``. Sizes are in bytes.
+
+    ``promised`` are listed from now on and downloaded when somebody asks; ``standing`` are all of
+    these after the run, ``taken_back`` those that leave the index.
+    """
 
     channel: str = _UNKNOWN
     subdir: str = _UNKNOWN
@@ -53,6 +57,11 @@ class Totals:
     locked_size: int = 0
     staged: int = 0
     staged_size: int = 0
+    promised: int = 0
+    promised_size: int = 0
+    standing: int = 0
+    standing_size: int = 0
+    taken_back: int = 0
 
     @property
     def downloads(self) -> int:

@@ -12,7 +12,7 @@ Callers hold the channel lock.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
@@ -21,6 +21,7 @@ from syncer.artifacts.store import Store
 from syncer.artifacts.task import Staged
 from syncer.conda.wanted import Wanted
 from volume.ledger.artifact import Artifact, Home, Retired
+from volume.ledger.promises import Origin
 from volume.program.log import redact
 
 
@@ -111,18 +112,31 @@ class Committer:
             if copy.sha256 == row.sha256 and copy.home == "retired"
         ]
 
-    def promise(self, new: Sequence[Wanted], anew: Sequence[Wanted]) -> None:
+    def promise(
+        self, new: Sequence[Wanted], anew: Sequence[Wanted], origins: Mapping[str, Origin]
+    ) -> None:
         """Commit what is listed and fetched when somebody asks: new names, and new records.
+
+        Args:
+            origins: where the indexes came from, by subdir.
 
         Raises:
             VolumeError: the state volume refused.
         """
-        if not (new or anew):
+        others = {
+            subdir: origin
+            for subdir, origin in origins.items()
+            if self._promises.origin(subdir) != origin
+        }
+        if not (new or anew or others):
             return
         with self._ledger.transaction("promise"):
-            serial = self._ledger.raise_serial()
-            self._promises.promise(new, serial, moment=self._now())
-            self._promises.promise_anew(anew, serial, moment=self._now())
+            for subdir, origin in others.items():
+                self._promises.set_origin(subdir, origin)
+            if new or anew:
+                serial = self._ledger.raise_serial()
+                self._promises.promise(new, serial, moment=self._now())
+                self._promises.promise_anew(anew, serial, moment=self._now())
 
     def take_over_records(self, artifacts: Iterable[Wanted]) -> None:
         """Commit hotfixes: new records of unchanged bytes.

@@ -34,9 +34,16 @@ def check_wipe(
         GuardError: they do.
     """
     for part in [*([plan] for plan in plans), list(plans)]:
-        retired = sum(len(plan.retired) for plan in part)
+        # Of what is promised nothing is lost here; but an index that shrinks so is to be looked at.
+        # Who ends it (on_demand = no) means it.
+        promising = [plan for plan in part if plan.standing is not None]
+        taken_back = sum(len(plan.taken_back) for plan in promising)
+        retired = sum(len(plan.retired) for plan in part) + taken_back
         retired_size = sum(plan.retired_size for plan in part)
         present = sum(plan.kept + len(plan.replaced) for plan in part) + retired
+        present += sum(
+            plan.standing.count - len(plan.promised) for plan in promising if plan.standing
+        )
         present_size = sum(plan.kept_size for plan in part) + retired_size
         if retired == 0 or (retired <= _FEW and retired < present):
             continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from syncer.conda.record import facts
 from syncer.conda.repodata import Index, Refused, format_problems
 from syncer.conda.wanted import Wanted, sound, wanted
+from syncer.planning.promising import Names
 from syncer.planning.selection.outcome import Reason, SubdirSelection
 from volume.ledger.artifact import Known
 from volume.run_document import Totals
@@ -23,6 +24,7 @@ class Amount:
 
 
 _NOTHING = Amount()
+_NO_NAMES = Names()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class SubdirPlan:
     ``hotfixed`` artifacts keep their bytes and change their record only. ``kept_anyway`` are not
     selected any more, but the policy's ``keep`` says that they stay. ``undecided`` stay because a
     section that may list them can't be read. ``held`` are in their
-    cooldown, ``denied`` are on the deny list.
+    cooldown, ``denied`` are on the deny list. ``promised`` are listed and downloaded when somebody
+    asks, ``promised_anew`` with another record than before; ``taken_back`` are promises that leave
+    the index. ``kept``, ``replaced`` and ``retired`` have bytes here; ``standing`` counts all that
+    is promised after the run, None if nothing is to be.
     """
 
     subdir: str
@@ -49,6 +54,10 @@ class SubdirPlan:
     undecided: tuple[str, ...] = ()
     held: Amount = Amount()
     denied: Amount = Amount()
+    promised: tuple[Wanted, ...] = ()
+    promised_anew: tuple[Wanted, ...] = ()
+    taken_back: tuple[str, ...] = ()
+    standing: Amount | None = None
 
     @property
     def downloads(self) -> tuple[Wanted, ...]:
@@ -60,7 +69,10 @@ class SubdirPlan:
 
     @property
     def changes_nothing(self) -> bool:
-        return not (self.new or self.replaced or self.hotfixed or self.retired)
+        return not (
+            self.new or self.replaced or self.hotfixed or self.retired
+            or self.promised or self.promised_anew or self.taken_back
+        )  # fmt: skip
 
 
 def plan_subdir(
@@ -68,25 +80,31 @@ def plan_subdir(
     known: Mapping[str, Known],
     *,
     selection: SubdirSelection | None = None,
+    names: Names = _NO_NAMES,
 ) -> SubdirPlan:
     """Compare what upstream lists and we want with what is committed.
 
     Args:
         selection: what is selected; None selects all that is listed.
+        names: those that can't be promised.
     """
     new: list[Wanted] = []
     replaced: list[Wanted] = []
     hotfixed: list[Wanted] = []
+    promised: list[Wanted] = []
+    promised_anew: list[Wanted] = []
     refused = [*index.refused, *format_problems(index)]
     left = set(known)  # what is committed and not wanted, in the end
     held: Mapping[str, float] = selection.held if selection is not None else {}
     for entry in index.entries:
-        if selection is not None and entry.filename not in selection.wanted:
+        is_wanted = selection is None or entry.filename in selection.wanted
+        if not is_wanted and (selection is None or not selection.promises(entry.filename)):
             continue
         # Also if the record turned bad or its bytes have to wait: that takes down nothing.
         left.discard(entry.filename)
         present = known.get(entry.filename)
-        if present is not None and present.digest == entry.digest:
+        is_unchanged = present is not None and present.digest == entry.digest
+        if is_unchanged and present is not None and not (present.is_promised and is_wanted):
             continue
         usable, problem = sound(entry) if entry.twin is not None else (entry, None)
         if problem is not None:
@@ -97,7 +115,11 @@ def plan_subdir(
         if isinstance(artifact, Refused):
             refused.append(artifact)
         elif present is None:
-            new.append(artifact)
+            may_wait = not is_wanted and names.may_be_promised(artifact)
+            (promised if may_wait else new).append(artifact)
+        elif present.is_promised:
+            may_wait = not is_wanted and _same_bytes(artifact, present)
+            (promised_anew if may_wait else new).append(artifact)
         elif _waits(artifact, present, held):
             continue
         elif _same_bytes(artifact, present):
@@ -111,10 +133,13 @@ def plan_subdir(
     undecided = tuple(
         name for name in sorted(left.difference(kept_anyway)) if name.endswith(unread)
     )
-    retired = tuple(sorted(left.difference(kept_anyway, undecided)))
+    leaving = sorted(left.difference(kept_anyway, undecided))
+    retired = tuple(name for name in leaving if not known[name].is_promised)
+    taken_back = tuple(name for name in leaving if known[name].is_promised)
     retired_size = sum(known[filename].size for filename in retired)
     replaced_size = sum(known[artifact.filename].size for artifact in replaced)
-    present_size = sum(present.size for present in known.values())
+    present_size = sum(one.size for one in known.values() if not one.is_promised)
+    before = [one.size for one in known.values() if one.is_promised]
     return SubdirPlan(
         subdir=index.subdir,
         new=tuple(new),
@@ -122,7 +147,7 @@ def plan_subdir(
         hotfixed=tuple(hotfixed),
         retired=retired,
         retired_size=retired_size,
-        kept=len(known) - len(retired) - len(replaced),
+        kept=len(known) - len(before) - len(retired) - len(replaced),
         kept_size=present_size - retired_size - replaced_size,
         refused=tuple(refused),
         offered=len(index.entries),
@@ -130,6 +155,26 @@ def plan_subdir(
         undecided=undecided,
         held=_amount(index, {filename for filename in held if filename not in known}),
         denied=_amount(index, _denied(selection)) if selection is not None else Amount(),
+        promised=tuple(promised),
+        promised_anew=tuple(promised_anew),
+        taken_back=taken_back,
+        standing=_standing(known, before, promised, [*taken_back, *(one.filename for one in new)])
+        if selection is not None and selection.promised is not None
+        else None,
+    )
+
+
+def _standing(
+    known: Mapping[str, Known],
+    before: Sequence[int],
+    promised: Sequence[Wanted],
+    gone: Iterable[str],
+) -> Amount:
+    """What is promised in the end; ``before`` are the sizes of what was."""
+    ended = [known[name].size for name in gone if name in known]
+    return Amount(
+        len(before) + len(promised) - len(ended),
+        sum(before) + download_size(promised) - sum(ended),
     )
 
 
@@ -151,9 +196,9 @@ def _waits(artifact: Wanted, present: Known, held: Container[str]) -> bool:
 
 
 def _same_bytes(artifact: Wanted, present: Known) -> bool:
-    if artifact.size is not None and artifact.size != present.size:
+    if artifact.size is not None and present.size and artifact.size != present.size:
         return False
-    if artifact.sha256 is not None:
+    if artifact.sha256 is not None and present.sha256:
         return artifact.sha256 == present.sha256
     # Old channels have no sha256: what their record says of md5 is the best evidence there is.
     return artifact.md5 is not None and artifact.md5 == present.md5
@@ -196,4 +241,9 @@ def totals(
         locked_size=download_size(locked),
         staged=staged.count,
         staged_size=staged.size,
+        promised=len(plan.promised),
+        promised_size=download_size(plan.promised),
+        standing=plan.standing.count if plan.standing else 0,
+        standing_size=plan.standing.size if plan.standing else 0,
+        taken_back=len(plan.taken_back),
     )

@@ -18,13 +18,15 @@ from syncer.planning.guard import check_selected, check_space, check_wipe
 from syncer.planning.locked_artifacts import missing
 from syncer.planning.offer import Fetches, Offer
 from syncer.planning.plan import Amount, SubdirPlan, download_size, plan_subdir, totals
+from syncer.planning.promising import Names
 from syncer.planning.selection.outcome import SubdirSelection
 from syncer.planning.selections import Selections
 from syncer.settings.settings import Settings
-from volume.disk.files import size_of, sizes_in, volume_error
+from volume.disk.files import names_in, size_of, sizes_in, volume_error
 from volume.layout import Mirror, staged_name
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
+from volume.ledger.promises import Promises
 from volume.run_document import Totals
 
 
@@ -144,7 +146,9 @@ class Surveyor:
         survey.emptied = selected.emptied
         for subdir, index in survey.indexes.items():
             selection = selected.by_subdir[subdir]
-            survey.plans.append(plan_subdir(index, present[subdir], selection=selection))
+            names = self._names(subdir, ledger) if self._policy.on_demand else Names()
+            plan = plan_subdir(index, present[subdir], selection=selection, names=names)
+            survey.plans.append(plan)
         for subdir in ledger.subdirs() if ledger else []:
             if subdir not in survey.fetched and ledger:
                 # SUBDIRS was narrowed: everything in it leaves, as the wipe guard allows.
@@ -157,6 +161,17 @@ class Surveyor:
             locked = [one for one in survey.locked if one.subdir == plan.subdir]
             survey.staged[plan.subdir] = self._staged(plan.subdir, [*plan.downloads, *locked])
         return survey
+
+    def _names(self, subdir: str, ledger: Ledger | None) -> Names:
+        """What can't be promised: a file may have the name, or a snapshot another promise."""
+        mirror, channel = self._mirror, self._channel
+        homed = ledger.homed(subdir) if ledger else set()
+        with_bytes = names_in(mirror.artifacts(channel, subdir)) - homed
+        with_bytes |= names_in(mirror.retired(channel, subdir))
+        if ledger is None:
+            return Names(with_bytes)
+        with_bytes.update(row.filename for row in ledger.retired(subdir))
+        return Names(with_bytes, Promises(ledger).unkept(subdir))
 
     def _staged(self, subdir: str, artifacts: Sequence[Wanted]) -> Amount:
         """Which of them are staged as a whole."""

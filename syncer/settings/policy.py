@@ -83,6 +83,12 @@ class Policy:
         "Mirror one solution of SPECS and environment files instead of all possible ones.",
         section=_SECTION,
     )  # fmt: skip
+    on_demand: bool = setting(
+        "ON_DEMAND", "no", parsers.yes_or_no,
+        "List all that the other settings let in, and download an artifact when the first client"
+        " asks for it; INCLUDE, SPECS, SPEC_FILES and NEWEST_* say what is downloaded before.",
+        section=_SECTION,
+    )  # fmt: skip
     newest_versions: int = setting(
         "NEWEST_VERSIONS", "0", parsers.whole_number(0, 10_000),
         "Of each package only the newest so many versions, and what they depend on; 0 means all.",

@@ -23,9 +23,9 @@ class Reach:
 def reach_of(policy: Policy) -> Reach | None:
     """The reach of a policy; None if that may be any name.
 
-    Dependencies can lead anywhere, and so does a policy that includes everything.
+    Dependencies can lead anywhere, and so does a policy that includes or promises everything.
     """
-    if not policy.include or policy.specs or policy.spec_files:
+    if policy.on_demand or not policy.include or policy.specs or policy.spec_files:
         return None
     if policy.newest_versions or policy.newest_builds:
         return None

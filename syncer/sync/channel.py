@@ -39,6 +39,7 @@ from syncer.sync.tools import Tools
 from volume import generations
 from volume.ledger.artifact import Settled
 from volume.ledger.ledger import Ledger
+from volume.ledger.promises import Origin
 from volume.locks import Held
 from volume.program.sizes import counted
 from volume.run_document import Totals
@@ -325,6 +326,11 @@ class ChannelSync:
                     now=self._tools.now(),
                     reason="removed",
                 )
+                retirement.retire(
+                    [(plan.subdir, name) for plan in survey.plans for name in plan.taken_back],
+                    now=self._tools.now(),
+                    reason="removed",
+                )
             beside.commit()  # of what is committed now
             if not failures:
                 self._store.clear_staging(survey.fetched)
@@ -359,6 +365,7 @@ class ChannelSync:
         self._check(survey)
         self._surveyor.remember(survey)
         beside.fetch_late(survey, self._locked)
+        self._promise(survey, committer)
         batch.hotfixes.extend(artifact for plan in survey.plans for artifact in plan.hotfixed)
         tasks = [
             Task(
@@ -368,9 +375,20 @@ class ChannelSync:
                 beside.of_artifact(artifact),
             )
             for plan in survey.plans
-            for artifact in plan.downloads
+            for artifact in (
+                plan.downloads if self._tools.adoption is None else plan.downloads + plan.promised
+            )
         ]
         return self._stage(tasks, committer, batch) if tasks else []
+
+    def _promise(self, survey: Survey, committer: Committer) -> None:
+        """List what nothing asks for yet, before what is asked for is downloaded for hours."""
+        new = [one for plan in survey.plans for one in plan.promised]
+        anew = [one for plan in survey.plans for one in plan.promised_anew]
+        origins = _origins(survey) if self._tools.settings.policy(self._channel).on_demand else {}
+        if self._tools.adoption is None and (new or anew or origins):
+            with self._locked():
+                committer.promise(new, anew, origins)
 
     def _urls(self, survey: Survey, subdir: str, filename: str) -> tuple[str, ...]:
         fetched = survey.fetched.get(subdir)
@@ -438,6 +456,15 @@ class ChannelSync:
             [row for row in ledger.retired() if is_locked(row)],
         )
         kept.write(ledger, self.result.kept)
+
+
+def _origins(survey: Survey) -> dict[str, Origin]:
+    """Where whoever fetches on demand finds what the indexes list."""
+    return {
+        subdir: Origin(found.origin, survey.indexes[subdir].base_url or "")
+        for subdir, found in survey.fetched.items()
+        if found is not None
+    }
 
 
 def _named(things: Sequence[object]) -> str:

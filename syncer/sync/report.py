@@ -12,7 +12,7 @@ from volume.run_document import FailedArtifact, Totals, named, unnamed
 
 _HEAD = (
     "channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired",
-    "locked", "kept anyway", "held back", "denied", "left out",
+    "promised", "locked", "kept anyway", "held back", "denied", "left out",
 )  # fmt: skip
 _SHOWN_FAILURES = 20
 _ALWAYS = 7  # columns; the others are there when they say something
@@ -63,6 +63,7 @@ def _row(plan: Totals) -> tuple[str, ...]:
         _cell(plan.replaced, plan.replaced_size),
         f"{plan.hotfixed:,}",
         _cell(plan.retired, plan.retired_size),
+        _cell(plan.standing, plan.standing_size),
         _cell(plan.locked, plan.locked_size),
         f"{plan.kept_anyway:,}",
         _cell(plan.held, plan.held_size),
@@ -119,6 +120,11 @@ def _channel(result: ChannelResult, left_out: Path, word: str = "artifacts commi
             f" ({amount(result.downloaded_size)}), {result.retired:,} retired,"
             f" {result.failed:,} left out."
         ]
+        if promised := sum(plan.standing for plan in result.plan):
+            size = amount(sum(plan.standing_size for plan in result.plan))
+            lines.append(
+                f"  on demand: {promised:,} more are listed ({size}), fetched when asked for"
+            )
     lines.extend(f"  warning: {warning}" for warning in result.warnings)
     return [*lines, *left_out_lines(result.failures, left_out)]
 

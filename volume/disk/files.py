@@ -324,6 +324,20 @@ def sizes_in(folder: Path) -> dict[str, int]:
         return {}
 
 
+def names_in(folder: Path) -> set[str]:
+    """The names in a folder; none if it is not there.
+
+    Raises:
+        VolumeError: it can't be looked at.
+    """
+    try:
+        return set(os.listdir(folder))  # noqa: PTH208 - names, of a million files
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise volume_error(error, "look at", folder) from error
+
+
 def is_regular(path: Path) -> bool:
     """Whether there is a file of this name, and no link, pipe or folder."""
     try:

@@ -1,7 +1,8 @@
 """Where the ledger and the folders in ``channels/`` differ: strays, and lost artifacts.
 
 A stray is a file that no row knows. Nobody knows what it is, so it is nobody's: what upstream lists
-and the policy lets in, a run has taken over by its hash before it comes here. All else goes to
+and the policy lets in, a run has taken over by its hash before it comes here; a file whose bytes
+are promised (a fetch that was cut off) keeps its promise here. All else goes to
 ``quarantine/``; what a snapshot promises stays downloadable for the grace period as well. A link, a
 pipe or a folder with an artifact's name is a stray whatever the ledger says.
 
@@ -22,9 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.promises import Arrived, PromisesWriter
 from syncer.artifacts.recovery import published
 from syncer.artifacts.store import Store
-from volume.disk.files import hash_file, is_regular, volume_error
+from volume.disk.files import (
+    hash_file,
+    hashes_of,
+    is_regular,
+    sync_directory,
+    sync_file,
+    volume_error,
+)
 from volume.layout import Mirror
 from volume.ledger.artifact import Placed, Retired
 from volume.ledger.ledger import Ledger
@@ -148,7 +157,7 @@ class Sweep:
             changed = _changed(folder)
             if self._ledger.swept(subdir) == changed:
                 continue
-            found = _strays(folder, subdir, self._ledger)
+            found = self._unkept(subdir, folder, _strays(folder, subdir, self._ledger))
             if found:
                 self._take_out(subdir, found)
                 gone += found
@@ -156,6 +165,32 @@ class Sweep:
                 with self._ledger.transaction("note swept"):
                     self._ledger.set_swept(subdir, changed)
         return gone
+
+    def _unkept(self, subdir: str, folder: Path, found: list[Stray]) -> list[Stray]:
+        """Those that keep no promise."""
+        known = self._ledger.known(subdir) if found else {}
+        return [
+            one
+            for one in found
+            if one.filename not in known
+            or not known[one.filename].is_promised
+            or not self._keeps(folder / one.filename, one)
+        ]
+
+    def _keeps(self, path: Path, stray: Stray) -> bool:
+        row = self._ledger.artifact(stray.subdir, stray.filename)
+        if row is None or not is_regular(path):
+            return False
+        hashes = hashes_of(path)
+        arrived = Arrived(
+            row.subdir, row.filename, hashes.sha256, hashes.md5, path.stat().st_size, row.source
+        )
+        if not arrived.keeps(row):
+            return False
+        sync_file(path)
+        sync_directory(path.parent)
+        with self._ledger.transaction("keep promise"):
+            return PromisesWriter(self._ledger).keep(arrived, moment=self._now())
 
     def _take_out(self, subdir: str, found: list[Stray]) -> None:
         promised = published.promised(self._mirror, self._channel, subdir)

@@ -21,6 +21,7 @@ from volume.names import parse_artifact
 class Explained:
     """One artifact's fate. ``reason`` is the kind, empty if it is wanted; ``why`` is for people.
 
+    ``promised`` is what is listed and downloaded when somebody asks; it is not ``wanted`` before.
     ``held_until`` is in seconds since the epoch.
     """
 
@@ -31,6 +32,7 @@ class Explained:
     reason: str
     why: str
     held_until: float | None
+    promised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,15 @@ def _explained(candidate: Candidate, selection: SubdirSelection) -> Explained:
         filename=filename,
         wanted=filename in selection.wanted,
         reason=out.reason if out else "",
-        why=_why(out, selection.wanted.get(filename)),
+        why=_why(out, selection.wanted.get(filename), selection.promises(filename)),
         held_until=selection.held.get(filename),
+        promised=selection.promises(filename),
     )
 
 
-def _why(out: LeftOut | None, selected: str | None) -> str:
+def _why(out: LeftOut | None, selected: str | None, is_promised: bool) -> str:
+    if is_promised:
+        return "nothing asks for it to be here before"
     return out.detail if out else selected or "upstream does not list it"
 
 
@@ -131,6 +136,8 @@ def lines(explanation: Explanation) -> Iterable[str]:
         where = f"{one.channel}/{one.subdir}/{one.filename}"
         if one.wanted:
             yield f"{where}: wanted: {one.why}"
+        elif one.promised:
+            yield f"{where}: promised, downloaded when somebody asks: {one.why}"
         else:
             yield f"{where}: left out, {one.reason}: {one.why}"
         if one.wanted and one.held_until is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -51,11 +51,17 @@ class SubdirSelection:
     ``wanted`` says why; filenames that upstream does not list are in it too if ``keep`` names them.
     ``held`` says until when the cooldown holds the bytes that upstream lists now, in seconds since
     the epoch; a held artifact that is also wanted is here with other bytes, which stay.
+    ``promised`` are listed and downloaded when somebody asks; None if it is not on demand.
     """
 
     wanted: Mapping[str, str]
     left_out: Mapping[str, LeftOut]
     held: Mapping[str, float]
+    promised: Set[str] | None = None
+
+    def promises(self, filename: str) -> bool:
+        """Whether it is listed without being here."""
+        return self.promised is not None and filename in self.promised
 
 
 @dataclass(frozen=True, slots=True)

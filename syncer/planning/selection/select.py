@@ -6,6 +6,9 @@ What environments need is not asked for by include and not limited by newest, al
 too. With nothing included everything is, unless specs, spec files or environments say what the
 channel is for.
 
+A channel that is on demand promises what nothing asks for and nothing objects to; then an empty
+include asks for nothing, but with newest for those. What is here already stays.
+
 ``keep`` and cooldown look at what is here already: what matches ``keep`` stays, whatever the policy
 says besides deny and exclude and whether upstream lists it or not; a cooldown throws nothing out.
 """
@@ -33,6 +36,8 @@ FirstSeen = Mapping[tuple[str, str], float]
 
 _MOST_REASONS = 3
 _EVERYTHING = "everything is included"
+_HERE = "on_demand = yes, and it is here"
+_PROMISED = "on_demand = yes: downloaded when somebody asks for it"
 _NOTHING = LeftOut(Reason.NOT_INCLUDED, "no environment needs it")
 _TWIN = LeftOut(Reason.TWIN, "prefer_conda = yes")
 
@@ -42,6 +47,7 @@ class _Draft:
     wanted: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     held: dict[str, float] = field(default_factory=dict)
+    promised: set[str] = field(default_factory=set)
     included: dict[str, Candidate] = field(default_factory=dict)  # what newest counts
 
 
@@ -85,7 +91,9 @@ class Selector:
         self._approved = approved
         self._include = SpecSet.of(policy.include)
         self._keep = SpecSet.of(policy.keep)
-        self._only_needed = only_needed or bool(policy.specs or policy.spec_files)
+        only_needed = only_needed or bool(policy.specs or policy.spec_files)
+        asks_for_all = not policy.on_demand or bool(policy.newest_versions or policy.newest_builds)
+        self._takes_all = not self._include and not only_needed and asks_for_all
         self.due = 0.0
         """When the first cooldown ends that kept something from environments; 0 if none did."""
         self._whys = {spec: f"include = {spec.text}" for spec in self._include.specs}
@@ -136,7 +144,12 @@ class Selector:
         for subdir, draft in drafts.items():
             self._keep_unlisted(subdir, draft)
         selections = {
-            subdir: SubdirSelection(draft.wanted, draft.left_out, draft.held)
+            subdir: SubdirSelection(
+                draft.wanted,
+                draft.left_out,
+                draft.held,
+                draft.promised if self._policy.on_demand else None,
+            )
             for subdir, draft in drafts.items()
         }
         return Selected(
@@ -148,7 +161,7 @@ class Selector:
 
     def _emptied(self, selections: Mapping[str, SubdirSelection]) -> str:
         """Why nothing is selected of what is asked for; empty if something is."""
-        if any(selection.wanted or selection.held for selection in selections.values()):
+        if any(one.wanted or one.held or one.promised for one in selections.values()):
             return ""
         taken_back: dict[str, int] = {}
         for subdir, selection in selections.items():
@@ -178,15 +191,21 @@ class Selector:
     def _draft(self, index: Index, needed: Mapping[str, str]) -> _Draft:
         draft = _Draft()
         present = self._present.get(index.subdir, {})
-        takes_all = not self._include and not self._only_needed
+        takes_all, promises = self._takes_all, self._policy.on_demand
         if takes_all and not self._looks_at_records():
             draft.wanted.update((entry.filename, _EVERYTHING) for entry in index.entries)
+            return draft
+        if promises and not (self._include or needed or self._looks_at_records()):
+            here = {name for name, known in present.items() if not known.is_promised}
+            listed = {entry.filename for entry in index.entries}
+            draft.promised |= listed - here
+            draft.wanted.update(dict.fromkeys(listed & here, _HERE))
             return draft
         read = self._read if self._reads_records() else self._named
         left_out = self._not_included if self._include else _NOTHING
         for entry in index.entries:
             filename, name = entry.filename, entry.name.name
-            is_certain = filename in needed or filename in present or takes_all
+            is_certain = filename in needed or filename in present or takes_all or promises
             if not (is_certain or self._include.may_match(name) or self._permit.may_bar(name)):
                 draft.left_out[filename] = left_out
                 continue
@@ -194,11 +213,15 @@ class Selector:
             why, out = self._decide(candidate, needed.get(filename), draft)
             if out is not None:
                 draft.left_out[filename] = out
+            elif why == _PROMISED:
+                draft.promised.add(filename)
             elif why is not None:
                 draft.wanted[filename] = why
-        for filename in self._twins(draft.included):
+        for filename in self._twins({*draft.included, *draft.promised}):
             if filename not in needed:
-                del draft.wanted[filename], draft.included[filename]
+                draft.wanted.pop(filename, None)
+                draft.included.pop(filename, None)
+                draft.promised.discard(filename)
                 draft.left_out[filename] = _TWIN
         return draft
 
@@ -210,10 +233,14 @@ class Selector:
         known = self._present.get(candidate.subdir, {}).get(filename)
         if (out := permit.bar(self._hashed(candidate))) is not None:
             return None, out
+        if known is not None and known.is_promised:
+            known = None  # nothing of it is here
         if known is not None and (spec := self._keep.find(candidate)) is not None:
             return f"kept: keep = {spec.text}", None
         included = self._included(candidate)
         why = needed or included
+        if why is None and self._policy.on_demand:
+            why = _PROMISED if known is None else _HERE
         if why is None:
             return None, self._not_included if self._include else _NOTHING
         if (out := permit.object(candidate)) is not None:
@@ -230,7 +257,7 @@ class Selector:
     def _included(self, candidate: Candidate) -> str | None:
         """Why include asks for it, None if it does not."""
         if not self._include:
-            return None if self._only_needed else _EVERYTHING
+            return _EVERYTHING if self._takes_all else None
         spec = self._include.find(candidate)
         return None if spec is None else self._whys[spec]
 
@@ -273,19 +300,32 @@ class Selector:
         )
         for (_, subdir, filename), out in found.dropped.items():
             if filename not in needed.get(subdir, {}):
-                del drafts[subdir].wanted[filename]
-                drafts[subdir].left_out[filename] = out
+                self._leave_out(drafts[subdir], subdir, filename, out)
         for (_, subdir, filename), why in found.added.items():
             if filename not in needed.get(subdir, {}):
                 drafts[subdir].wanted[filename] += f"; {why}"
+
+    def _leave_out(self, draft: _Draft, subdir: str, filename: str, out: LeftOut) -> None:
+        """What is not among the newest is left out; on demand it is only not asked for."""
+        del draft.wanted[filename]
+        known = self._present.get(subdir, {}).get(filename)
+        if not self._policy.on_demand:
+            draft.left_out[filename] = out
+        elif known is None or known.is_promised:
+            draft.promised.add(filename)
+        else:
+            draft.wanted[filename] = _HERE
 
     def _keep_unlisted(self, subdir: str, draft: _Draft) -> None:
         """Keep what upstream dropped and ``keep`` names; only filename and hash are known of it."""
         if not self._keep:
             return
-        listed = draft.wanted.keys() | draft.left_out.keys()
+        listed = draft.wanted.keys() | draft.left_out.keys() | draft.promised
         for filename in sorted(self._present.get(subdir, {}).keys() - listed):
-            candidate = unlisted(self._channel, subdir, filename, self._present[subdir][filename])
+            known = self._present[subdir][filename]
+            if known.is_promised:
+                continue  # nobody has its bytes any more
+            candidate = unlisted(self._channel, subdir, filename, known)
             if candidate is None or self._permit.bar(candidate) is not None:
                 continue
             if (spec := self._keep.find(candidate)) is not None:

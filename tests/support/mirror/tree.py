@@ -61,6 +61,18 @@ class Volumes:
                 for row in ledger.artifacts(subdir)
             }
 
+    def promised(self, channel: str = "conda-forge") -> set[str]:
+        """`subdir/filename` of what the ledger lists and what is not here."""
+        if not self.state.ledger(channel).exists():
+            return set()
+        with self.ledger(channel) as ledger:
+            return {
+                f"{subdir}/{filename}"
+                for subdir in ledger.subdirs()
+                for filename, known in ledger.known(subdir).items()
+                if known.is_promised
+            }
+
     def served(self, channel: str = "conda-forge") -> dict[str, str]:
         """`subdir/filename` -> sha256 of what is in channels/."""
         return files(self.mirror_dir / "channels" / channel)
@@ -111,6 +123,7 @@ def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 
         _write_repodata(folder, ledger)
     listing = volumes.committed(channel)
     (folder / "listing.json").write_text(json.dumps(listing))
+    (folder / "promised.json").write_text(json.dumps(sorted(volumes.promised(channel))))
     generation = Generation(
         number=number,
         serial=serial,
@@ -169,7 +182,7 @@ def ledger_problems(
     known: dict[str, set[str]] = {}
     for table, home, subdir, filename, digest in rows:
         known.setdefault(f"{subdir}/{filename}", set()).add(digest)
-        if table == "artifact":
+        if table == "artifact" and home != "promised":
             path = mirror_dir / home / channel / subdir
             path = path / digest / filename if home == "replaced" else path / filename
             if not path.is_file():
@@ -230,13 +243,16 @@ def _select(volumes: Volumes, channel: str, table: str, columns: str) -> list[An
 
 
 def _unresolved(volumes: Volumes, channel: str) -> list[str]:
-    """I1 for every kept generation, resolved as nginx does."""
+    """I1 for every kept generation, resolved as nginx does; a promise may still be one."""
     problems = []
     for generation in generations.kept(volumes.mirror, channel):
         folder = volumes.mirror.generation(channel, generation.number)
+        promised = json.loads((folder / "promised.json").read_text())
         for name, digest in json.loads((folder / "listing.json").read_text()).items():
             places = (folder, *(volumes.mirror_dir / home / channel for home in _SERVED))
             found = next((place / name for place in places if (place / name).is_file()), None)
+            if found is None and name in promised:
+                continue
             if found is None:
                 problems.append(f"generation {generation.number} lists {name}: 404")
             elif sha256(found) != digest:

@@ -24,7 +24,9 @@ from volume.program import settings
 DOCUMENT = (REPOSITORY / "docs" / "selection.md").read_text()
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 # No filters, and what other documents have an example of.
-ELSEWHERE = {"subdirs", "spec_files", "solve", "canary", "canary_blocks", "wipe_guard_percent"}
+ELSEWHERE = {
+    "subdirs", "spec_files", "solve", "canary", "canary_blocks", "wipe_guard_percent", "on_demand",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -344,3 +344,37 @@ def test_selection_is_idempotent_and_the_order_does_not_matter(
 def test_newest_brings_nothing_in(records: list[Candidate], words: dict[str, Any]) -> None:
     unlimited = {key: value for key, value in words.items() if not key.startswith("newest")}
     assert set(wanted(records, **words)) <= set(wanted(records, **unlimited))
+
+
+def promised(records: Iterable[Candidate], *args: Any, **more: Any) -> list[str]:
+    selections = selected(records, *args, on_demand="yes", **more).by_subdir
+    found = [name for one in selections.values() for name in one.promised or ()]
+    for one in selections.values():
+        assert one.promised is not None
+        assert not one.promised & (one.wanted.keys() | one.left_out.keys())
+    return sorted(name.removesuffix(".conda") for name in found)
+
+
+def test_on_demand_what_nothing_asks_for_is_promised() -> None:
+    everything = sorted(one.filename.removesuffix(".conda") for one in [*NUMPY, SCIPY])
+    assert promised([*NUMPY, SCIPY]) == everything
+    assert promised([*NUMPY, SCIPY], include="numpy") == ["scipy-1.11-0"]
+    assert promised([*NUMPY, SCIPY], only_needed=True) == everything
+    assert promised([*NUMPY, SCIPY], newest_versions="1") == ["numpy-1.20-0", "numpy-1.26-0"]
+    assert promised([*NUMPY, SCIPY], exclude="numpy<2") == ["numpy-2.0-0", "scipy-1.11-0"]
+    needed = {"linux-64": {"scipy-1.11-0.conda": "asked for: scipy"}}
+    assert promised([*NUMPY, SCIPY], needed) == everything[:-1]
+
+
+@pytest.mark.parametrize("more", [{}, {"exclude": "x"}, {"keep": "scipy"}])
+def test_on_demand_what_is_here_stays_and_a_promise_is_not_here(more: dict[str, str]) -> None:
+    here = {"linux-64": {"scipy-1.11-0.conda": Known(1, "ab" * 32, b"")}}
+    assert "scipy-1.11-0" in wanted([SCIPY], present=here, on_demand="yes", **more)
+    gone = {"linux-64": {"scipy-1.11-0.conda": Known(1, "ab" * 32, b"", is_promised=True)}}
+    assert promised([SCIPY], present=gone, **more) == ["scipy-1.11-0"]
+    assert wanted([], present=gone, on_demand="yes", **more) == []  # upstream dropped it
+
+
+def test_on_demand_the_twin_in_the_old_format_is_not_promised() -> None:
+    old = candidate("scipy-1.11-0", extension=".tar.bz2")
+    assert promised([SCIPY, old], prefer_conda="yes") == ["scipy-1.11-0"]

@@ -46,6 +46,7 @@ SHOWN_BY = {
     "ANACONDA_TERMS_ACCEPTED": (
         "unit/settings/test_syncer_settings.py::test_anacondas_host_is_not_contacted_without_a_licence"
     ),
+    "ON_DEMAND": "component/planning/test_on_demand.py::test_everything_is_listed_and_nothing_is_downloaded",
     "NEWEST_VERSIONS": EXAMPLES,
     "NEWEST_BUILDS": EXAMPLES,
     "PINS": EXAMPLES,

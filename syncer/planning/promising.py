@@ -1,0 +1,33 @@
+"""Which artifacts may be promised: listed although their bytes are not here. Pure.
+
+A client that asks for a promised name gets the promised bytes or an error. So nothing may lie under
+the name already, and no kept generation may list it with other bytes; what can't be promised is
+downloaded. That is little: upstreams rarely give a name new bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Set
+from dataclasses import dataclass, field
+
+from syncer.conda.wanted import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of one subdir that have bytes on the volume, or had a promise of others.
+
+    Args:
+        with_bytes: filenames of files that no row of the index has: retired ones, strays.
+        unkept: sha256 by filename of promises that were taken back (``volume.ledger.promises``).
+    """
+
+    with_bytes: Container[str] = frozenset()
+    unkept: Mapping[str, Set[str]] = field(default_factory=dict)
+
+    def may_be_promised(self, artifact: Wanted) -> bool:
+        """Whether to promise an artifact that is not known yet."""
+        if artifact.filename in self.with_bytes:
+            return False  # maybe these very bytes: then they are taken over, not downloaded
+        before = self.unkept.get(artifact.filename)
+        return before is None or before == {artifact.sha256}
