@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from tests.support.upstream.packages import Record
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONDA_CLIENT = Path("~/.cache/conda-lan-mirror/conda/bin/conda").expanduser()
 CLIENT_SECONDS = 300
@@ -28,10 +30,14 @@ Variant = Literal["shards", "zst", "bz2", "json"]
 
 @dataclass(frozen=True, slots=True)
 class ClientResult:
-    """What a client did: the artifacts it chose, or its words of failure."""
+    """What a client did: the artifacts it chose, or its words of failure.
+
+    `records` are those that it saw, as it understands them, if that was the question.
+    """
 
     files: tuple[str, ...]
     error: str | None
+    records: tuple[Record, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -61,6 +67,15 @@ def isolated_environment(home: Path, channel_url: str) -> dict[str, str]:
         **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), nowhere),
         **dict.fromkeys(("no_proxy", "NO_PROXY"), own),
     }
+
+
+def rattler_records(
+    channel_url: str, subdir: str, names: Sequence[str], *, variant: Variant
+) -> ClientResult:
+    """All that py-rattler finds of these names, but for URLs and the channel's."""
+    return _rattler(
+        channel_url, subdir, names, variant=variant, cache=None, prefix=None, is_query=True
+    )
 
 
 def rattler_solve(
@@ -100,6 +115,7 @@ def _rattler(
     cache: Path | None,
     prefix: Path | None,
     mirrors: Mapping[str, list[str]] | None = None,
+    is_query: bool = False,
 ) -> ClientResult:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rattler-")))
@@ -111,6 +127,7 @@ def _rattler(
             "cache": str(cache or home / "cache"),
             "prefix": None if prefix is None else str(prefix),
             "mirrors": dict(mirrors or {}),
+            "is_query": is_query,
         }
         process = subprocess.run(
             [sys.executable, "-m", "tests.support.clients.rattler_client"],
@@ -126,7 +143,8 @@ def _rattler(
     if not process.stdout.startswith("{"):
         return ClientResult((), f"no answer (exit {process.returncode}): {process.stderr[-4000:]}")
     answer = json.loads(process.stdout)
-    return ClientResult(tuple(answer["files"]), answer["error"])
+    records = sorted(answer.get("records", ()), key=json.dumps)
+    return ClientResult(tuple(answer["files"]), answer["error"], tuple(records))
 
 
 def _asked(channel_url: str, mirrors: Mapping[str, list[str]] | None) -> str:

@@ -1,8 +1,8 @@
-"""py-rattler as a client: one solve, or one solve and install, in a process of its own.
+"""py-rattler as a client: one query, one solve, or one solve and install, in a process of its own.
 
 Reads a JSON request on standard input, writes a JSON answer on standard output. Started by
-`clients.rattler_solve` and `clients.rattler_install`, as py-rattler can crash at interpreter exit
-after success, and keeps state in its process that the next test would see.
+`clients.rattler_records`, `rattler_solve` and `rattler_install`, as py-rattler can crash at
+interpreter exit after success, and keeps state in its process that the next test would see.
 """
 
 import asyncio
@@ -34,24 +34,28 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
     cache = Path(request["cache"])
     mirrors = request.get("mirrors") or {}
     client = Client([MirrorMiddleware(mirrors)]) if mirrors else None
+    gateway = Gateway(
+        cache_dir=cache / "repodata",
+        client=client,
+        default_config=SourceConfig(
+            sharded_enabled=request["variant"] == "shards",
+            zstd_enabled=request["variant"] in ("shards", "zst"),
+            bz2_enabled=request["variant"] in ("shards", "zst", "bz2"),
+        ),
+    )
+    platforms = [request["subdir"], "noarch"]
     try:
+        if request["is_query"]:
+            return await _records(gateway, request, platforms)
         records = await solve(
             [Channel(request["channel"])],
             request["specs"],
-            platforms=[request["subdir"], "noarch"],
+            platforms=platforms,
             virtual_packages=[
                 GenericVirtualPackage(PackageName(name), Version(version), BuildString("0"))
                 for name, version in VIRTUAL_PACKAGES
             ],
-            gateway=Gateway(
-                cache_dir=cache / "repodata",
-                client=client,
-                default_config=SourceConfig(
-                    sharded_enabled=request["variant"] == "shards",
-                    zstd_enabled=request["variant"] in ("shards", "zst"),
-                    bz2_enabled=request["variant"] in ("shards", "zst", "bz2"),
-                ),
-            ),
+            gateway=gateway,
         )
         if request["prefix"] is not None:
             await install(
@@ -64,6 +68,23 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - rattler has many, and the test reads the message
         return {"error": f"{type(error).__name__}: {error}", "files": []}
     return {"error": None, "files": sorted(record.file_name for record in records)}
+
+
+async def _records(
+    gateway: Gateway, request: dict[str, Any], platforms: list[Any]
+) -> dict[str, Any]:
+    """Every record of these names, but for where it came from."""
+    found = await gateway.query(
+        [Channel(request["channel"])],
+        platforms,
+        request["specs"],
+        recursive=False,
+        channel_relations="disabled",
+    )
+    records = [json.loads(record.to_json()) for one in found for record in one]
+    for record in records:
+        del record["url"], record["channel"]
+    return {"error": None, "files": [], "records": records}
 
 
 if __name__ == "__main__":
