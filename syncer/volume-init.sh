@@ -42,6 +42,15 @@ case $(chmod a+rx "$mirror" 2>&1) in
         ;;
 esac
 
+# nginx, another user, appends to this log, and must not make it itself: 'syncer usage' empties it.
+usage=${USAGE_DIR:-/srv/usage}
+if [ -d "$usage" ]; then
+    attempt "make $usage/requests.log" touch "$usage/requests.log"
+    attempt "give $usage to $owner" chown "$owner" "$usage" "$usage/requests.log"
+    attempt "let nginx write to $usage/requests.log" chmod 666 "$usage/requests.log"
+    attempt "make $usage readable for nginx" chmod a+rx "$usage"
+fi
+
 for folder in \
     "$mirror" "$mirror/channels" "$mirror/local" "$mirror/replaced" "$mirror/sidecars" \
     "$mirror/staging" "$mirror/retired" "$mirror/quarantine" "$mirror/index" "$mirror/installers" \

@@ -225,6 +225,15 @@ class State:
         return self.root / "index-run.json"
 
     @property
+    def usage(self) -> Path:
+        """What clients asked for; only the syncer's ``usage`` knows its tables."""
+        return self.root / "usage.db"
+
+    @property
+    def usage_lock(self) -> Path:
+        return self.root / "locks" / "usage.lock"
+
+    @property
     def sync_metrics(self) -> Path:
         return self.root / "sync-metrics.json"
 

@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_adopt(commands)
     _add_history(commands)
     _add_notify(commands)
+    _add_usage(commands)
     return parser
 
 
@@ -153,6 +154,26 @@ def _add_notify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--test", action="store_true", required=True, help="a test notice, to see that it arrives"
     )
     _add_json(parser)
+
+
+def _add_usage(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "what clients ask for, what nobody asked for, what they asked for and is not here"
+    parser = commands.add_parser("usage", help=text, description=text)
+    parser.add_argument(
+        "--days", type=_days, default=30, metavar="N", help="look at the last N days (default: 30)"
+    )
+    parser.add_argument(
+        "--who", metavar="FILENAME", help="which clients were served this artifact, and when last"
+    )
+    parser.add_argument("--collect", action="store_true", help=argparse.SUPPRESS)
+    _add_json(parser)
+
+
+def _days(text: str) -> int:
+    """A number of days, at least one."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3650):
+        raise argparse.ArgumentTypeError(f"{text!r}: write a number of days from 1 to 3650")
+    return int(text)
 
 
 def _percentage(text: str) -> float:

@@ -14,6 +14,7 @@ from syncer.settings.address import Address, check_alias, check_private_host, ch
 from syncer.settings.installer_settings import InstallerSettings
 from syncer.settings.notify_settings import NotifySettings
 from syncer.settings.policy import ChannelPolicy, Environment, Policy, environments_of
+from syncer.settings.usage_settings import UsageSettings
 from volume.errors import ConfigError
 from volume.program import parsers
 from volume.program import settings as define
@@ -42,7 +43,7 @@ def _schedule(value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(Policy, InstallerSettings, NotifySettings, Common):
+class Settings(Policy, InstallerSettings, UsageSettings, NotifySettings, Common):
     """Everything that can be set. Sizes are in bytes.
 
     The fields of ``Policy`` are what ``.env`` says for all channels; ``policies`` has what holds

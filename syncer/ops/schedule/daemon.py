@@ -26,6 +26,7 @@ from volume.errors import ConfigError, MirrorError, StateError
 from volume.layout import State
 
 _LOG = logging.getLogger(__name__)
+_USAGE_SCHEDULE = "*/5 * * * *"  # so often nginx's log of requests is counted, and given back
 _GRACE_SECONDS = 50.0  # below the Compose file's stop_grace_period
 
 
@@ -64,6 +65,7 @@ def run(settings: Settings) -> int:
 def _crontab(settings: Settings) -> str:
     program = f"{sys.executable} -m syncer"
     lines = [f"{settings.schedule} {program} {_once(settings)} --offset"]
+    lines.append(f"{_USAGE_SCHEDULE} {program} usage --collect{_machine_words(settings)}")
     if settings.scrub_days:
         # After a sync that is still running, never instead of one.
         lines.append(

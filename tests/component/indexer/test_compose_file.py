@@ -99,6 +99,7 @@ def test_an_instance_of_another_name_shares_nothing() -> None:
         assert {one["name"] for one in found["volumes"].values()} == {
             f"{name}_mirror",
             f"{name}_state",
+            f"{name}_usage",
         }
 
 

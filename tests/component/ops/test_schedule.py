@@ -46,16 +46,17 @@ def stop(process: subprocess.Popen[str]) -> str:
 
 
 def test_syncs_and_scrubs_are_on_their_schedules(syncer: Syncer, crontab: Path) -> None:
-    sync, scrub = lines(
+    sync, usage, scrub = lines(
         syncer, crontab, SYNC_SCHEDULE="5 1 * * 0", SCRUB_SCHEDULE="6 2 * * *", SCRUB_DAYS="9"
     )
     assert sync.startswith("5 1 * * 0 ") and " --once " in sync
+    assert usage.startswith("*/5 * * * * ") and usage.endswith(" usage --collect")
     assert scrub.startswith("6 2 * * * ") and " verify --rolling " in scrub
 
 
 def test_without_days_nothing_is_scrubbed(syncer: Syncer, crontab: Path) -> None:
-    (sync,) = lines(syncer, crontab, SCRUB_DAYS="0")
-    assert " --once " in sync
+    sync, usage = lines(syncer, crontab, SCRUB_DAYS="0")
+    assert " --once " in sync and " usage " in usage
 
 
 def test_it_syncs_at_start_unless_told_not_to(syncer: Syncer, crontab: Path) -> None:

@@ -17,6 +17,8 @@ import pytest
 import requests
 import yaml
 
+from syncer.usage.request import Request, parse
+from tests.support.clients import served_volume
 from tests.support.clients.nginx import NOBODY, SOURCE, executable, free_port
 from tests.support.upstream.certificates import Authority, authority, openssl
 
@@ -89,7 +91,14 @@ def image(mirror_dir: Path) -> Iterator[Image]:
     with tempfile.TemporaryDirectory(prefix="image-") as made:
         folder = Path(made)
         port, tls_port = free_port(), free_port()
-        for name in ("nginx.conf", "listen-ipv6.conf", "tls", "errors-as-json", "start"):
+        for name in (
+            "nginx.conf",
+            "listen-ipv6.conf",
+            "usage.conf",
+            "tls",
+            "errors-as-json",
+            "start",
+        ):
             text = (SOURCE / name).read_text()
             for ours, here in (
                 ("/tmp/", f"{folder}/tmp/"),  # first: the folder is below it
@@ -100,6 +109,7 @@ def image(mirror_dir: Path) -> Iterator[Image]:
                 ("listen 8080", f"listen 127.0.0.1:{port}"),
                 ("[::]:8080", f"[::1]:{port}"),
                 ("/srv/mirror", str(mirror_dir)),
+                ("/srv/usage", f"{folder}/usage"),
                 ("worker_processes auto", "worker_processes 1"),
             ):
                 text = text.replace(ours, here)
@@ -234,3 +244,52 @@ def test_without_tls_nothing_listens_for_it(image: Image) -> None:
         image.wait_until_up(process)
         with pytest.raises(requests.ConnectionError):
             requests.get(f"https://127.0.0.1:{image.tls_port}/", timeout=5)
+
+
+def counted(image: Image, usage_clients: str) -> list[Request]:
+    """What nginx logs of five requests, in the log that volume-init has made."""
+    log = image.folder / "usage" / "requests.log"
+    with image.started(USAGE_CLIENTS=usage_clients) as process:
+        image.wait_until_up(process)
+        for path in (
+            "conda-forge/linux-64/zlib-1.3-0.conda", "cloud/conda-forge/linux-64/none-1-0.conda",
+            "conda-forge/linux-64/repodata.json", "pkgs/main/linux-64/old-1.0-0.conda",
+            "status.json",
+        ):  # fmt: skip
+            requests.get(
+                f"http://127.0.0.1:{image.port}/{path}",
+                headers={"User-Agent": 'conda/26.7.2 "odd\n'.strip()},
+                timeout=5,
+            )
+        process.send_signal(signal.SIGQUIT)
+        assert process.wait(30) == 0
+    return [found for found in map(parse, log.read_bytes().splitlines()) if found is not None]
+
+
+@pytest.mark.parametrize(("said", "client"), [("", None), ("yes", "127.0.0.1"), ("no", None)])
+def test_what_clients_ask_for_is_logged(
+    image: Image, mirror_dir: Path, said: str, client: str | None
+) -> None:
+    served_volume.fill(mirror_dir)
+    (image.folder / "usage").mkdir()
+    log = image.folder / "usage" / "requests.log"
+    log.touch()
+    log.chmod(0o666)
+    found = counted(image, said)
+    assert [(one.channel, one.artifact, one.status) for one in found] == [
+        ("conda-forge", "zlib-1.3-0.conda", 200),
+        ("conda-forge", "none-1-0.conda", 404),
+        ("conda-forge", None, 200),
+        ("pkgs/main", "old-1.0-0.conda", 200),
+    ]
+    assert {one.program for one in found} == {"conda/26.7.2"}
+    assert {one.client for one in found} == {client}
+
+
+def test_without_a_log_all_is_served(image: Image, mirror_dir: Path) -> None:
+    served_volume.fill(mirror_dir)
+    with image.started() as process:
+        image.wait_until_up(process)
+        url = f"http://127.0.0.1:{image.port}/conda-forge/linux-64/zlib-1.3-0.conda"
+        assert requests.get(url, timeout=5).status_code == 200
+        assert not (image.folder / "tmp" / "usage.conf").exists()

@@ -10,7 +10,9 @@ from syncer.settings.settings import Settings as SyncerSettings
 from volume.program.settings import definitions
 
 COMPOSE = Path(__file__).resolve().parents[3] / "docker-compose.yml"
-FIXED_BY_THE_IMAGES = {"CONFIG_DIR", "MIRROR_DIR", "STATE_DIR", "CONDA_EXE", "TUNASYNC_WORKING_DIR"}
+FIXED_BY_THE_IMAGES = {
+    "CONFIG_DIR", "MIRROR_DIR", "STATE_DIR", "USAGE_DIR", "CONDA_EXE", "TUNASYNC_WORKING_DIR",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

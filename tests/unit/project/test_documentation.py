@@ -17,7 +17,7 @@ from docs.generate import (
 COMPOSE = "".join(
     (REPOSITORY / name).read_text() for name in ("docker-compose.yml", "docker-compose.tls.yml")
 )
-INSIDE = {"CONFIG_DIR", "MIRROR_DIR", "STATE_DIR", "CONDA_EXE"}  # the images set them
+INSIDE = {"CONFIG_DIR", "MIRROR_DIR", "STATE_DIR", "USAGE_DIR", "CONDA_EXE"}  # the images set them
 
 
 def passed_to(service: str) -> set[str]:

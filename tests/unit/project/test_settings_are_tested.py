@@ -29,6 +29,7 @@ BUILD = f"{COMPOSE}::test_what_images_are_built_from_and_through"
 LABELS = f"{COMPOSE}::test_names_and_labels_of_images"
 OWNER = f"{COMPOSE}::test_whose_files_and_where"
 TLS = f"{COMPOSE}::test_tls"
+USAGE = "component/usage/test_collector.py"
 MEMORY = f"{COMPOSE}::test_memory_has_room_for_the_largest_channel_that_is_promised"
 
 
@@ -135,6 +136,9 @@ SHOWN_BY = {
     "LOG_FORMAT": "component/ops/test_sync_command.py::test_logs_may_be_json",
     "MIRROR_DIR": "component/ops/test_sync_volumes.py::test_two_appliances_do_not_share_a_mirror",
     "STATE_DIR": "component/ops/test_sync_volumes.py::test_a_lost_state_downloads_nothing_again",
+    "USAGE_DIR": f"{USAGE}::test_the_command_counts_and_answers",
+    "USAGE_CLIENTS": f"{USAGE}::test_clients_are_kept_while_a_setting_says_so",
+    "USAGE_DAYS": f"{USAGE}::test_days_are_kept_as_long_as_a_setting_says",
     "CONFIG_DIR": f"{POLICY}::test_a_spec_file_that_is_missing_is_a_configuration_error",
     "SECRETS_DIR": (
         "component/transport/test_upstream_secrets.py::test_a_secret_opens_its_host_and_is_found_nowhere_else"

@@ -1,0 +1,120 @@
+"""``usage``: what the LAN asks for, for people; and the folding of nginx's log into counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from syncer.settings.settings import Settings
+from syncer.usage import report
+from syncer.usage.collector import Collected, Collector
+from syncer.usage.counts import Counts, Program
+from syncer.usage.report import Asked, ChannelUsage, Usage
+from volume import locks
+from volume.layout import State
+from volume.ledger.artifact import Artifact
+from volume.ledger.ledger import Ledger
+from volume.program.durations import duration
+from volume.program.sizes import amount, counted
+from volume.program.stop import Stop
+
+LOG = "requests.log"
+"""In USAGE_DIR; nginx appends to it."""
+
+_MOST = 10  # shown by name; --json has all
+
+
+def open_counts(settings: Settings, now: float) -> Counts:
+    """The counts.
+
+    Raises:
+        VolumeError: the state volume refuses.
+    """
+    return Counts(State(settings.state_dir).usage, now=now)
+
+
+def collect(settings: Settings, stop: Stop, now: float, *, wait_seconds: float) -> Collected:
+    """Fold what nginx has logged into the counts, and forget what is too old.
+
+    Raises:
+        VolumeError: the log can't be read, or the state volume refuses.
+        StateError: the counts are damaged.
+        LockBusyError: somebody else does it.
+        InterruptedRunError: asked to stop.
+    """
+    lock = locks.Held(State(settings.state_dir).usage_lock, role="usage", wait_seconds=wait_seconds)
+    with lock, open_counts(settings, now) as counts:
+        found = Collector(settings.usage_dir / LOG, counts, stop).collect()
+        counts.forget(int(now // report.DAY) - int(settings.usage_days))
+        if not settings.usage_clients:
+            counts.forget_clients()
+        return found
+
+
+def read(settings: Settings, now: float, *, days: int) -> Usage:
+    """What the last days were like.
+
+    Raises:
+        StateError: the counts or a ledger are damaged.
+        VolumeError: the state volume refuses.
+    """
+    with open_counts(settings, now) as counts:
+        artifacts = {channel: _present(settings, channel) for channel in settings.channels}
+        return report.of(counts, artifacts, days=days, now=now)
+
+
+def _present(settings: Settings, channel: str) -> Iterator[Artifact]:
+    ledger = Ledger.read(State(settings.state_dir).ledger(channel))
+    if ledger is None:
+        return
+    with ledger:
+        for subdir in ledger.subdirs():
+            yield from (one for one in ledger.artifacts(subdir) if one.home != "promised")
+
+
+def describe(found: Usage, now: float) -> str:
+    """The usage for people."""
+    watched = now - found.since
+    lines = [f"The last {counted(found.days, 'day')}; watched for {duration(watched)}."]
+    if found.programs:
+        lines.append("By " + ", ".join(_program(one) for one in found.programs[:_MOST]))
+    for channel in found.channels:
+        lines.extend(_describe(channel, found.days))
+    return "\n".join(lines)
+
+
+def _program(one: Program) -> str:
+    return f"{one.program} ({counted(one.requests, 'request')})"
+
+
+def _describe(channel: ChannelUsage, days: int) -> Iterator[str]:
+    title = channel.channel if channel.is_mirrored else f"{channel.channel} (not mirrored)"
+    yield f"{title}: {counted(channel.requests, 'request')}, {amount(channel.bytes)}"
+    if channel.used:
+        yield f"  most asked for: {_first(channel.used)}"
+    if channel.unused is not None:
+        count = counted(len(channel.unused), "artifact")
+        yield f"  not asked for in {counted(days, 'day')}: {count}, {amount(channel.unused_size)}"
+    if channel.missing:
+        yield f"  asked for and not here: {_first(channel.missing)}"
+        names = " ".join(one.name for one in channel.missing[:_MOST])
+        if channel.is_mirrored:
+            yield f"    would be fetched, where upstream has them, with: INCLUDE={names}"
+        else:
+            yield f"    would be mirrored with: CHANNELS={channel.channel}"
+
+
+def _first(asked: Sequence[Asked]) -> str:
+    shown = ", ".join(f"{one.name} ({one.requests:,})" for one in asked[:_MOST])
+    more = len(asked) - _MOST
+    return shown + (f" and {counted(more, 'package')} more" if more > 0 else "")
+
+
+def describe_clients(filename: str, found: Sequence[tuple[str, str, str, float]]) -> str:
+    """Who was served a file, for people."""
+    if not found:
+        return f"{filename}: no client is known that was served it"
+    return "\n".join(
+        f"{datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M}Z  {client}  {channel}/{subdir}"
+        for channel, subdir, client, last in found
+    )

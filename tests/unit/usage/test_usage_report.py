@@ -1,0 +1,47 @@
+"""Answers: by package, and nothing is unused that was not watched for long enough."""
+
+from pathlib import Path
+
+from syncer.ops.usage import describe
+from syncer.usage import report
+from syncer.usage.counts import Counts, Place
+from tests.unit.usage.test_usage_counts import DAY, NOW, request
+from volume.ledger.artifact import Artifact
+
+
+def artifact(name: str, *, entered: float = 0.0, size: int = 1000) -> Artifact:
+    return Artifact(
+        "noarch", f"{name}-1-0.conda", "packages.conda", size, "0" * 64, b"", "{}", "channels",
+        entered, "",
+    )  # fmt: skip
+
+
+def test_what_nobody_asked_for(tmp_path: Path) -> None:
+    with Counts(tmp_path / "usage.db", now=NOW) as counts:
+        counts.add(
+            [request("old"), request("used", moment=NOW + 40 * DAY),
+             request("wish", 404, moment=NOW + 40 * DAY)],
+            Place(),
+        )  # fmt: skip
+        here = [artifact("old"), artifact("used"), artifact("new", entered=NOW + 35 * DAY)]
+        early = report.of(counts, {"c": iter(here)}, days=30, now=NOW + 29 * DAY)
+        assert early.channels[0].unused is None
+        found = report.of(counts, {"c": iter(here)}, days=30, now=NOW + 41 * DAY)
+        (channel,) = found.channels
+        assert channel.unused == (report.Unused("noarch", "old-1-0.conda", 1000),)
+        assert channel.unused_size == 1000
+        assert [one.name for one in channel.used] == ["used"]
+        assert [one.name for one in channel.missing] == ["wish"]
+        said = describe(found, NOW + 41 * DAY)
+        assert "not asked for in 30 days: 1 artifact, 1.0 kB" in said
+        assert "with: INCLUDE=wish" in said
+
+
+def test_a_channel_that_is_not_mirrored_is_named(tmp_path: Path) -> None:
+    with Counts(tmp_path / "usage.db", now=NOW) as counts:
+        counts.add([request("a", 404)], Place())
+        found = report.of(counts, {"conda-forge": iter([])}, days=30, now=NOW)
+        assert [one.channel for one in found.channels] == ["conda-forge", "c"]
+        said = describe(found, NOW)
+        assert "c (not mirrored): 0 requests" in said
+        assert "with: CHANNELS=c" in said
