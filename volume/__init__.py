@@ -29,6 +29,10 @@ On the mirror volume (big; may be a bind mount or NFS)::
     staging/installers/<kind>/      installers in flight; kind is archive, miniconda or miniforge
     installers/<kind>/gen-000007/   all installers of a kind, .files.json, SHA256SUMS and a page
     installers/<kind>/current       symbolic link, swapped by rename
+    staging/pypi/                   wheels in flight
+    pypi/gen-000007/                all wheels that lock files name, under packages/; their simple
+                                    index, under simple/; and .wheels.json, the list of them
+    pypi/current                    symbolic link, swapped by rename
     site/                           landing page, its search data and documents for machines
 
 On the state volume (small; a local filesystem)::
@@ -91,9 +95,10 @@ Retire (syncer, channel lock, after a run whose transfers all worked; what upstr
 Expire (syncer, channel lock). A retired file is deleted when its grace period is over and every
     kept generation was built from a serial that no longer lists it.
 
-Installers (syncer, ``sync.lock``) have no index of conda's and no ledger: each kind is published
-    whole. The next generation is made of hard links, gets its listings, is fsynced; then the link
-    is swapped, and the old generation is removed. Nobody else writes there.
+Installers and wheels (syncer, ``sync.lock``) have no index of conda's and no ledger: each kind of
+    installers, and the wheels together, are a collection, which is published whole. The next
+    generation is made of hard links, gets its listings, is fsynced; then the link is swapped, and
+    the old generation is removed. Nobody else writes there.
 
 Locks are flock(2) on permanent files: ``sync.lock`` for a whole sync run, then
 ``channel-<slug>.lock``; always in this order; the indexer never takes the first. Readers never

@@ -165,6 +165,10 @@ class Mirror:
         # No channel can be named so (volume.names), so these are nobody else's folders.
         return self._collection(INSTALLERS, kind)
 
+    @property
+    def wheels(self) -> Collection:
+        return self._collection("pypi")
+
     def _collection(self, *names: str) -> Collection:
         return Collection(
             _folder(self.root, *names),

@@ -55,6 +55,14 @@ DEPENDENCIES = 10_000
 
 SIDECAR = 4 << 20
 """Bytes of what lies beside an artifact, and what rattler takes; an attestation has 10 kB."""
+WHEEL_SIZE = 64 << 30
+"""Bytes of one wheel; the largest known have 4 GB."""
+WHEEL_URL = 4_000
+"""Characters of a wheel's address in a lock file; signed ones have a few hundred."""
+WHEEL_DIRECTORY = 64 << 20
+"""Bytes of a wheel's table of contents; the longest known have 2 MB."""
+WHEEL_METADATA = 8 << 20
+"""Bytes of a wheel's METADATA, with the project's description in it; 500 kB is long."""
 
 SPEC_FILE = 32 << 20
 """Bytes of a lock file; the longest known have a few MB."""

@@ -1,4 +1,4 @@
-"""Names that may become paths: channels, subdirs, artifacts (CEP 26, CEP 35), installers.
+"""Names that may become paths: channels, subdirs, artifacts (CEP 26, CEP 35), installers, wheels.
 
 Everything that comes from an upstream or from a person passes here before it is joined to a path,
 so an upstream can't write outside its folder. Nothing is normalised: a name is right or refused.
@@ -43,11 +43,14 @@ SUBDIRS = frozenset(
 
 # A channel's first segment must not look like a fixed path of the web server or of a client.
 RESERVED_CHANNELS = frozenset(
-    {"archive", "miniconda", "miniforge", "installers", "snapshots", "cloud", "site"}
+    {"archive", "miniconda", "miniforge", "installers", "pypi", "snapshots", "cloud", "site"}
 )
 
 # What installers are: a shell script, a Windows program, a macOS package.
 INSTALLER_EXTENSIONS = (".sh", ".exe", ".pkg")
+
+# Of a Python package index: a wheel, and what an sdist may be packed as.
+WHEEL_EXTENSIONS = (".whl", ".tar.gz", ".zip")
 
 _CHANNEL_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LONGEST_CHANNEL = 200  # its slug becomes one path segment, with a few letters around it
@@ -55,6 +58,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}")  # old channels have up
 _VERSION = re.compile(r"[a-zA-Z0-9_.+!~*]{1,128}")
 _BUILD = re.compile(r"[a-zA-Z0-9_.+]{1,128}")
 _INSTALLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}")
 _LONGEST = 211  # CEP 26: name-version-build plus extension; also below every NAME_MAX
 
 
@@ -109,6 +113,21 @@ def check_installer_name(filename: str) -> str:
         raise NameRefusedError(
             f"installer name {filename[:200]!r} is not made of letters, digits, '.', '_', '+' and"
             f" '-' with {', '.join(INSTALLER_EXTENSIONS)} at its end; it is left out"
+        )
+    return filename
+
+
+def check_wheel_name(filename: str) -> str:
+    """Return ``filename`` if a wheel or an sdist may be called so.
+
+    Raises:
+        NameRefusedError: it is not one plain path segment, or has no ending of theirs.
+    """
+    if not _WHEEL.fullmatch(filename) or not filename.endswith(WHEEL_EXTENSIONS):
+        raise NameRefusedError(
+            f"{filename[:200]!r} is no name of a wheel or an sdist: letters, digits, '.', '_', '+',"
+            f" '!' and '-', up to 200, with {', '.join(WHEEL_EXTENSIONS)} at its end; it is left"
+            " out"
         )
     return filename
 

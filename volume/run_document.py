@@ -155,7 +155,7 @@ class CanaryFailure:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRun:
-    """What a run did to one channel, or one kind of installers (``archive``, ...).
+    """What a run did to one channel, one kind of installers (``archive``, ...), or the wheels.
 
     ``status`` is ``success``, ``partial`` or ``failed``. ``failed`` counts what was left out;
     ``failures`` are the first of them.
@@ -188,9 +188,9 @@ class RunDocument:
     that did its work, also if something was left out that upstream lists and does not deliver;
     ``failing_since`` is the start of the first run after that. ``health_hours`` is how old the last
     sync may be, for those who don't know the settings. A kind of installers has a result like a
-    channel's, under its name. ``canaries`` are those that can't be installed, ``approved`` is what
-    a person let in before its cooldown ended. The file's own time of change says when the run last
-    got on: a run that has the lock and does not get on, hangs.
+    channel's, under its name, and so have the wheels. ``canaries`` are those that can't be
+    installed, ``approved`` is what a person let in before its cooldown ended. The file's own time
+    of change says when the run last got on: a run that has the lock and does not get on, hangs.
     """
 
     status: str = "unknown"
@@ -202,6 +202,7 @@ class RunDocument:
     health_hours: float | None = None
     channels: tuple[ChannelRun, ...] = ()
     installers: tuple[ChannelRun, ...] = ()
+    wheels: tuple[ChannelRun, ...] = ()
     hosts: tuple[HostTotals, ...] = ()
     canaries: tuple[CanaryFailure, ...] = ()
     approved: tuple[str, ...] = ()
@@ -209,8 +210,8 @@ class RunDocument:
 
     @property
     def results(self) -> tuple[ChannelRun, ...]:
-        """Every channel's result, then every kind of installers'."""
-        return (*self.channels, *self.installers)
+        """Every channel's result, then every kind of installers', then the wheels'."""
+        return (*self.channels, *self.installers, *self.wheels)
 
     @property
     def seconds(self) -> float | None:

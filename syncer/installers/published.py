@@ -30,8 +30,12 @@ def publish(
     Raises:
         VolumeError: the mirror volume refused.
     """
-    documents = {name: text.encode() for name, text in pages.documents(kind, installers).items()}
-    return publication.publish(collection, {name: sources[name] for name in installers}, documents)
+    documents = pages.documents(kind, installers)
+    return publication.publish(
+        collection,
+        {name: sources[name] for name in installers},
+        ((name, text.encode()) for name, text in documents.items()),
+    )
 
 
 def hashed(collection: Collection) -> dict[str, Installer]:

@@ -63,7 +63,7 @@ class Preview:
 
 
 def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
-    """Look at every channel and kind of installers.
+    """Look at every channel and every collection beside them.
 
     Raises:
         ConfigError: secrets, a proxy, the CA bundle or a spec file can't be used.
@@ -82,10 +82,11 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
         if options.explain:
             explanations += work.explain(options.explain)
         left_out += work.result.failures
-    for kind, make in once.installers(settings.installers).items():
-        installers = make(shared, kind, allow_wipe=kind in options.allow_wipe)
-        _look(installers, plans, problems)
-        left_out += installers.result.failures
+    for name, one in once.collections(settings).items():
+        collected = one.make(shared, name, allow_wipe=name in options.allow_wipe)
+        _look(collected, plans, problems)
+        warnings += [named(name, warning) for warning in collected.result.warnings]
+        left_out += collected.result.failures
     free = _free(settings)
     if why := presence.unwritable(settings):
         problems.append(why)

@@ -15,7 +15,7 @@ from syncer.artifacts.recovery import strays
 from syncer.ops import presence
 from syncer.planning.relations import notes, of_ledger
 from syncer.settings.settings import Settings
-from volume import generations, installers, locks, run_document, unclaimed
+from volume import generations, installers, locks, run_document, unclaimed, wheels
 from volume.disk import documents
 from volume.errors import MirrorError, StateError
 from volume.layout import Mirror, State
@@ -63,6 +63,16 @@ class InstallersStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WheelsStatus:
+    """The wheels that the index lists, and those that it does not any more; sizes in bytes."""
+
+    wheels: int
+    size: int
+    retired: int
+    retired_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The whole mirror."""
 
@@ -70,6 +80,7 @@ class Status:
     run: RunDocument | None
     channels: tuple[ChannelStatus, ...]
     installers: tuple[InstallersStatus, ...]
+    wheels: WheelsStatus | None
     free: int | None
     trouble: str | None = None
     left_out: str | None = None
@@ -100,6 +111,7 @@ def status(settings: Settings) -> Status:
             _channel_or_why(settings, mirror, state, channel) for channel in settings.channels
         ),
         installers=tuple(_installers(mirror, kind) for kind in settings.installers),
+        wheels=_wheels(mirror) if settings.mirrors_wheels else None,
         free=shutil.disk_usage(mirror.root).free if mirror.root.is_dir() else None,
         trouble=presence.unwritable(settings),
         left_out=str(state.sync_left_out) if state.sync_left_out.exists() else None,
@@ -110,6 +122,15 @@ def status(settings: Settings) -> Status:
 def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
     present = installers.read(mirror, kind).values()
     return InstallersStatus(kind, len(present), sum(one.size for one in present))
+
+
+def _wheels(mirror: Mirror) -> WheelsStatus:
+    present = wheels.read(mirror).values()
+    here = wheels.listed(present)
+    size = sum(one.size for one in here)
+    return WheelsStatus(
+        len(here), size, len(present) - len(here), sum(one.size for one in present) - size
+    )
 
 
 def _channel_or_why(
@@ -192,6 +213,13 @@ def describe(found: Status) -> str:
     lines.extend(
         f"{one.kind}: {one.installers:,} installers, {amount(one.size)}" for one in found.installers
     )
+    if found.wheels is not None:
+        lines.append(f"{wheels.PYPI}: {found.wheels.wheels:,} wheels, {amount(found.wheels.size)}")
+        if found.wheels.retired:
+            lines.append(
+                f"  out of the index, kept for now: {found.wheels.retired:,} wheels,"
+                f" {amount(found.wheels.retired_size)}"
+            )
     if found.free is not None:
         lines.append(f"Free on the mirror volume: {amount(found.free)}")
     return "\n".join(lines)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from syncer.errors import GuardError
-from syncer.installers import rehash as installers_scrub
 from syncer.ops import once
 from syncer.settings.settings import Settings
 from syncer.sync import scrub
@@ -92,31 +91,32 @@ def verify(
         shared = replace(session, bars=options.bars)
         channels = [name for name in settings.channels if shared.state.ledger(name).exists()]
         found = {channel: scrub.look_through(shared, channel, scope) for channel in channels}
+        collections = once.collections(settings)
         looked = {
-            kind: installers_scrub.look_through(
-                shared, kind, share=scope.share, is_rolling=scope.is_rolling
-            )
-            for kind in settings.installers
+            name: one.look_through(shared, name, share=scope.share, is_rolling=scope.is_rolling)
+            for name, one in collections.items()
         }
         for channel, one in found.items():
             _check(channel, len(one.damaged), one.looked_at, settings.wipe_guard_percent)
-        for kind, installers in looked.items():
-            _check(kind, len(installers.damaged), installers.looked_at, settings.wipe_guard_percent)
+        for name, again in looked.items():
+            _check(name, len(again.damaged), again.looked_at, settings.wipe_guard_percent)
         damaged = [channel for channel in channels if found[channel].damaged]
         for channel in damaged:
             scrub.quarantine(shared, channel, found[channel].damaged)
-        kinds = [kind for kind in looked if looked[kind].damaged]
-        for kind in kinds:
-            installers_scrub.quarantine(shared, kind, looked[kind].damaged)
+        names = [name for name in looked if looked[name].damaged]
+        for name in names:
+            collections[name].quarantine(shared, name, looked[name].damaged)
         for channel, one in found.items():
             if one.unproven:
                 scrub.forget_unproven(shared, channel)
-        report = _report(found, looked)
+        subdirs = {name: one.subdir for name, one in collections.items()}
+        report = _report(found, looked, subdirs)
         wrong = [
             channel for channel, one in found.items() if one.damaged or one.strays or one.unproven
         ]
-        if wrong or kinds:
-            report.repair = sync.sync_channels(shared, wrong, options, once.installers(kinds))
+        if wrong or names:
+            makers = {name: collections[name].make for name in names}
+            report.repair = sync.sync_channels(shared, wrong, options, makers)
         _record(shared, report)
     return report
 
@@ -142,7 +142,11 @@ def _check(name: str, count: int, looked_at: int, most_percent: float) -> None:
     )
 
 
-def _report(found: Mapping[str, scrub.Looked], looked: Mapping[str, Rehashed]) -> Report:
+def _report(
+    found: Mapping[str, scrub.Looked],
+    looked: Mapping[str, Rehashed],
+    subdirs: Mapping[str, str],
+) -> Report:
     every: list[scrub.Looked | Rehashed] = [*found.values(), *looked.values()]
     return Report(
         looked_at=sum(one.looked_at for one in every),
@@ -153,8 +157,8 @@ def _report(found: Mapping[str, scrub.Looked], looked: Mapping[str, Rehashed]) -
             for placed, problem in one.damaged.items()
         ]
         + [
-            Damage(kind, "installers", filename, problem)
-            for kind, one in looked.items()
+            Damage(name, subdirs[name], filename, problem)
+            for name, one in looked.items()
             for filename, problem in one.damaged.items()
         ],
         strays=[f"{channel}/{stray}" for channel, one in found.items() for stray in one.strays],

@@ -45,9 +45,7 @@ def check_wipe(
             plan.standing.count - len(plan.promised) for plan in promising if plan.standing
         )
         present_size = sum(plan.kept_size for plan in part) + retired_size
-        if retired == 0 or (retired <= _FEW and retired < present):
-            continue
-        share = 100 * max(retired / present, retired_size / max(present_size, 1))
+        share = share_of(retired, retired_size, present, present_size)
         if share > percent:
             where = channel if len(part) != 1 else f"{channel}/{part[0].subdir}"
             raise GuardError(
@@ -56,6 +54,13 @@ def check_wipe(
                 f" WIPE_GUARD_PERCENT={percent:g} allows. {_blame(part, selections)} Nothing was"
                 f" changed; if it is right, run 'syncer --once --allow-wipe {channel}'"
             )
+
+
+def share_of(gone: int, gone_size: int, present: int, present_size: int) -> float:
+    """How much of what is present would go, in percent of its number or its bytes; 0 for a few."""
+    if gone == 0 or (gone <= _FEW and gone < present):
+        return 0.0
+    return 100 * max(gone / present, gone_size / max(present_size, 1))
 
 
 def check_selected(channel: str, plans: Sequence[SubdirPlan], emptied: str) -> None:

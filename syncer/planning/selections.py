@@ -89,7 +89,16 @@ class Selections:
             for asked in self.requested
             if asked.environment.channels[0] == channel
             for request in asked.requests
-            for note in request.notes
+            for note in (*request.notes, *self._no_wheels(request))
+        ]
+
+    def _no_wheels(self, request: Request) -> list[str]:
+        count = len(request.wheels) + len(request.no_wheels)
+        if self._settings.mirrors_wheels or not count:
+            return []
+        return [
+            f"{request.file}: {count} Python packages are left out; WHEELS=locked mirrors those"
+            " that it names with an address and a hash"
         ]
 
     def fingerprint(self, channel: str) -> str:
@@ -102,7 +111,10 @@ class Selections:
         for asked in self.requested:
             if channel in asked.environment.channels:
                 parts.append(repr(asked.environment))
-                parts += [repr(replace(request, notes=())) for request in asked.requests]
+                parts += [
+                    repr(replace(request, wheels=(), no_wheels=(), notes=()))
+                    for request in asked.requests
+                ]
                 for peer in asked.environment.channels:
                     if peer != channel:
                         parts.append(self._settings.policy(peer).fingerprint)

@@ -42,6 +42,12 @@ def _schedule(value: str) -> str:
     return value
 
 
+def _wheels(value: str) -> str:
+    if value.lower() not in {"no", "locked"}:
+        raise ValueError(f"there is no {value!r}; write locked or no")
+    return value.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Settings(Policy, InstallerSettings, UsageSettings, NotifySettings, Common):
     """Everything that can be set. Sizes are in bytes.
@@ -79,6 +85,12 @@ class Settings(Policy, InstallerSettings, UsageSettings, NotifySettings, Common)
         "Other addresses of channels that stand in lock files, such as a proxy repository's:"
         " CHANNEL=URL, or the URL below which channels have their own names. Nothing is fetched"
         " from there.",
+        section="What to mirror",
+    )  # fmt: skip
+    wheels: str = setting(
+        "WHEELS", "no", _wheels,
+        "Say locked to mirror the wheels and sdists that lock files in SPEC_FILES name with an"
+        " address and a sha256, and to serve them at /pypi/simple/; no mirrors none.",
         section="What to mirror",
     )  # fmt: skip
     cloud_urls: tuple[str, ...] = setting(
@@ -189,6 +201,11 @@ class Settings(Policy, InstallerSettings, UsageSettings, NotifySettings, Common)
     def policy(self, channel: str) -> ChannelPolicy:
         """What to mirror of a channel."""
         return self.policies[channel]
+
+    @property
+    def mirrors_wheels(self) -> bool:
+        """Whether what lock files name of a Python package index is mirrored."""
+        return self.wheels == "locked"
 
     @property
     def user_agent(self) -> str:

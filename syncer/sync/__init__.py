@@ -5,5 +5,6 @@ the run document says at every moment how far it is; a run that hangs can be tol
 works (``pulse``).
 Public: ``session.session`` and ``session.sync_channels``, ``session.Options``, ``work.Work``,
 ``channel.ChannelSync``, ``run.Run``, ``scrub`` for ``verify``, ``report`` for people, ``recorder``
-for /metrics. Which other works a run has (installers) is decided above, in ``ops``.
+for /metrics. ``collections`` is what
+works above share (installers, wheels); which of them a run has is decided in ``ops``.
 """

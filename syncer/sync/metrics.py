@@ -25,8 +25,8 @@ _PREFIX = "conda_mirror_"
 # Name without prefix -> help. Only these are ever summed.
 COUNTERS = {
     "syncs_total": "Syncs that ended, by status.",
-    "downloaded_artifacts_total": "Artifacts and installers downloaded and committed.",
-    "downloaded_bytes_total": "Bytes of these artifacts and installers.",
+    "downloaded_artifacts_total": "Artifacts, installers and wheels downloaded and committed.",
+    "downloaded_bytes_total": "Bytes of these artifacts, installers and wheels.",
     "sync_failures_total": "Artifacts left out and channels not synced, by kind of failure.",
     "retired_artifacts_total": "Artifacts that left the index.",
     "expired_artifacts_total": "Artifacts deleted after their grace period.",
@@ -213,6 +213,8 @@ def _results(run: RunDocument) -> Iterator[tuple[str, ChannelRun]]:
         yield result.channel, result
     for result in run.installers:
         yield f"{INSTALLERS}/{result.channel}", result
+    for result in run.wheels:
+        yield result.channel, result
 
 
 def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Family:

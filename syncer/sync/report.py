@@ -84,6 +84,9 @@ def outcome(run: Run, left_out: Path) -> str:
         for result in run.installers
         for line in _channel(result, left_out, "installers fetched")
     ]
+    lines += [
+        line for result in run.wheels for line in _channel(result, left_out, "wheels fetched")
+    ]
     lines.extend(
         f"canary: {one.name} can't be installed on {one.subdir} from this mirror"
         for one in run.canaries

@@ -25,7 +25,7 @@ _MOST_FAILURES = 100  # in the run document, which is written often; a file besi
 
 @dataclass(slots=True)
 class ChannelResult:
-    """A channel's part, or that of one kind of installers; fields as in ``ChannelRun``.
+    """A channel's part, or a collection's: installers, wheels; fields as in ``ChannelRun``.
 
     ``failures`` are all, not only the first.
     """
@@ -98,12 +98,18 @@ class Run:
     health_hours: float | None = None
     channels: list[ChannelResult] = field(default_factory=list)
     installers: list[ChannelResult] = field(default_factory=list)
+    wheels: list[ChannelResult] = field(default_factory=list)
     hosts: list[HostTotals] = field(default_factory=list)
     canaries: list[CanaryFailure] = field(default_factory=list)
     approved: list[str] = field(default_factory=list)
     unmet: list[str] = field(default_factory=list)  # of --approve, what matches nothing
     error: str | None = None
     error_code: int = EXIT_CODES["failed"]
+
+    @property
+    def results(self) -> list[ChannelResult]:
+        """Of every part, in the order in which they ran."""
+        return [*self.channels, *self.installers, *self.wheels]
 
     @property
     def exit_code(self) -> int:
@@ -118,7 +124,7 @@ class Run:
     def conclude(self, now: float) -> int:
         """Settle the status from the channels' and return the exit code."""
         self.finished = now
-        found = {result.status for result in (*self.channels, *self.installers)}
+        found = {result.status for result in self.results}
         if self.error is not None:
             self.status = self.status if self.status == "stopped" else "failed"
         elif found <= {"success"} and not self.unmet:
@@ -139,8 +145,7 @@ class Run:
 
     def left_out_lines(self) -> str:
         """Every artifact that is left out, and why, one a line."""
-        results = (*self.channels, *self.installers)
-        return "".join(f"{line}\n" for result in results for line in result.left_out())
+        return "".join(f"{line}\n" for result in self.results for line in result.left_out())
 
     def document(self) -> RunDocument:
         """The run as far as it is."""
@@ -154,6 +159,7 @@ class Run:
             health_hours=self.health_hours,
             channels=tuple(result.document() for result in self.channels),
             installers=tuple(result.document() for result in self.installers),
+            wheels=tuple(result.document() for result in self.wheels),
             hosts=tuple(self.hosts),
             canaries=tuple(self.canaries),
             approved=tuple(self.approved),

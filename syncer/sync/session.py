@@ -35,6 +35,7 @@ from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeEr
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
 from volume.run_document import CanaryFailure, DownloadProgress, RunDocument, Totals
+from volume.wheels import PYPI
 
 _LOG = logging.getLogger(__name__)
 
@@ -137,14 +138,14 @@ def session(
 
 
 def sync_channels(
-    shared: Tools, channels: Iterable[str], options: Options, installers: Mapping[str, Maker]
+    shared: Tools, channels: Iterable[str], options: Options, collections: Mapping[str, Maker]
 ) -> Run:
-    """Sync these channels, then these kinds of installers, and write the run document.
+    """Sync these channels, then these collections, and write the run document.
 
     To be called inside a session.
 
     Args:
-        installers: what makes the work of each kind.
+        collections: what makes the work of each kind of installers, and of the wheels.
     """
     state = shared.state
     before = run_document.recall(state) or RunDocument()
@@ -172,7 +173,7 @@ def sync_channels(
         save()
 
     def report(progress: DownloadProgress | None) -> None:
-        (*run.channels, *run.installers)[-1].progress = progress
+        run.results[-1].progress = progress
         if progress is not None:
             checkpoint()
 
@@ -183,9 +184,10 @@ def sync_channels(
         for channel in channels:
             allow_wipe = channel in options.allow_wipe
             _carry_out(ChannelSync(for_channels, channel, allow_wipe=allow_wipe), run.channels)
-        for kind, make in installers.items():
-            allow_wipe = kind in options.allow_wipe
-            _carry_out(make(shared, kind, allow_wipe=allow_wipe), run.installers)
+        for name, make in collections.items():
+            allow_wipe = name in options.allow_wipe
+            results = run.wheels if name == PYPI else run.installers
+            _carry_out(make(shared, name, allow_wipe=allow_wipe), results)
         if not any(result.status == "failed" for result in run.channels):
             run.unmet = shared.selections.unmet
             run.approved = [one for one in run.approved if one not in run.unmet]

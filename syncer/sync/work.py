@@ -1,4 +1,4 @@
-"""What a run is made of: works, each of one channel or of one kind of installers."""
+"""What a run is made of: works, each of one channel or of one collection beside them."""
 
 from __future__ import annotations
 

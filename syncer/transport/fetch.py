@@ -30,6 +30,7 @@ from syncer.errors import (
 )
 from syncer.transport import answers, file_url
 from syncer.transport.connections.client import Client
+from syncer.transport.connections.connection import Answer
 from syncer.transport.document import HEAD, OPTIONAL, UNCONDITIONAL, Arriving, Document, Validators
 from syncer.transport.hosts import Hosts, Reachability, Refusals
 from syncer.transport.network import Network
@@ -189,8 +190,20 @@ class Fetch:
         if file_url.is_folder(url):
             self.check(url)
             return file_url.validators(url)
+        return self._head(url).validators
+
+    def length(self, url: str) -> int | None:
+        """How many bytes a web server says a body has, None if it does not say; asked once.
+
+        Raises:
+            UpstreamError: it can't be had.
+            InterruptedRunError: the run was stopped.
+        """
+        return self._head(url).length
+
+    def _head(self, url: str) -> Answer:
         try:
-            return self.client.ask(url, Arriving(redact(url), 0), HEAD).validators
+            return self.client.ask(url, Arriving(redact(url), 0), HEAD)
         except Retryable as failure:
             raise failure.error from failure
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from syncer.artifacts.adopt import Adoption, is_own
 from syncer.conda.matchspec import check_spec
+from syncer.ops import once
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
 from syncer.sync import report
@@ -29,7 +30,7 @@ def chosen(settings: Settings, options: argparse.Namespace) -> Options:
     Raises:
         ConfigError: one names what is not there, or can't be understood.
     """
-    known = {*settings.channels, *settings.installers}
+    known = {*settings.channels, *once.collections(settings)}
     if unknown := sorted(set(options.allow_wipe) - known):
         raise ConfigError(
             [

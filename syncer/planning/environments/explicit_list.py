@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 
 from syncer.planning.environments.environment_file import other_platforms
+from syncer.planning.environments.given_hash import check_hash
 from syncer.planning.environments.request import (
     MOST_PROBLEMS,
     Channels,
     Locked,
     Request,
-    check_hash,
     locate,
 )
 from volume.program.log import redact

@@ -1,9 +1,10 @@
 """Lock files: pixi.lock (version 1 to 7) and conda-lock.yml (version 1). Pure.
 
 Guaranteed: the conda artifacts of all environments and categories for the mirrored platforms, or
-every problem found with one of them. Whatever else stands beside them costs nothing but a note:
-packages of PyPI, sources, virtual packages, what no version of these tools has written yet. This is
-why they are read here: rattler's reader refuses a whole file for one entry that it can't parse.
+every problem found with one of them; and the wheels and sdists beside them, whatever is wrong with
+those. Whatever else stands there costs nothing but a note: sources, virtual packages, what no
+version of these tools has written yet. This is why they are read here: rattler's reader refuses a
+whole file for one entry that it can't parse.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 
 from syncer.planning.environments import yaml_document
 from syncer.planning.environments.environment_file import other_platforms
+from syncer.planning.environments.given_hash import check_hash
+from syncer.planning.environments.locked_wheel import LockedWheel, NoWheel, understand
 from syncer.planning.environments.request import (
     MOST_PROBLEMS,
     Channels,
     Locked,
     NoArtifactError,
     Request,
-    check_hash,
     locate,
 )
 from syncer.planning.environments.yaml_document import shown
@@ -34,11 +36,15 @@ _NOTHING = frozenset({"", "null", "~"})
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One package of one platform: a conda artifact's URL and what is said of it, or neither."""
+    """One package of one platform: a conda artifact's URL and what is said of it, or neither.
+
+    Where ``is_python`` it is a wheel's or an sdist's.
+    """
 
     subdir: str
     url: str
     said: Mapping[str, Any]
+    is_python: bool = False
 
 
 def is_lock(keys: frozenset[str]) -> bool:
@@ -68,9 +74,13 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
     elif left_out := sorted(platforms.difference(subdirs)):
         notes.append(f"{name}: not mirrored, so left out: {', '.join(left_out)}")
     locked: dict[str, Locked] = {}
+    wheels: dict[LockedWheel | NoWheel, None] = {}
     others: set[str] = set()
     for entry in entries:
         if entry.subdir not in {*subdirs, "noarch"}:
+            continue
+        if entry.is_python:
+            wheels[understand(entry.said.get("name"), entry.url, entry.said)] = None
             continue
         if len(problems) >= MOST_PROBLEMS:
             problems.append(f"{name}: and more; lock the environment again")
@@ -87,7 +97,13 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
         notes.append(f"{name}: {len(others)} packages are from no conda channel and left out")
     if problems:
         raise ValueError(*dict.fromkeys(problems))
-    return Request(name, locked=tuple(locked[url] for url in sorted(locked)), notes=tuple(notes))
+    return Request(
+        name,
+        locked=tuple(locked[url] for url in sorted(locked)),
+        wheels=tuple(one for one in wheels if isinstance(one, LockedWheel)),
+        no_wheels=tuple(one for one in wheels if isinstance(one, NoWheel)),
+        notes=tuple(notes),
+    )
 
 
 def _entries(document: Any, subdirs: frozenset[str]) -> Iterator[_Entry]:
@@ -111,25 +127,24 @@ def _of_conda_lock(document: Mapping[str, Any]) -> Iterator[_Entry]:
         if not isinstance(package, dict):
             yield _Entry("noarch", "", {})
             continue
-        said = package.get("hash")
+        hashes = package.get("hash")
         url = _text(package.get("url"))
         manager = package.get("manager") or "conda"
-        yield _Entry(
-            _text(package.get("platform")) or url.rpartition("/")[0].rpartition("/")[2],
-            url if manager == "conda" else f"{shown(manager)} {shown(package.get('name'))} {url}",
-            said if isinstance(said, dict) else dict([_text(said).split(":", 1)[:2]])
-            if ":" in _text(said) else {},
+        said = (
+            hashes if isinstance(hashes, dict) else dict([_text(hashes).split(":", 1)[:2]])
+            if ":" in _text(hashes) else {}
         )  # fmt: skip
+        subdir = _text(package.get("platform")) or url.rpartition("/")[0].rpartition("/")[2]
+        if manager == "pip":
+            yield _Entry(subdir, url, {**said, "name": package.get("name")}, is_python=True)
+        else:
+            known = url if manager == "conda" else f"{shown(manager)} {shown(package.get('name'))}"
+            yield _Entry(subdir, known, said)
 
 
 def _of_pixi(document: Mapping[str, Any], subdirs: frozenset[str]) -> Iterator[_Entry]:
-    described: dict[str, Mapping[str, Any]] = {}
-    for package in _items(document.get("packages")):
-        url = package.get("conda") or (
-            package.get("url") if package.get("kind") == "conda" else None
-        )
-        if isinstance(url, str):
-            described.setdefault(url, package)
+    described = _described(document, "conda")
+    wheels = _described(document, "pypi")
     platforms = {
         _text(one.get("name")): _text(one.get("subdir"))
         for one in _items(document.get("platforms"))
@@ -147,12 +162,25 @@ def _of_pixi(document: Mapping[str, Any], subdirs: frozenset[str]) -> Iterator[_
                 yield _Entry(subdir, "", {})
                 continue
             for one in listed if isinstance(listed, list) else ():
+                if isinstance(one, dict) and isinstance(wheel := one.get("pypi"), str):
+                    yield _Entry(subdir, wheel, wheels.get(wheel, {}), is_python=True)
+                    continue
                 url = one.get("conda") if isinstance(one, dict) else None
                 if isinstance(url, str) and "://" in url and url not in described:
                     raise ValueError(f"{redact(url)} is not described in its 'packages'")
                 if not isinstance(url, str):
                     url = shown(one)
                 yield _Entry(subdir, url, described.get(url, {}))
+
+
+def _described(document: Mapping[str, Any], kind: str) -> dict[str, Mapping[str, Any]]:
+    """What is said of packages of a kind, by their addresses; before version 6 under ``url``."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for package in _items(document.get("packages")):
+        url = package.get(kind) or (package.get("url") if package.get("kind") == kind else None)
+        if isinstance(url, str):
+            found.setdefault(url, package)
+    return found
 
 
 def _locked(entry: _Entry, channels: Channels) -> Locked:

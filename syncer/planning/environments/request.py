@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from syncer.planning.environments.locked_wheel import LockedWheel, NoWheel
 from volume.errors import NameRefusedError
 from volume.names import check_subdir, parse_artifact
 from volume.program.log import redact
@@ -17,7 +18,6 @@ MOST_PROBLEMS = 100
 Channels = Mapping[str, Sequence[str]]
 """Our channels' names, each with the base URLs that it comes from."""
 
-_HASHES = {"md5": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 _TOKEN = re.compile(r"^/t/[^/]+(?=/)")
 # Before the channel's name on hosts that mirror it: Anaconda's and this appliance's (its snapshots
 # included), TUNA's layout, Quetz. The hash tells whether it is the same artifact.
@@ -51,13 +51,16 @@ class Locked:
 class Request:
     """What one file asks for.
 
-    ``specs`` are by subdir, to be installed together; ``notes`` is what was not understood as a
-    person may expect: what the mirror can't have.
+    ``specs`` are by subdir, to be installed together; ``wheels`` is what it names of a Python
+    package index, ``no_wheels`` what of that can't be mirrored; ``notes`` is what was not
+    understood as a person may expect: what the mirror can't have.
     """
 
     file: str
     specs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     locked: tuple[Locked, ...] = ()
+    wheels: tuple[LockedWheel, ...] = ()
+    no_wheels: tuple[NoWheel, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -118,16 +121,3 @@ def _split(url: str) -> SplitResult:
 def _place(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.hostname or "", _TOKEN.sub("", unquote(parts.path).rstrip("/"))
-
-
-def check_hash(kind: str, value: str) -> str:
-    """Return a hash in lower case.
-
-    Raises:
-        ValueError: it is none.
-    """
-    found = value.strip().lower()
-    if not _HASHES[kind].fullmatch(found):
-        digits = 32 if kind == "md5" else 64
-        raise ValueError(f"{value.strip()[:80]!r} is not a {kind}: that has {digits} hex digits")
-    return found

@@ -17,13 +17,15 @@ from volume.layout import Collection
 
 
 def publish(
-    collection: Collection, sources: Mapping[str, Path], documents: Mapping[str, bytes]
+    collection: Collection,
+    sources: Mapping[str, Path],
+    documents: Iterable[tuple[str, bytes]],
 ) -> int:
     """Make these files what is published; return the generation's number.
 
     Args:
         sources: where the bytes are, by the path in the collection; they are linked, not moved.
-        documents: what is written beside them, by its path.
+        documents: what is written beside them, with its path.
 
     Raises:
         VolumeError: the mirror volume refused.
@@ -35,7 +37,7 @@ def publish(
     for name in sorted(sources):
         files.make_directory((folder / name).parent)
         files.link(sources[name], folder / name)
-    for name, data in documents.items():
+    for name, data in documents:
         files.make_directory((folder / name).parent)
         files.replace(folder / name, data, is_durable=False)
     # The bytes were written without waiting; one barrier for all, before anybody is led to them.

@@ -47,14 +47,16 @@ _FINAL = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
 class Answer:
     """An answer that can be used: a body that is in the receiver, a redirect, or "unchanged".
 
-    ``url`` is where it came from, without secrets; a redirect has a ``location``. Validators are
-    known of bodies that were handed on as they came.
+    ``url`` is where it came from, without secrets; a redirect has a ``location``. Validators, and
+    the ``length`` in bytes that its server gives, are known of bodies that were handed on as they
+    came.
     """
 
     url: str
     location: str = ""
     is_unchanged: bool = False
     validators: Validators = UNKNOWN
+    length: int | None = None
 
 
 class Connection:
@@ -165,7 +167,9 @@ class Connection:
         if arrival.decoder is not None and not arrival.decoder.is_complete:
             receiver.restart()
             raise Retryable(TransferError(f"{redact(url)} was cut"), self._tally)
-        return Answer(host.without_token(target), validators=self._validators())
+        return Answer(
+            host.without_token(target), validators=self._validators(), length=arrival.length
+        )
 
     def _must_be_seen(self, failure: pycurl.error | None) -> bool:
         """Whether what was gathered has to come again, with its headers: much, or encoded."""
@@ -306,6 +310,13 @@ class _Arrival:
         self.said = b""
         self.problem: BaseException | None = None
         self.refused = ""
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, as the headers have it; None if they don't, or speak of a part."""
+        text = self.headers.get("content-length", "")
+        is_whole = self.status == 200 and text.isascii() and text.isdigit() and len(text) < 19
+        return int(text) if is_whole else None
 
     def on_socket(self, _: int, address: tuple[int, int, int, tuple[str, int]]) -> object:
         """Open a socket to an address, if the host may be there (``egress``)."""

@@ -171,7 +171,7 @@ def _sync(order: dict[str, object], report: int) -> None:
     except MirrorError as error:  # before there was a run to note it in
         os.write(report, f"= {error}\n".encode())
         return
-    results = (*run.channels, *run.installers)
+    results = run.results
     problem = run.error or "; ".join(str(one.error or one.failures) for one in results)
     os.write(report, f"= {run.status if run.status == 'success' else problem}\n".encode())
 

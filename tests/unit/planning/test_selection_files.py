@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from syncer.planning.environments.environment_file import words
+from syncer.planning.environments.locked_wheel import LockedWheel
 from syncer.planning.environments.request import Locked, Request, locate
 from syncer.planning.environments.spec_file import read
 from syncer.settings.mirror_toml import understand
@@ -211,10 +212,12 @@ def test_a_pixi_lock_gives_the_artifacts_of_all_its_environments(reader: Reader)
     assert reader(PIXI_6, "linux-64", "noarch") == Request(
         file="file",
         locked=(MUTEX, TZDATA),
-        notes=(
-            "file: not mirrored, so left out: osx-arm64",
-            "file: 1 packages are from no conda channel and left out",
+        wheels=(
+            LockedWheel(
+                "requests-2.31.0-py3-none-any.whl", WHEEL_SHA256, WHEEL, requires_python=">=3.7"
+            ),
         ),
+        notes=("file: not mirrored, so left out: osx-arm64",),
     )
 
 
@@ -229,10 +232,10 @@ def test_a_conda_lock_gives_the_artifacts_of_all_its_categories(reader: Reader) 
     assert [(one.url, one.sha256, one.md5) for one in found.locked] == [
         (one.url, one.sha256, one.md5) for one in (MUTEX, TZDATA)
     ]
-    assert found.notes == (
-        "file: not mirrored, so left out: win-64",
-        "file: 1 packages are from no conda channel and left out",
-    )
+    assert [(one.filename, one.sha256, one.url) for one in found.wheels] == [
+        ("requests-2.31.0-py3-none-any.whl", WHEEL_SHA256, WHEEL)
+    ]
+    assert found.notes == ("file: not mirrored, so left out: win-64",)
 
 
 def test_an_explicit_list_gives_its_artifacts(reader: Reader) -> None:

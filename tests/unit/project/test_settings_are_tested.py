@@ -69,6 +69,7 @@ SHOWN_BY = {
     "CANARY_BLOCKS": (
         f"{POLICY}::test_a_sync_that_would_break_an_environment_is_refused_if_the_policy_says_so"
     ),
+    "WHEELS": "component/wheels/test_wheels.py::TestFirstSync::test_nothing_is_mirrored_unless_it_is_asked_for",
     "INSTALLERS": f"{INSTALLERS}::test_the_newest_and_the_latest_are_published_with_their_hashes",
     "INSTALLER_INCLUDE": f"{INSTALLERS}::test_patterns_and_more_versions",
     "INSTALLER_NEWEST": f"{INSTALLERS}::test_patterns_and_more_versions",

@@ -1,0 +1,183 @@
+"""A run that publishes wheels may be stopped at any moment: what is published is whole then, and
+the next run makes it what an undisturbed one would have made it."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.mirror.crash import CrashRunner, Mode
+from tests.support.mirror.sync_harness import Syncer
+from tests.support.mirror.tree import Volumes, copy_volumes
+from tests.support.upstream.simulator import ChannelSimulator
+from tests.support.upstream.wheels import (
+    DAY,
+    Index,
+    broken_wheels,
+    listed,
+    published,
+    sdist,
+    wheel,
+)
+
+TODAY = 20 * DAY
+STAYS, GOES, LEAVES, COMES = wheel("stays"), wheel("goes"), wheel("leaves"), wheel("comes")
+
+
+@pytest.fixture
+def tmp_path(memory_folder: Path) -> Path:
+    return memory_folder
+
+
+@dataclass(frozen=True)
+class Story:
+    """Volumes at a moment when the next run has something to do with wheels."""
+
+    syncer: Syncer
+    folder: Path
+    verify: bool = False
+
+    def copy(self, folder: Path) -> Volumes:
+        """The same volumes at another place, hard links included."""
+        return copy_volumes(self.folder, folder)
+
+    def environment(self, volumes: Volumes) -> dict[str, str]:
+        return {
+            **self.syncer.environment,
+            "MIRROR_DIR": str(volumes.mirror_dir),
+            "STATE_DIR": str(volumes.state_dir),
+            "SYNC_CONNECTIONS": "1",
+        }
+
+
+def first_sync(simulator: ChannelSimulator, tmp_path: Path) -> Story:
+    """The channel is here, the wheels are not."""
+    volumes = Volumes(tmp_path / "story/mirror", tmp_path / "story/state")
+    volumes.mirror_dir.mkdir(parents=True)
+    volumes.state_dir.mkdir()
+    index = Index(simulator)
+    index.put(STAYS, sdist("source"))
+    syncer = Syncer(simulator, volumes, index.settings)
+    assert syncer.run(WHEELS="no", now=lambda: 0.0).status == "success"
+    return Story(syncer, tmp_path / "story")
+
+
+def busy_day(simulator: ChannelSimulator, tmp_path: Path) -> Story:
+    """One comes, one leaves the index, one is due to go."""
+    story = first_sync(simulator, tmp_path)
+    index = Index(simulator)
+    index.put(STAYS, GOES, LEAVES)
+    assert story.syncer.run(now=lambda: 0.0).status == "success"
+    index.put(STAYS, LEAVES)
+    assert story.syncer.run(now=lambda: DAY).wheels[0].retired == 1
+    index.put(STAYS, COMES)
+    return story
+
+
+def damage(simulator: ChannelSimulator, tmp_path: Path) -> Story:
+    """Something rotted; verify takes it out and a sync gets it again."""
+    story = first_sync(simulator, tmp_path)
+    assert story.syncer.run(now=lambda: 0.0).status == "success"
+    path = story.folder / "mirror/pypi/current" / STAYS.path
+    path.write_bytes(b"x" + STAYS.data[1:])
+    return Story(story.syncer, story.folder, verify=True)
+
+
+class Sweep:
+    """One story, stopped again and again."""
+
+    def __init__(self, story: Story, runner: CrashRunner, folder: Path) -> None:
+        self.story, self.runner, self.folder = story, runner, folder
+        volumes = story.copy(folder)
+        environment = story.environment(volumes)
+        ended = runner.run(environment, now=TODAY, verify=story.verify)
+        assert ended.status == "success"
+        self.announced = ended.announced
+        self.expected = self.outcome(volumes)
+        assert self.expected[0]
+        assert broken_wheels(volumes.mirror_dir) == []
+
+    @staticmethod
+    def outcome(volumes: Volumes) -> tuple[dict[str, bytes], dict[str, list[str]]]:
+        return published(volumes.mirror_dir), listed(volumes.mirror_dir)
+
+    @property
+    def first(self) -> int:
+        """Where the wheels' part begins; what is before is the channel's, swept elsewhere."""
+        return next(i for i, line in enumerate(self.announced) if "/pypi/" in line)
+
+    def problems(self, volumes: Volumes) -> list[str]:
+        """Damage that the story begins with is none of the run's doing."""
+        rotten = published(volumes.mirror_dir).get(STAYS.path, b"")[:1] == b"x"
+        return [] if rotten else broken_wheels(volumes.mirror_dir)
+
+    def stop_at(self, *points: int, mode: Mode = "kill") -> None:
+        volumes = self.story.copy(self.folder)
+        environment = self.story.environment(volumes)
+        where = []
+        for point in points:
+            ended = self.runner.run(
+                environment, now=TODAY, point=point, mode=mode, verify=self.story.verify
+            )
+            where.append(f"{mode} at {point}: {(ended.announced or ('nothing',))[-1]}")
+            if mode == "kill" and len(ended.announced) > point:
+                assert ended.status == "ended with -9", (where, ended)
+            assert self.problems(volumes) == [], where
+        again = self.runner.run(environment, now=TODAY, verify=self.story.verify)
+        assert again.status == "success", (where, again)
+        if self.story.verify:  # a repair that was stopped goes on with the next sync
+            assert self.runner.run(environment, now=TODAY).status == "success", where
+        assert self.outcome(volumes) == self.expected, where
+        assert broken_wheels(volumes.mirror_dir) == [], where
+        collection = volumes.mirror_dir / "pypi"
+        assert len(list(collection.iterdir())) == 2, (where, "a generation and the link to it")
+        staging = volumes.mirror_dir / "staging/pypi"
+        assert not staging.exists() or list(staging.iterdir()) == [], where
+
+
+@pytest.fixture(params=[first_sync, busy_day, damage], ids=lambda story: str(story.__name__))
+def sweep(
+    request: pytest.FixtureRequest,
+    simulator: ChannelSimulator,
+    tmp_path: Path,
+    runner: CrashRunner,
+) -> Sweep:
+    story: Callable[[ChannelSimulator, Path], Story] = request.param
+    return Sweep(story(simulator, tmp_path), runner, tmp_path / "copy")
+
+
+def test_a_run_killed_at_any_point_leaves_whole_wheels(sweep: Sweep) -> None:
+    begins = sweep.first
+    for point in range(begins, len(sweep.announced)):
+        sweep.stop_at(point)
+    print(f"swept {len(sweep.announced) - begins} points by SIGKILL")
+
+
+@pytest.mark.parametrize("mode", ["EIO", "ENOSPC", "raise"])
+def test_other_trouble_is_no_worse(sweep: Sweep, mode: Mode) -> None:
+    for point in range(sweep.first, len(sweep.announced), 4):
+        sweep.stop_at(point, mode=mode)
+
+
+def test_a_recovery_may_be_killed_too(sweep: Sweep) -> None:
+    choose = random.Random(3)
+    for _ in range(6):
+        sweep.stop_at(*(choose.randrange(sweep.first, len(sweep.announced)) for _ in range(3)))
+
+
+def test_a_busy_day_has_every_kind_of_mutation(
+    simulator: ChannelSimulator, tmp_path: Path, runner: CrashRunner
+) -> None:
+    """What is not announced is not swept."""
+    sweep = Sweep(busy_day(simulator, tmp_path), runner, tmp_path / "copy")
+    kinds = {
+        line.removeprefix("before ").partition(" /")[0]
+        for line in sweep.announced
+        if "/pypi/" in line
+    }
+    assert kinds >= {"stage", "create", "link", "write", "swap", "remove", "unlink"}
+    files, projects = sweep.expected
+    assert set(files) == {STAYS.path, COMES.path, LEAVES.path}, "one left, one is on its way"
+    assert set(projects) == {"stays", "comes"}
