@@ -29,7 +29,7 @@ def fuzz(target: Target, seconds: float, seed: int) -> int:
         if rng.random() < 0.5:
             data = mutate_bytes(seed_document, rng, target.tokens)
         else:
-            data = mutate_values(seed_document, rng, target.tokens, target.filename)
+            data = mutate_values(seed_document, rng, target.tokens, target.names)
         executions += 1
         try:
             if target.exercise(data):

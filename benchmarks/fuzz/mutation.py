@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Sequence
@@ -39,11 +40,13 @@ def mutate_bytes(data: bytes, rng: random.Random, tokens: Sequence[bytes]) -> by
     return bytes(body)
 
 
-def mutate_values(data: bytes, rng: random.Random, tokens: Sequence[bytes], name: str) -> bytes:
+def mutate_values(
+    data: bytes, rng: random.Random, tokens: Sequence[bytes], names: Sequence[str]
+) -> bytes:
     """Exchange a value somewhere in a JSON tree for an odd one.
 
     Args:
-        name: a key that such a document may have.
+        names: keys that such a document may have.
     """
     try:
         document = json.loads(data)
@@ -53,7 +56,8 @@ def mutate_values(data: bytes, rng: random.Random, tokens: Sequence[bytes], name
     while isinstance(node, dict) and node:
         key = rng.choice(list(node))
         if not isinstance(node[key], dict) or not node[key] or rng.random() < 0.2:
-            node[rng.choice((key, str(rng.choice(ODD)), name))] = rng.choice(ODD)
+            at = rng.choice((key, str(rng.choice(ODD)), rng.choice(names)))
+            node[at] = copy.deepcopy(rng.choice((rng.choice(ODD), node[key])))
             break
         node = node[key]
     return json.dumps(document).encode()

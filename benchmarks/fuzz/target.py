@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.fuzz.mutation import HTML_TOKENS, JSON_TOKENS
-from syncer.conda.repodata import parse
+from syncer.conda.repodata import Index, parse
+from syncer.conda.shards import ShardIndex, assemble
 from syncer.errors import IndexRejectedError, ListingRejectedError
 from syncer.installers.changes import plan
 from syncer.installers.installer_filter import InstallerFilter
@@ -16,7 +21,7 @@ from syncer.installers.listings.listed import InstallerListing
 from syncer.planning.plan import plan_subdir
 from volume.installers import Installer
 from volume.installers import files_json as text_of
-from volume.names import check_installer_name
+from volume.names import check_installer_name, parse_artifact
 
 _CORPORA = Path(__file__).resolve().parents[2] / "tests" / "corpus"
 
@@ -29,7 +34,7 @@ class Target:
     name: str
     exercise: Callable[[bytes], bool]
     tokens: Sequence[bytes]
-    filename: str
+    names: Sequence[str]
 
     @property
     def corpus(self) -> Path:
@@ -37,13 +42,34 @@ class Target:
 
 
 def exercise_repodata(data: bytes) -> bool:
-    """Read and plan a repodata.json."""
+    """Read and plan a repodata.json, and the shard that holds the same."""
     try:
         index = parse(data, "linux-64")
     except IndexRejectedError:
         return False
-    plan_subdir(index, {})
+    _check_index(index)
+    try:
+        shard = msgspec.msgpack.encode(json.loads(data))
+    except (ValueError, OverflowError, RecursionError):
+        return True  # msgpack has no such value
+    with contextlib.suppress(IndexRejectedError):
+        made = assemble(ShardIndex({"subdir": "linux-64"}, {}), [shard], "here")
+        _check_index(parse(made.repodata, "linux-64"))
     return True
+
+
+def _check_index(index: Index) -> None:
+    """Each artifact is listed once; what is wanted of it has all its records, or says why not."""
+    plan = plan_subdir(index, {})
+    entries = {entry.filename: entry for entry in index.entries}
+    assert len(entries) == len(index.entries)
+    named = {refused.filename for refused in plan.refused}
+    for one in plan.new:
+        parse_artifact(one.filename)
+        entry = entries.pop(one.filename)
+        kept = [text.encode() for text in (one.record, one.twin) if text is not None]
+        assert kept == list(map(bytes, entry.records)) or one.filename in named
+    assert entries.keys() <= named
 
 
 def exercise_listing(data: bytes) -> bool:
@@ -80,6 +106,8 @@ def _check(listing: InstallerListing) -> None:
 
 
 TARGETS = (
-    Target("repodata", exercise_repodata, JSON_TOKENS, "a-1-0.conda"),
-    Target("listing", exercise_listing, HTML_TOKENS, "Miniconda3-latest-Linux-x86_64.sh"),
+    Target(
+        "repodata", exercise_repodata, JSON_TOKENS, ("a-1-0.conda", "a-1-0", "v3", "conda", "whl")
+    ),
+    Target("listing", exercise_listing, HTML_TOKENS, ("Miniconda3-latest-Linux-x86_64.sh",)),
 )

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from syncer.artifacts import kept
+from syncer.artifacts import kept, refused
 from syncer.artifacts.adopt import let_go
 from syncer.artifacts.commit import Committer
 from syncer.artifacts.downloads.download import Downloads
@@ -126,6 +126,7 @@ class ChannelSync:
             self._compare(ledger)
             if self._is_settled(ledger):
                 self.result.unchanged = True
+                self._name_refused(refused.read(ledger))
                 self._upstream.remember_comparisons()
             else:
                 self._change(ledger, committer, retirement, sidecars)
@@ -336,6 +337,7 @@ class ChannelSync:
                 self._store.clear_staging(survey.fetched)
             is_without = beside_artifacts.conclude(self.result, self._warn)
             with ledger.transaction("settle run"):
+                refused.write(ledger, refused.of_plans(survey.plans))
                 if not failures and ledger.is_behind:  # nothing was missing: the indexer may go on
                     ledger.raise_serial()
                 if not failures and not is_without:
@@ -349,9 +351,11 @@ class ChannelSync:
             self.result.fail(
                 artifact.filename, artifact.subdir, str(failed.error), kind_of(failed.error)
             )
-        for plan in survey.plans:
-            for refused in plan.refused:
-                self.result.fail(refused.filename, plan.subdir, refused.reason)
+        self._name_refused(refused.of_plans(survey.plans))
+
+    def _name_refused(self, found: Sequence[refused.Noted]) -> None:
+        for subdir, one in found:
+            self.result.fail(one.filename, subdir, one.reason)
 
     def _carry_out(
         self, survey: Survey, committer: Committer, batch: Batch, beside: BesideArtifacts

@@ -16,6 +16,7 @@ from volume.errors import StateError
 from volume.ledger.schema import (
     BLANK_CHANNEL,
     PROMISE_TABLES,
+    REFUSED_TABLE,
     SIDECAR_TABLES,
     TABLES,
     VERSION,
@@ -135,7 +136,7 @@ def _from_3(connection: sqlite3.Connection) -> None:
     for table in ("artifact", "incoming"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN twin TEXT")
     _let_promise(connection)
-    for statement in statements(SIDECAR_TABLES + PROMISE_TABLES):
+    for statement in statements(SIDECAR_TABLES + PROMISE_TABLES + REFUSED_TABLE):
         connection.execute(statement)
     if connection.execute("DELETE FROM carried WHERE key = ?", (V3,)).rowcount:
         connection.execute("UPDATE channel SET settled = ''")

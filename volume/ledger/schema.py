@@ -24,6 +24,7 @@ Tables (the indexer may attach the file and read them in SQL):
 - ``history``: what entered or left, when, from where and by which run; append-only.
 - ``channel``: one row: the serial, and what the syncer notes of the channel as a whole.
 - ``compared``: which document a table was last compared with, and up to which commit.
+- ``refused``: what upstream lists and nobody can use, and why, as it was last looked at.
 - ``swept``: folders in which every file was known, and their time of change then.
 - ``meta``: ``schema``, for version 0.1.0, which refuses what it does not know by it. Later versions
   go by ``PRAGMA user_version``; ``volume/ledger/migrations.py`` has the steps.
@@ -52,6 +53,11 @@ CREATE INDEX sidecar_missing ON sidecar (subdir, filename) WHERE missing IS NOT 
 CREATE TABLE probe (subdir TEXT NOT NULL, filename TEXT NOT NULL, moment REAL NOT NULL,
     PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
 CREATE INDEX probe_moment ON probe (moment);
+"""
+
+REFUSED_TABLE = """
+CREATE TABLE refused (subdir TEXT NOT NULL, filename TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (subdir, filename, reason)) WITHOUT ROWID;
 """
 
 PROMISE_TABLES = """
@@ -108,6 +114,7 @@ CREATE TABLE swept (subdir TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT 
 CREATE TABLE other_md5 (sha256 TEXT PRIMARY KEY, md5 TEXT NOT NULL) WITHOUT ROWID;
 {SIDECAR_TABLES.strip()}
 {PROMISE_TABLES.strip()}
+{REFUSED_TABLE.strip()}
 """
 
 

@@ -142,11 +142,19 @@ def publish(volumes: Volumes, channel: str = "conda-forge", *, created: float = 
 
 def _write_repodata(folder: Path, ledger: Ledger) -> None:
     for subdir in ledger.subdirs():
-        sections: dict[str, dict[str, object]] = {"packages": {}, "packages.conda": {}}
+        v3: dict[str, dict[str, object]] = {"tar.bz2": {}, "conda": {}}
+        document: dict[str, object] = {"packages": {}, "packages.conda": {}, "v3": v3}
+        places = {**document, "v3.tar.bz2": v3["tar.bz2"], "v3.conda": v3["conda"]}
         for row in ledger.artifacts(subdir):
-            sections[row.section][row.filename] = json.loads(row.record)
+            stem, in_v3 = row.filename.removesuffix(".conda"), "v3.conda"
+            if stem == row.filename:
+                stem, in_v3 = row.filename.removesuffix(".tar.bz2"), "v3.tar.bz2"
+            key = stem if row.section == in_v3 else row.filename
+            places[row.section][key] = json.loads(row.record)  # type: ignore[index]
+            if row.twin is not None:
+                places[in_v3][stem] = json.loads(row.twin)  # type: ignore[index]
         (folder / subdir).mkdir(exist_ok=True)
-        (folder / subdir / "repodata.json").write_text(json.dumps(sections))
+        (folder / subdir / "repodata.json").write_text(json.dumps(document))
 
 
 def drop_generation(volumes: Volumes, number: int, channel: str = "conda-forge") -> None:
