@@ -395,6 +395,7 @@ class LedgerWriter(Ledger):
             "DELETE FROM retired WHERE subdir = ? AND filename = ? AND sha256 = ?",
             (retired.subdir, retired.filename, retired.sha256),
         )
+        self._release_sidecars(retired.subdir, retired.filename)
 
     # -- what upstream publishes beside its records ---------------------------------------------
 
@@ -409,6 +410,17 @@ class LedgerWriter(Ledger):
         )
         return True
 
+    def _release_sidecars(self, subdir: str, filename: str) -> None:
+        """Note that what lies beside an artifact may go, if the artifact itself is gone."""
+        self.connection.execute(
+            "UPDATE sidecar SET missing = 'its artifact is gone'"  # noqa: S608
+            # Their names begin with the artifact's and a dot; "/" follows ".".
+            " WHERE subdir = ?1 AND name > ?2 || '.' AND name < ?2 || '/'"
+            f" AND NOT {_IS_COMMITTED}"
+            " AND NOT EXISTS (SELECT 1 FROM retired WHERE subdir = ?1 AND filename = ?2)",
+            (subdir, filename),
+        )
+
     def _drop_entries(self, left: Iterable[tuple[str, str]]) -> None:
         """Drop what was said of artifacts, given as (subdir, filename), as far as they are gone."""
         names: set[str] = set()
@@ -419,6 +431,7 @@ class LedgerWriter(Ledger):
                 (subdir, filename),
             )
             names.add(package_name(filename))
+            self._release_sidecars(subdir, filename)
         gone = [(name,) for name in names - self.committed_of(names)]
         self.connection.executemany("DELETE FROM channeldata WHERE name = ?", gone)
 

@@ -450,8 +450,8 @@ class ChannelSync:
             stays=is_locked,
         )
         self.result.expired = expired.artifacts
-        if expired.artifacts or not self.result.unchanged:
-            tools.sidecar_sweep(self._channel, ledger).expire()
+        beside = tools.sidecar_sweep(self._channel, ledger)
+        beside.expire(is_thorough=not self.result.unchanged)
         seen = self._seen
         self.result.kept = kept.keeping(
             kept.read(ledger),

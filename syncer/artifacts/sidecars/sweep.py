@@ -88,16 +88,19 @@ class SidecarSweep:
                 self._ledger.unsettle()
                 self._table.note_missing(replace(row, missing=reason) for row in rows)
 
-    def expire(self) -> int:
+    def expire(self, *, is_thorough: bool) -> int:
         """Delete those whose artifact is gone; return how many.
+
+        Args:
+            is_thorough: whether to look at each: half a million take a second.
 
         Raises:
             VolumeError: a volume refused.
         """
-        gone = self._table.orphans()
+        gone = self._table.orphans(every=is_thorough)
         if gone:
             self._store.remove(gone)
-        if gone or self._table.first_probe is not None:
+        if gone or (is_thorough and self._table.first_probe is not None):
             with self._ledger.transaction("expire sidecars"):
                 self._table.drop(gone)
                 self._table.drop_probes(every=not self._probes)

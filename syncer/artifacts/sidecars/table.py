@@ -78,9 +78,10 @@ class SidecarTable:
         """Those that records promise and that are not here."""
         return list(self._rows("missing IS NOT NULL ORDER BY subdir, name"))
 
-    def orphans(self) -> list[Sidecar]:
-        """Those whose artifact is gone."""
-        select = f"SELECT {_COLUMNS} FROM sidecar s WHERE NOT ({_HAS_ARTIFACT})"  # noqa: S608
+    def orphans(self, *, every: bool) -> list[Sidecar]:
+        """Those whose artifact is gone: of all, or of those that the ledger let go with it."""
+        among = "" if every else "missing IS NOT NULL AND "
+        select = f"SELECT {_COLUMNS} FROM sidecar s WHERE {among}NOT ({_HAS_ARTIFACT})"  # noqa: S608
         return [Sidecar(*row) for row in self._execute(select)]
 
     def has_artifact(self, subdir: str, filename: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SECRET = b'{"notices": [], "secret": "instance-role"}'
 REDIRECTED = {
     "index": "*/linux-64/repodata.json.zst",
     "artifact": f"*/{ZLIB.filename}",
+    "attestations": f"*/{ZLIB.filename}.sigs*",
     "run_exports": "*/linux-64/run_exports.json*",
     "patch instructions": "*/linux-64/patch_instructions.json",
     "channeldata": "*/channeldata.json",
@@ -54,6 +56,8 @@ def lead(syncer: Syncer, hop: str, to: str) -> dict[str, Any]:
     channel = syncer.upstream.channel("conda-forge")
     channel.publish(ZLIB)
     channel.put_file("notices.json", b'{"notices": []}')
+    if hop == "attestations":
+        channel.hotfix("linux-64", ZLIB.filename, attestations_sha256=sha256(SECRET).hexdigest())
     settings: dict[str, Any] = {}
     if "shard" in hop:
         channel.serves_shards = True

@@ -172,7 +172,7 @@ def broken_promises(
     """What is wrong on the volumes at this instant; empty at any instant, also after a crash.
 
     Args:
-        ignored: files that a person put into channels/.
+        ignored: files that a person put into channels/, or took out of sidecars/.
     """
     return [
         *ledger_problems(volumes, channel, ignored=ignored),
@@ -211,10 +211,10 @@ def ledger_problems(
     for name, digest in files(mirror_dir / "replaced" / channel).items():
         if Path(name).parts[1] != digest:
             problems.append(f"replaced/{name} is not what its folder says")
-    return problems + _sidecar_problems(volumes, channel)
+    return problems + _sidecar_problems(volumes, channel, ignored)
 
 
-def _sidecar_problems(volumes: Volumes, channel: str) -> list[str]:
+def _sidecar_problems(volumes: Volumes, channel: str, ignored: frozenset[str]) -> list[str]:
     """Where what lies beside artifacts is not what its row, its name or a record says."""
     found = files(volumes.mirror_dir / "sidecars" / channel)
     problems = [
@@ -224,13 +224,14 @@ def _sidecar_problems(volumes: Volumes, channel: str) -> list[str]:
     ]
     rows = _select(volumes, channel, "sidecar", "subdir, name, sha256, missing IS NULL")
     for subdir, name, digest, is_here in rows:
-        if is_here and found.get(f"{subdir}/{name}") != digest:
+        is_promised = is_here and f"{subdir}/{name}" not in ignored
+        if is_promised and found.get(f"{subdir}/{name}") != digest:
             problems.append(f"the ledger lists sidecars/{subdir}/{name}, which is not there")
-    known = {(subdir, name) for subdir, name, _, _ in rows}
+    known = {f"{subdir}/{name}" for subdir, name, _, _ in rows} | found.keys()
     for subdir, filename, record in _select(volumes, channel, "artifact", _PROMISING):
         promised = json.loads(record).get("attestations_sha256")
         is_hash = isinstance(promised, str) and re.fullmatch("[0-9a-f]{64}", promised)
-        if is_hash and (subdir, f"{filename}.sigs.{promised}") not in known:
+        if is_hash and f"{subdir}/{filename}.sigs.{promised}" not in known:
             problems.append(f"{subdir}/{filename} is committed, and nobody looked for {promised}")
     return problems
 
