@@ -1,11 +1,14 @@
 """Whether an expression of names, AND, OR and brackets holds, given which names do. Pure.
 
 AND binds closer than OR. Both kinds that upstream writes have this form: SPDX licence expressions,
-and the conditions of dependencies (CEP 43), which only differ in what they call the operators.
+and conditions of dependencies (CEP 43), such as ``python >=3.12 and (__unix or __osx)``, whose
+names are MatchSpecs. There is no *not* in them: whatever comes to a set of packages, a condition
+that holds for it goes on to hold.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -62,3 +65,42 @@ class Grammar:
         if word in {"", ")", self.both, self.either}:
             raise ValueError("a name is missing")
         return takes(word), next(tokens, "")
+
+
+_CONDITION = Grammar(both="and", either="or")
+# An operator stands for itself, with blanks or round brackets around it: pandoc is a package.
+_PIECES = re.compile(
+    r"(?P<stop>[()]|(?<![^\s()])(?:and|or)(?![^\s()]))"
+    r"|(?P<opens>\[)|(?P<closes>\])|\"[^\"]*\"|'[^']*'|[^\"'\[\]()\s]+|\s+|."
+)
+
+
+def may_hold(condition: str, holds: Callable[[str], bool]) -> bool:
+    """Whether a condition may hold; one that can't be read may.
+
+    Args:
+        condition: as py-rattler writes that of a MatchSpec which it has read.
+        holds: whether a MatchSpec of it may match something.
+    """
+    try:
+        return _CONDITION.holds(_tokens(condition), holds)
+    except ValueError:
+        return True
+
+
+def specs_of(condition: str) -> list[str]:
+    """The MatchSpecs that a condition is made of."""
+    return [token for token in _tokens(condition) if token not in {"(", ")", "and", "or"}]
+
+
+def _tokens(condition: str) -> Iterator[str]:
+    """MatchSpecs, operators and round brackets; what is in square ones is a MatchSpec's own."""
+    spec, depth = "", 0
+    for piece in _PIECES.finditer(condition):
+        depth = max(depth + bool(piece["opens"]) - bool(piece["closes"]), 0)
+        if piece["stop"] and not depth:
+            yield from filter(None, (spec.strip(), piece["stop"]))
+            spec = ""
+        else:
+            spec += piece[0]
+    yield from filter(None, (spec.strip(),))

@@ -12,7 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 
-from syncer.conda.matchspec import check_denied, check_pin, check_spec, split_specs
+from syncer.conda.written import (
+    check_denied,
+    check_pin,
+    check_request,
+    check_spec,
+    split_specs,
+)
 from syncer.settings.address import check_url, place_of
 from volume.program import parsers
 from volume.program import settings as define
@@ -43,6 +49,7 @@ def _file(value: str) -> str:
 
 
 _specs = parsers.Words(check_spec, split_specs)
+_requests = parsers.Words(check_request, split_specs)
 
 
 @dataclass(frozen=True)  # no slots: ``Settings`` has another base with some
@@ -67,7 +74,7 @@ class Policy:
         section=_SECTION,
     )  # fmt: skip
     specs: tuple[str, ...] = setting(
-        "SPECS", "", _specs,
+        "SPECS", "", _requests,
         "Mirror what is needed to install these, whatever a client's solver chooses: for example"
         " python=3.12 numpy pytorch-cpu.",
         section=_SECTION,
@@ -162,7 +169,7 @@ class Policy:
         section=_POLICY,
     )  # fmt: skip
     canary: tuple[str, ...] = setting(
-        "CANARY", "", _specs,
+        "CANARY", "", _requests,
         "MatchSpecs that must have a solution on this mirror alone; checked at each sync.",
         section=_POLICY,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from syncer.artifacts.adopt import Adoption, is_own
-from syncer.conda.matchspec import check_spec
+from syncer.conda.written import check_spec
 from syncer.ops import once
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from syncer.conda.matchspec import check_spec
+from syncer.conda.written import check_request
 from syncer.planning.environments import yaml_document
 from syncer.planning.environments.request import MOST_PROBLEMS, Channels, Request
 from syncer.planning.environments.yaml_document import shown
 from volume.limits import SPEC_LENGTH
 
-_ENTRY = re.compile(r"(?P<indent>\s*)-\s+(?P<spec>[^:#]*[^:#\s])\s*#\s*\[(?P<selector>[^\]]*)\]\s*")
+_ENTRY = re.compile(
+    r"(?P<indent>\s*)-\s+(?P<spec>(?:[^:#]|:(?=\S))*[^:#\s])\s*#\s*\[(?P<selector>[^\]]*)\]\s*"
+)
 _SELECTOR = re.compile(r"sel\(([^)]*)\)")
 _NUMBER = re.compile(r"[0-9.]*")
 _FAMILIES = {"linux": ("linux", "unix"), "osx": ("osx", "unix"), "win": ("win",)}
@@ -72,7 +74,7 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
     for item in document["dependencies"]:
         try:
             for selector, written in _entries(name, item, notes):
-                spec = check_spec(_without_namespace(name, written, notes))
+                spec = check_request(_without_namespace(name, written, notes))
                 for subdir, chosen in specs.items():
                     if not selector or selector in words(subdir):
                         chosen.append(spec)

@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from syncer.conda.condition import may_hold
+from syncer.conda.expression import may_hold
 from syncer.conda.matchspec import expression_test, is_channel, parse, version_of
 from syncer.conda.record import Candidate, Reader
 from syncer.conda.spec import matches_record

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from syncer.conda.matchspec import is_channel, parse
 from syncer.conda.record import Candidate
 from syncer.conda.wanted import broken_limit
-from syncer.planning.selection.catalog import Catalog, Key, Requirement
+from syncer.planning.selection.catalog import Catalog, Key, Requirement, key
 from syncer.planning.selection.closure import reachable
 from volume.disk.files import volume_error
 from volume.sections import OLD_SECTIONS, SECTIONS, V3, V3_SECTIONS, key_of
@@ -73,7 +73,10 @@ def solve(
         return NoSolution(f"{', '.join(patterns)}: a pattern can't be solved; write names")
     wanted = [_spec(catalog.requirement(spec), channels) for spec in asked]
     # What breaks a limit is not mirrored, and rattler would parse it.
-    records = [one for one in reachable(catalog, asked) if broken_limit(one.entry) is None]
+    sound = (one for one in reachable(catalog, asked) if broken_limit(one.entry) is None)
+    # Of two records of an artifact the second is the one of revision 3. rattler would take it too,
+    # but if others of the name are of revision 3, it calls the two duplicates and ends.
+    records = list({key(record): record for record in sound}.values())
     try:
         return _attempt(records, wanted, channels, virtual)
     except OSError:
@@ -128,6 +131,11 @@ async def _solve(
         found = await run_solver(specs, sources, virtual_packages=packages, timeout=_LONGEST)
     except SolverError as error:
         return NoSolution(_plain(str(error)))
+    except Exception as error:
+        if type(error).__name__ != "RustPanic":  # to be had under no name
+            raise
+        # Seen where it draws up why there is no solution and a condition has part in it.
+        return NoSolution("the solver found none, and failed to say why (a fault of py-rattler)")
     return Solution(tuple(sorted(_key(record.url) for record in found)))
 
 

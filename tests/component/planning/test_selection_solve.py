@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from syncer.planning.selection.platform import virtual_packages
 from syncer.planning.selection.solve import NoSolution, Solution, solve
 from tests.support.clients.solver import WholeChannel
 from tests.support.upstream.candidates import candidate, real, stems
+from tests.support.upstream.made_up_channels import PLATFORMS, made_up_channel, made_up_specs
 from tests.unit.planning.test_selection_closure import asked_for, channels
 
 LINUX = virtual_packages("linux-64")
@@ -33,6 +35,32 @@ def test_a_made_up_channel_solves_on_the_closure_if_it_solves_at_all(
     assert isinstance(found, Solution) == (whole is not None)
     directly = solve(candidates, specs, channels=CHANNEL, virtual=LINUX)
     assert isinstance(directly, Solution) == (whole is not None)
+
+
+@pytest.mark.parametrize("first", range(0, 100, 10))
+def test_a_made_up_channel_of_revision_3_loses_nothing_that_a_client_needs(first: int) -> None:
+    """`python -m benchmarks.closure` does it for 500 channels."""
+    solved = 0
+    for seed in range(first, first + 10):
+        candidates = made_up_channel(seed)
+        with tempfile.TemporaryDirectory() as new, tempfile.TemporaryDirectory() as old:
+            clients = (
+                WholeChannel(Path(new), candidates),
+                WholeChannel(Path(old), candidates, is_old=True),
+            )
+            for platform, number in product(PLATFORMS, range(2)):
+                specs = made_up_specs(2 * seed + number)
+                selected = close(Catalog(candidates, platform), specs).selected
+                have = {filename for _, _, filename in selected}
+                for whole in clients:
+                    expected = whole.solve(specs, platform)
+                    assert have.issuperset(expected or ()), (seed, specs, platform)
+                    solved += expected is not None
+                kept = Catalog((one for one in candidates if key(one) in selected), platform)
+                found = solve(kept, specs, channels=CHANNEL, virtual=virtual_packages(platform))
+                expected = clients[0].solve(specs, platform)
+                assert isinstance(found, Solution) == (expected is not None), (seed, specs)
+    assert solved
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +175,33 @@ def test_a_malformed_record_does_not_hide_the_others() -> None:
     found = solve(odd, ["a <3"], channels=CHANNEL, virtual=LINUX)
     assert isinstance(found, Solution)
     assert stems(found.records) == ["a-1-0"]
+
+
+def test_a_solution_is_that_of_a_client_that_reads_revision_3() -> None:
+    candidates = [
+        candidate("a-1-0", "old-dep", twin={"depends": ['b[extras=[x],when="__unix"]', "c"]}),
+        candidate("b-1-0", is_v3=True, extra_depends={"x": ['d[flags=["gpu:*"]]']}),
+        candidate("c-1-0", 'e[when="__win"]', is_v3=True, extension=".tar.bz2"),
+        candidate("d-1-0", flags=["gpu:cuda"], is_v3=True),
+        candidate("d-2-0"),
+        candidate("e-1-0"),
+        candidate("old-dep-1-0"),
+    ]
+
+    def chosen(platform: str, *specs: str) -> list[str]:
+        catalog = Catalog(candidates, platform)
+        found = solve(catalog, specs, channels=CHANNEL, virtual=virtual_packages(platform))
+        assert isinstance(found, Solution), found
+        return [filename for _, _, filename in found.records]
+
+    linux = ["a-1-0.conda", "b-1-0.conda", "c-1-0.tar.bz2", "d-1-0.conda"]
+    assert chosen("linux-64", "a") == linux
+    assert chosen("win-64", "a") == ["a-1-0.conda", "c-1-0.tar.bz2", "e-1-0.conda"]
+    assert chosen("linux-64", "c", 'b[when="__win"]') == ["c-1-0.tar.bz2"]
+    assert chosen("linux-64", "conda-forge::b[extras=[x]]") == ["b-1-0.conda", "d-1-0.conda"]
+
+
+def test_a_solver_that_breaks_off_has_no_solution() -> None:
+    """py-rattler 0.28 fails where it is to say why this one has none."""
+    found = solve(made_up_channel(140), made_up_specs(282), channels=CHANNEL, virtual=LINUX)
+    assert isinstance(found, NoSolution)

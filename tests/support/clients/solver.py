@@ -19,25 +19,32 @@ from rattler.exceptions import SolverError
 
 from syncer.conda.record import Candidate
 from syncer.planning.selection.platform import virtual_packages
-from volume.sections import key_of
+from volume.sections import V3, V3_SECTIONS, key_of
 
 
 class WholeChannel:
-    """All records of one channel, for the solver; its files are in `folder`."""
+    """All records of one channel, for the solver; its files are in `folder`.
 
-    def __init__(self, folder: Path, candidates: Iterable[Candidate]) -> None:
+    Of an artifact with two records it has the one of revision 3, as py-rattler itself should: with
+    both, some channels are "duplicate records" to it. With `is_old` it has what a client sees that
+    knows no revision 3.
+    """
+
+    def __init__(
+        self, folder: Path, candidates: Iterable[Candidate], *, is_old: bool = False
+    ) -> None:
         documents: dict[str, dict[str, dict[str, Any]]] = {}
         for one in candidates:
-            document = documents.setdefault(
-                one.subdir, {"packages": {}, "packages.conda": {}, "v3": {"conda": {}}}
-            )
-            for entry in (part.entry for part in one.parts):
-                place = (
-                    document["v3"]["conda"]
-                    if entry.section == "v3.conda"
-                    else document[entry.section]
-                )
-                place[key_of(entry.section, one.filename)] = json.loads(bytes(entry.raw))
+            document = documents.setdefault(one.subdir, {"packages": {}, "packages.conda": {}})
+            entry = one.parts[0 if is_old else -1].entry
+            extension = V3_SECTIONS.get(entry.section)
+            if extension is None:
+                place = document[entry.section]
+            elif is_old:
+                continue
+            else:
+                place = document.setdefault(V3, {}).setdefault(extension[1:], {})
+            place[key_of(entry.section, one.filename)] = json.loads(bytes(entry.raw))
         self._sources = []
         for subdir, document in documents.items():
             path = folder / f"{subdir}.json"
@@ -60,5 +67,9 @@ class WholeChannel:
                 solve_with_sparse_repodata(specs, self._sources, virtual_packages=virtual)
             )
         except SolverError:
+            return None
+        except Exception as error:
+            if type(error).__name__ != "RustPanic":  # as the product's ``solve`` has it
+                raise
             return None
         return sorted(record.file_name for record in found)

@@ -17,10 +17,11 @@ from volume import limits
 # Run in a process of its own: what is looked for here would take the tests along.
 READS = """
 import contextlib, json, sys
-from syncer.conda.matchspec import channel_of, check_spec, parse, version_of
+from syncer.conda.matchspec import channel_of, parse, version_of
 from syncer.conda.repodata import Entry, Refused, parse as parse_repodata
 from syncer.conda.wanted import wanted
-from syncer.conda.record import Candidate, facts
+from syncer.conda.written import check_request, check_spec
+from syncer.conda.record import candidate
 from syncer.conda.spec import Spec
 from syncer.planning.selection.catalog import Catalog
 from syncer.planning.selection.closure import close
@@ -32,7 +33,7 @@ pin = VersionPin("y", ("1",), ())
 for text in json.load(sys.stdin):
     asked = Spec("x")
     version_of(text)
-    for read in (check_spec, channel_of, parse):
+    for read in (check_spec, check_request, channel_of, parse):
         with contextlib.suppress(ValueError):
             read(text)
     with contextlib.suppress(ValueError):
@@ -45,12 +46,20 @@ for text in json.load(sys.stdin):
         }
         for name, depends in (("x", [text]), ("y", []), ("a" * 60, []))
     }
-    index = parse_repodata(json.dumps({"packages.conda": records}).encode(), "noarch")
-    read = [Candidate("c", "noarch", entry, facts(entry)) for entry in index.entries]
-    catalog = Catalog(read)
-    close(catalog, ["x"])
+    in_v3 = {
+        "x-1-0": {
+            **records["x-1-0.conda"], "flags": [text], "extra_depends": {"g": [text]},
+            "depends": [f'y[when="{text}"]', f"y[flags=[{text}]]", f"y[extras=[{text}]]"],
+        }
+    }
+    document = {"packages.conda": records, "v3": {"conda": in_v3}}
+    index = parse_repodata(json.dumps(document).encode(), "noarch")
+    read = [candidate("c", "noarch", entry) for entry in index.entries]
+    catalog = Catalog(read, "linux-64")
+    for specs in (["x"], ["x[extras=[g]]"], ["x[flags=['*']]"]):
+        close(catalog, specs)
+        solve(catalog, specs, channels=["c"], virtual={"__unix": "0"})
     installable(catalog)
-    solve(catalog, ["x"], channels=["c"], virtual={})
     for one in read:
         asked.matches(one)
         pin.objection(one.facts)
@@ -58,7 +67,8 @@ for text in json.load(sys.stdin):
 """
 PIECES = ["y", " ", "(", ")", "[", "]", "|", ",", "*", "a", "1", ".", "=", ">=", "^", "$", "'",
           '"', ";", " if ", "when=", "::", "\\", "!", "~", "build=", "\u00fc", "\0", "+",
-          "a*", "build_number=", "9", ")+"]  # fmt: skip
+          "a*", "build_number=", "9", ")+", " and ", " or ", "extras=[", "flags=[", ":", "__win",
+          "y[when='", "(y or "]  # fmt: skip
 COUNTS = st.sampled_from([1, 2, 15, 40, 900, 6_000, 20_000])
 HOSTILE = st.lists(st.tuples(st.sampled_from(PIECES), COUNTS), min_size=1, max_size=5).map(
     lambda parts: "".join(piece * count for piece, count in parts)
@@ -98,6 +108,14 @@ def test_what_was_seen_to_crash_or_hang() -> None:
             "y[build_number=99999999999999999999]",
             "y[build_number='>=1,<0000000018446744073709551616']",
             'y[ build_number = ">=1|99999999999999999999" ]',
+            'y[when="' + "(" * 400 + "a" + ")" * 400 + '"]',
+            'y[when="' + "a or (" * 160 + "a" + ")" * 160 + '"]',
+            'y[when="' + " and ".join(["a"] * 140) + '"]',
+            'y[when="' + " and ".join(["a*"] * 140) + '"]',
+            'y[when="' + "y[when='" * 100 + "a",
+            "y[extras=[" + ",".join(f"g{number}" for number in range(5000)) + "]]",
+            "y[flags=['" + "*a" * 49 + "b']]",
+            "*a" * 40,
         ]
     )
 

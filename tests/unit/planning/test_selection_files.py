@@ -391,6 +391,23 @@ def test_an_environment_file_gives_specs_by_subdir(reader: Reader) -> None:
     assert found.notes == ("file: 2 pip packages are left out: this mirrors conda channels",)
 
 
+def test_extras_flags_and_conditions_of_an_environment_file(reader: Reader) -> None:
+    request = reader(
+        "dependencies:\n"
+        '  - pytorch[flags=[cuda, "blas:*"]]  # [linux64]\n'
+        '  - ray[extras=["tune", serve]]\n'
+        "  - 'numpy>=2[when=\"python >=3.10 and __unix\"]'\n"
+        "  - conda-forge::tk  # [win]\n",
+        "linux-64",
+        "win-64",
+    )
+    both = ('ray[extras=["tune", serve]]', 'numpy>=2[when="python >=3.10 and __unix"]')
+    assert request.specs == {
+        "linux-64": ('pytorch[flags=[cuda, "blas:*"]]', *both),
+        "win-64": (*both, "conda-forge::tk"),
+    }
+
+
 def test_platforms_choose_among_the_mirrored_ones(reader: Reader) -> None:
     text = "channels: [bioconda]\nplatforms: [linux-64, osx-64]\ndependencies: [numpy]\n"
     found = reader(text, "linux-64", "win-64")

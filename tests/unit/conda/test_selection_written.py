@@ -2,7 +2,13 @@
 
 import pytest
 
-from syncer.conda.matchspec import check_denied, check_pin, check_spec, split_specs
+from syncer.conda.written import (
+    check_denied,
+    check_pin,
+    check_request,
+    check_spec,
+    split_specs,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,10 +19,53 @@ from syncer.conda.matchspec import check_denied, check_pin, check_spec, split_sp
         "numpy 1.26.* *cuda*", "numpy=*=py311*", "numpy==master", "conda-forge::numpy",
         "numpy[version='>=1.2',license=MIT]", "numpy[build_number='>=2']", "numpy (>=1,<2)|3.*",
         "pkgs/main::numpy", "numpy[subdir=linux-64,fn=numpy-1-0.conda]",
+        'pytorch[version=">=3.1", flags=["cuda", "blas:*"]]', "numpy >=2[flags=[cuda]]",
+        "numpy[flags='*:*']",
     ],
 )  # fmt: skip
 def test_match_specs_are_taken_as_they_are(text: str) -> None:
     assert check_spec(text) == text
+    assert check_request(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ray[extras=[tune,serve]]", 'ray[extras="tune"]', "ray >=2[extras=['tune', \"serve\" ]]",
+        'numpy>=2[when="python>=3.10"]', "tool[when='__unix and (python <3.9 or __osx)']",
+        'conda-forge::a[version="1.*",build="py*",build_number=">=2",extras=[x],flags=[y],when="z"]',
+    ],
+)  # fmt: skip
+def test_what_is_installed_may_have_extras_and_a_condition(text: str) -> None:
+    assert check_request(text) == text
+    with pytest.raises(ValueError, match="belongs into SPECS, an environment or a dependency"):
+        check_spec(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a[extras=[Plot]]", "position 3: extras are names in small letters"),
+        ("a[extras=[]]", "position 3: extras are names in small letters"),
+        ("a[extras=[x y]]", "position 3: extras are names in small letters"),
+        ("a[flags=[~cuda]]", "position 3: flags are words in small letters"),
+        ("a[flags=['!cuda']]", "position 3: flags are words in small letters"),
+        ("a[version='>1', flags=[a:b:c]]", "position 17: flags are words in small letters"),
+        ("a[when='not __win']", "position 3: a condition is made of MatchSpecs"),
+        ("a[when='b AND c']", "position 3: a condition is made of MatchSpecs"),
+        ("a[when='b and']", "position 3: a condition is made of MatchSpecs"),
+        ("a[when='(b']", "position 3: a condition is made of MatchSpecs"),
+        ("a[when='b[when=c]']", "position 3: a condition is made of MatchSpecs"),
+        ("a[when='']", "position 3: a condition is made of MatchSpecs"),
+        ("a[extra=[x]]", "license_family, track_features, flags, extras, when"),
+        ("a[extras=[x]", "position 2: the brackets are not"),
+        ("a[when='" + "(" * 50 + "b" + ")" * 50 + "']", "has brackets more than 16 deep"),
+    ],
+)
+def test_a_mistake_in_extras_flags_and_conditions_is_named(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=r"position|deep") as caught:
+        check_request(text)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +84,10 @@ def test_match_specs_are_taken_as_they_are(text: str) -> None:
         ("numpy[version='>=1'", "position 6: the brackets are not"),
         ("numpy[sha256=abc]", "position 7: the hash is not made of hexadecimal digits"),
         ("numpy[build_number=x]", "position 7: build_number is a whole number"),
-        ("numpy[when='python >3']", "position 7: a condition belongs into a dependency"),
+        (
+            "numpy[when='python >3']",
+            "position 7: a condition belongs into SPECS, an environment or",
+        ),
         ("numpy[url='http://x/y']", "position 7: a URL can't be selected by"),
         ("numpy-1.26.4-py311_0.conda", "position 1: that is a filename; write numpy==1.26.4=py31"),
         ("numpy 1.*.2", "position 9: a * stands at the end of a version only"),
@@ -83,3 +135,10 @@ def test_a_line_is_split_where_no_version_follows() -> None:
     assert split_specs("numpy, lib*,python>=3.11,<3.13 scipy[build='a,b'],tk") == [
         "numpy", "lib*", "python>=3.11,<3.13", "scipy[build='a,b']", "tk",
     ]  # fmt: skip
+
+
+def test_blanks_and_commas_in_brackets_split_nothing() -> None:
+    texts = ["a[extras=[x, y]]", 'b[version=">=1, <2", when="c and d"]', "e", "f[flags=['g:*', h]]"]
+    assert split_specs(" ".join(texts)) == texts
+    assert split_specs(", ".join(texts)) == texts
+    assert split_specs("a] b, c[x") == ["a]", "b", "c[x"]
