@@ -33,6 +33,7 @@ On the mirror volume (big; may be a bind mount or NFS)::
     pypi/gen-000007/                all wheels that lock files name, under packages/; their simple
                                     index, under simple/; and .wheels.json, the list of them
     pypi/current                    symbolic link, swapped by rename
+    mapping/                        conda's names on PyPI, for pixi: compressed-v0/ and hash-v0/
     site/                           landing page, its search data and documents for machines
 
 On the state volume (small; a local filesystem)::
@@ -43,6 +44,7 @@ On the state volume (small; a local filesystem)::
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
     channels/<slug>/engine/         the indexer's own: caches of conda-index and of its own writer
     channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
+    name-mapping.db                 written by the syncer only: when to ask for what again; a cache
     spec-files/                     written by the syncer only: SPEC_FILES from elsewhere; a cache
     installers/<kind>.json          written by the syncer only: the listing as last seen, a cache
     index-heartbeat                 touched by the indexer while it runs

@@ -21,6 +21,8 @@ STATE_FOLDERS = ("locks", "channels")
 
 # In the place of a channel's name, where installers share a folder with artifacts.
 INSTALLERS = "installers"
+NAME_MAPPING = "name-mapping"
+"""What the name mapping is called in a run and in messages, beside channels' names."""
 
 
 def slug(channel: str) -> str:
@@ -75,6 +77,30 @@ class Collection:
     def current(self) -> Path:
         """The link to what is published."""
         return self.root / "current"
+
+
+@dataclass(frozen=True, slots=True)
+class NameMapping:
+    """Of conda's names to PyPI's: what maps names, and a document of each artifact."""
+
+    root: Path
+    staging: Path
+
+    @property
+    def names(self) -> Path:
+        return self.root / "compressed-v0" / "compressed_mapping.json"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "hash-v0"
+
+    def of(self, sha256: str) -> Path:
+        """An artifact's document; a folder has one in 256 of them."""
+        return self.artifacts / sha256[:2] / sha256
+
+    def folders(self) -> list[Path]:
+        """All folders of artifacts' documents."""
+        return [self.artifacts / f"{number:02x}" for number in range(256)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +194,10 @@ class Mirror:
     @property
     def wheels(self) -> Collection:
         return self._collection("pypi")
+
+    @property
+    def name_mapping(self) -> NameMapping:
+        return NameMapping(self.root / "mapping", self.root / "staging" / "mapping")
 
     def _collection(self, *names: str) -> Collection:
         return Collection(
@@ -274,6 +304,11 @@ class State:
     def upstream_index(self, channel: str, subdir: str) -> Path:
         """What the syncer remembers of upstream's index of one subdir."""
         return self.upstream(channel) / f"{subdir}.index.json"
+
+    @property
+    def name_mapping(self) -> Path:
+        """What the syncer remembers of the name mapping's service; a cache."""
+        return self.root / "name-mapping.db"
 
     @property
     def spec_files(self) -> Path:

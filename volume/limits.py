@@ -69,6 +69,11 @@ SPEC_FILE = 32 << 20
 ENVIRONMENT_FILE = 1 << 20
 """Bytes of an environment.yml, which is read by a parser that takes its time."""
 
+NAME_MAPPING = 64 << 20
+"""Bytes of what maps conda's names to PyPI's; 1 MB for conda-forge."""
+NAME_MAPPING_DOCUMENT = 1 << 20
+"""Bytes of what maps one artifact; some hundred are usual."""
+
 PACKAGE_MEMBERS = 1_000_000
 """Files of one package, opened here; the largest have 100,000."""
 PACKAGE_PATH = 4096

@@ -188,9 +188,10 @@ class RunDocument:
     that did its work, also if something was left out that upstream lists and does not deliver;
     ``failing_since`` is the start of the first run after that. ``health_hours`` is how old the last
     sync may be, for those who don't know the settings. A kind of installers has a result like a
-    channel's, under its name, and so have the wheels. ``canaries`` are those that can't be
-    installed, ``approved`` is what a person let in before its cooldown ended. The file's own time
-    of change says when the run last got on: a run that has the lock and does not get on, hangs.
+    channel's, under its name, and so have the wheels and the name mapping. ``canaries`` are those
+    that can't be installed, ``approved`` is what a person let in before its cooldown ended. The
+    file's own time of change says when the run last got on: a run that has the lock and does not
+    get on, hangs.
     """
 
     status: str = "unknown"
@@ -203,6 +204,7 @@ class RunDocument:
     channels: tuple[ChannelRun, ...] = ()
     installers: tuple[ChannelRun, ...] = ()
     wheels: tuple[ChannelRun, ...] = ()
+    name_mapping: tuple[ChannelRun, ...] = ()
     hosts: tuple[HostTotals, ...] = ()
     canaries: tuple[CanaryFailure, ...] = ()
     approved: tuple[str, ...] = ()
@@ -210,8 +212,8 @@ class RunDocument:
 
     @property
     def results(self) -> tuple[ChannelRun, ...]:
-        """Every channel's result, then every kind of installers', then the wheels'."""
-        return (*self.channels, *self.installers, *self.wheels)
+        """Every channel's result, then those of what is mirrored beside them."""
+        return (*self.channels, *self.installers, *self.wheels, *self.name_mapping)
 
     @property
     def seconds(self) -> float | None:

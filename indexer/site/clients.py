@@ -19,6 +19,13 @@ what the user has, and which no other tool writes. Relative to the home folder."
 _COMMUNITY_URL = "https://conda.anaconda.org"
 _PKGS_URL = "https://repo.anaconda.com/pkgs"
 
+# Where pixi asks for the mapping of conda's names to PyPI's: the service of its makers; until 2026
+# it had one of the documents from another place. Its mirrors hold for both.
+_MAPPING_URLS = {
+    "https://conda-mapping.prefix.dev": "mapping",
+    "https://raw.githubusercontent.com/prefix-dev/parselmouth/main/files": "mapping/compressed-v0",
+}
+
 TOOLS = ("conda", "mamba", "pixi")
 """The clients that the set-up knows."""
 
@@ -106,10 +113,15 @@ def mambarc(channels: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def pixi(channels: Sequence[str]) -> str:
-    """For ~/.pixi/config.toml: URLs in manifests and lock files stay upstream's."""
+def pixi(channels: Sequence[str], *, maps_names: bool = False) -> str:
+    """For ~/.pixi/config.toml: URLs in manifests and lock files stay upstream's.
+
+    Args:
+        maps_names: whether the mapping of conda's names to PyPI's is here.
+    """
     quoted = ", ".join(f'"{name}"' for name in _pixi_first(channels))
-    return f"# {ADDRESS}/pixi.toml\ndefault-channels = [{quoted}]\n\n{pixi_mirrors(channels)}"
+    mirrors = pixi_mirrors(channels, maps_names=maps_names)
+    return f"# {ADDRESS}/pixi.toml\ndefault-channels = [{quoted}]\n\n{mirrors}"
 
 
 def _pixi_first(channels: Sequence[str]) -> list[str]:
@@ -128,11 +140,13 @@ def pixi_channel_word(channel: str, channels: Sequence[str]) -> str | None:
     return None if word in _pixi_first(channels) else word
 
 
-def pixi_mirrors(channels: Sequence[str]) -> str:
+def pixi_mirrors(channels: Sequence[str], *, maps_names: bool = False) -> str:
     """The part of pixi's configuration that can stand at the end of any."""
     lines = ["[mirrors]", f'"{_COMMUNITY_URL}" = ["{ADDRESS}/cloud"]']
     if any(name.startswith("pkgs/") for name in channels):
         lines.append(f'"{_PKGS_URL}" = ["{ADDRESS}/pkgs"]')
+    if maps_names:
+        lines += [f'"{url}" = ["{ADDRESS}/{path}"]' for url, path in _MAPPING_URLS.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -155,7 +169,9 @@ def _plain(package: str | None) -> str:
     return package if package and _PLAIN_NAME.fullmatch(package) else _PACKAGE
 
 
-def setup_script(template: str, channels: Sequence[str], example: str) -> str:
+def setup_script(
+    template: str, channels: Sequence[str], example: str, *, maps_names: bool = False
+) -> str:
     """``/setup.sh``: client configuration as one command, with a dry run and an undo.
 
     Guaranteed by the script: nothing of the user's is overwritten; a second run changes nothing;
@@ -167,14 +183,15 @@ def setup_script(template: str, channels: Sequence[str], example: str) -> str:
         template: the script, with ``@NAME@`` where values go.
         channels: those that are here.
         example: the command that the script proposes at the end.
+        maps_names: whether the mapping of conda's names to PyPI's is here.
     """
     values = {
         "CHANNELS": " ".join(
             [*channels, *(["defaults"] if "defaults" in first_channels(channels) else [])]
         ),
         "CONDARC": condarc(channels).rstrip("\n"),
-        "PIXI": pixi(channels).rstrip("\n"),
-        "MIRRORS": pixi_mirrors(channels).rstrip("\n"),
+        "PIXI": pixi(channels, maps_names=maps_names).rstrip("\n"),
+        "MIRRORS": pixi_mirrors(channels, maps_names=maps_names).rstrip("\n"),
         "EXAMPLE": example,
     }
     for name, value in values.items():

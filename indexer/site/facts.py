@@ -112,7 +112,7 @@ class Site:
     """Everything that the site shows.
 
     ``next_report_seconds`` is how soon something newer is written, also if nothing changes; None if
-    nothing runs that would.
+    nothing runs that would. ``maps_names`` says that the mapping of names to PyPI's is here.
     """
 
     written: float
@@ -120,6 +120,7 @@ class Site:
     installers: tuple[Installers, ...] = ()
     sync: Sync | None = None
     next_report_seconds: float | None = None
+    maps_names: bool = False
 
     @property
     def names(self) -> list[str]:

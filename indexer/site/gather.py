@@ -61,6 +61,7 @@ def site(
         installers=tuple(_installers(volumes)),
         sync=_sync(volumes.state),
         next_report_seconds=next_report_seconds,
+        maps_names=volumes.mirror.name_mapping.names.is_file(),
     )
 
 

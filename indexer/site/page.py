@@ -46,7 +46,7 @@ def page(site: Site) -> str:
         tools=_tools(channels),
         place=clients.CONDARC_PLACE,
         condarc=clients.condarc(site.names),
-        pixi=clients.pixi(site.names),
+        pixi=clients.pixi(site.names, maps_names=site.maps_names),
         outcomes=_OUTCOMES,
         shown_failures=_SHOWN_FAILURES,
         problems=_problems(site),

@@ -62,6 +62,7 @@ def refresh(volumes: Volumes) -> None:
     seen = (
         _time_of(volumes.state.sync_run),
         _time_of(volumes.state.index_run),
+        _time_of(volumes.mirror.name_mapping.names),
         *(
             (channel, generations.current_number(volumes.mirror, channel))
             for channel in discover(volumes.mirror, volumes.state)
@@ -104,8 +105,10 @@ def _configuration(site: Site) -> Mapping[str, str]:
     return {
         "condarc": clients.condarc(site.names),
         "mambarc": clients.mambarc(site.names),
-        "pixi.toml": clients.pixi(site.names),
-        "setup.sh": clients.setup_script(assets.text("setup.sh"), site.names, example),
+        "pixi.toml": clients.pixi(site.names, maps_names=site.maps_names),
+        "setup.sh": clients.setup_script(
+            assets.text("setup.sh"), site.names, example, maps_names=site.maps_names
+        ),
     }
 
 

@@ -14,6 +14,7 @@ from syncer.sync.run import Run
 from syncer.sync.session import Options
 from syncer.sync.tools import Tools
 from syncer.sync.work import Maker
+from volume.layout import NAME_MAPPING
 from volume.program.stop import Stop
 from volume.run_document import Totals
 from volume.wheels import PYPI
@@ -56,9 +57,18 @@ def sync(
     with session.session(
         settings, options, stop, role="sync", show_plan=show_plan, now=now
     ) as shared:
-        found = {} if options.adoption else collections(settings)
-        makers = {name: one.make for name, one in found.items()}
-        return session.sync_channels(shared, settings.channels, options, makers)
+        beside = {} if options.adoption else makers(settings)
+        return session.sync_channels(shared, settings.channels, options, beside)
+
+
+def makers(settings: Settings) -> dict[str, Maker]:
+    """What makes the works beside the channels', in their order."""
+    found = {name: one.make for name, one in collections(settings).items()}
+    if settings.name_mapping:
+        from syncer.name_mapping.mapping_sync import NameMappingSync
+
+        found[NAME_MAPPING] = NameMappingSync
+    return found
 
 
 def collections(settings: Settings) -> dict[str, Collected]:

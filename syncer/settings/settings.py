@@ -104,6 +104,17 @@ class Settings(Policy, InstallerSettings, UsageSettings, NotifySettings, Common)
         "Where the channels pkgs/* and the installers come from: one address, or several.",
         section="Upstream",
     )  # fmt: skip
+    name_mapping: bool = setting(
+        "NAME_MAPPING", "no", parsers.yes_or_no,
+        "Say yes to mirror the mapping of conda's names to PyPI's for what is mirrored; pixi asks"
+        " for it where PyPI packages are wanted.",
+        section="What to mirror",
+    )  # fmt: skip
+    name_mapping_url: str = setting(
+        "NAME_MAPPING_URL", "https://conda-mapping.prefix.dev", check_url,
+        "Where the name mapping comes from: its makers' service, or another mirror's /mapping.",
+        section="Upstream",
+    )  # fmt: skip
     private_hosts: tuple[str, ...] = setting(
         "PRIVATE_HOSTS", "", parsers.Words(check_private_host, str.split),
         "Hosts and networks of your own that upstreams may lead to, by a redirect or base_url,"

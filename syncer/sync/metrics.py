@@ -213,7 +213,7 @@ def _results(run: RunDocument) -> Iterator[tuple[str, ChannelRun]]:
         yield result.channel, result
     for result in run.installers:
         yield f"{INSTALLERS}/{result.channel}", result
-    for result in run.wheels:
+    for result in (*run.wheels, *run.name_mapping):
         yield result.channel, result
 
 

@@ -87,6 +87,11 @@ def outcome(run: Run, left_out: Path) -> str:
     lines += [
         line for result in run.wheels for line in _channel(result, left_out, "wheels fetched")
     ]
+    lines += [
+        line
+        for result in run.name_mapping
+        for line in _channel(result, left_out, "documents fetched")
+    ]
     lines.extend(
         f"canary: {one.name} can't be installed on {one.subdir} from this mirror"
         for one in run.canaries

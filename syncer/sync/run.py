@@ -99,6 +99,7 @@ class Run:
     channels: list[ChannelResult] = field(default_factory=list)
     installers: list[ChannelResult] = field(default_factory=list)
     wheels: list[ChannelResult] = field(default_factory=list)
+    name_mapping: list[ChannelResult] = field(default_factory=list)
     hosts: list[HostTotals] = field(default_factory=list)
     canaries: list[CanaryFailure] = field(default_factory=list)
     approved: list[str] = field(default_factory=list)
@@ -109,7 +110,7 @@ class Run:
     @property
     def results(self) -> list[ChannelResult]:
         """Of every part, in the order in which they ran."""
-        return [*self.channels, *self.installers, *self.wheels]
+        return [*self.channels, *self.installers, *self.wheels, *self.name_mapping]
 
     @property
     def exit_code(self) -> int:
@@ -160,6 +161,7 @@ class Run:
             channels=tuple(result.document() for result in self.channels),
             installers=tuple(result.document() for result in self.installers),
             wheels=tuple(result.document() for result in self.wheels),
+            name_mapping=tuple(result.document() for result in self.name_mapping),
             hosts=tuple(self.hosts),
             canaries=tuple(self.canaries),
             approved=tuple(self.approved),

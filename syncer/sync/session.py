@@ -32,7 +32,7 @@ from syncer.transport.throttle import throttle
 from volume import identity, locks, run_document
 from volume.disk.files import replace as replace_file
 from volume.errors import InterruptedRunError, MirrorError, StateError, VolumeError
-from volume.layout import Mirror, State
+from volume.layout import NAME_MAPPING, Mirror, State
 from volume.program.stop import Stop
 from volume.run_document import CanaryFailure, DownloadProgress, RunDocument, Totals
 from volume.wheels import PYPI
@@ -138,14 +138,14 @@ def session(
 
 
 def sync_channels(
-    shared: Tools, channels: Iterable[str], options: Options, collections: Mapping[str, Maker]
+    shared: Tools, channels: Iterable[str], options: Options, beside: Mapping[str, Maker]
 ) -> Run:
-    """Sync these channels, then these collections, and write the run document.
+    """Sync these channels, then what is beside them, and write the run document.
 
     To be called inside a session.
 
     Args:
-        collections: what makes the work of each kind of installers, and of the wheels.
+        beside: what makes the work of each kind of installers, of the wheels, of the name mapping.
     """
     state = shared.state
     before = run_document.recall(state) or RunDocument()
@@ -184,9 +184,10 @@ def sync_channels(
         for channel in channels:
             allow_wipe = channel in options.allow_wipe
             _carry_out(ChannelSync(for_channels, channel, allow_wipe=allow_wipe), run.channels)
-        for name, make in collections.items():
+        of_name = {PYPI: run.wheels, NAME_MAPPING: run.name_mapping}
+        for name, make in beside.items():
             allow_wipe = name in options.allow_wipe
-            results = run.wheels if name == PYPI else run.installers
+            results = of_name.get(name, run.installers)
             _carry_out(make(shared, name, allow_wipe=allow_wipe), results)
         if not any(result.status == "failed" for result in run.channels):
             run.unmet = shared.selections.unmet

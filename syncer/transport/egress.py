@@ -137,6 +137,8 @@ def _configured(settings: Settings) -> Iterator[str]:
     files = [settings.spec_files, *(one.spec_files for one in settings.policies.values())]
     for words in (*files, *(one.spec_files for one in settings.environments)):
         yield from (word for word in words if "://" in word)
+    if settings.name_mapping:
+        yield settings.name_mapping_url
     if settings.notify_url is not None:
         yield settings.notify_url.url
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -52,7 +52,7 @@ class Workers:
         *,
         check: Callable[[], None] = lambda: None,
         abandon: Callable[[], None] = lambda: None,
-    ) -> Iterator[Outcome | None]:
+    ) -> Generator[Outcome | None, None, None]:
         """Do ``work`` for every task; yield each outcome, and None now and then while none comes.
 
         Args:

@@ -262,6 +262,14 @@ class Ledger:
         rows = self.connection.execute(f"{query} ({UNPROVEN['carried']}) IS NOT TRUE", (key,))
         return dict(rows.fetchall())
 
+    def stored(self) -> Iterator[str]:
+        """The sha256 of all bytes that are here: what came last first, then what is retired."""
+        rows = self.connection.execute(
+            "SELECT sha256 FROM (SELECT sha256 FROM artifact WHERE home != 'promised'"
+            " ORDER BY entered DESC) UNION ALL SELECT sha256 FROM retired"
+        )
+        return (row[0] for row in rows)
+
     def filenames(self, subdir: str) -> set[str]:
         """Every name in a subdir that is the syncer's business: committed, incoming or retired."""
         rows = self.connection.execute(

@@ -30,7 +30,7 @@ def chosen(settings: Settings, options: argparse.Namespace) -> Options:
     Raises:
         ConfigError: one names what is not there, or can't be understood.
     """
-    known = {*settings.channels, *once.collections(settings)}
+    known = {*settings.channels, *once.makers(settings)}
     if unknown := sorted(set(options.allow_wipe) - known):
         raise ConfigError(
             [

@@ -154,6 +154,32 @@ def test_a_snapshot_of_a_snapshot_is_none(get: Asker) -> None:
         assert get(url).status_code == 404
 
 
+def test_the_name_mapping(get: Asker, volume: Path) -> None:
+    digest = "ab" + "0" * 62
+    document = write(volume / "mapping/hash-v0/ab" / digest)
+    names = write(volume / "mapping/compressed-v0/compressed_mapping.json")
+    for url, path in (
+        (f"/mapping/hash-v0/{digest}", document),
+        ("/mapping/compressed-v0/compressed_mapping.json", names),
+    ):
+        answer = get(url)
+        assert (answer.status_code, answer.text) == (200, str(path))
+        assert answer.headers["Content-Type"] == "application/json"
+        assert "max-age=" in answer.headers["Cache-Control"]
+    for url in (
+        f"/mapping/hash-v0/{digest[:-1]}", f"/mapping/hash-v0/{'cd' * 32}",
+        f"/mapping/hash-v0/{digest.upper()}", f"/mapping/hash-v0/{digest}%0a",
+        "/mapping/hash-v0/", "/mapping/", "/mapping/hash-v0/ab/x", f"/mapping/hash-v0/../{digest}",
+    ):  # fmt: skip
+        assert get(url).status_code == 404, url
+
+
+def test_a_channel_may_be_called_mapping_all_the_same(get: Asker, volume: Path) -> None:
+    file = write(volume / "index/mapping/gen-000001/noarch/repodata.json")
+    (volume / "index/mapping/current").symlink_to("gen-000001")
+    assert get("/mapping/noarch/repodata.json").text == str(file)
+
+
 def test_snapshots_are_listed(get: Asker, volume: Path) -> None:
     assert get("/snapshots/").status_code == 404
     write(volume / "site/snapshots.html")

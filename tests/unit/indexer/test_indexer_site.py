@@ -233,6 +233,18 @@ class TestClients:
         assert clients.pixi_channel_word("pkgs/main", BOTH) == "https://repo.anaconda.com/pkgs/main"
         assert clients.pixi_channel_word("bioconda", BOTH) == "bioconda"
 
+    def test_pixi_is_led_to_the_name_mapping_if_it_is_here(self) -> None:
+        found = tomllib.loads(clients.pixi(["conda-forge"], maps_names=True))["mirrors"]
+        assert found["https://conda-mapping.prefix.dev"] == [f"{clients.ADDRESS}/mapping"]
+        older = "https://raw.githubusercontent.com/prefix-dev/parselmouth/main/files"
+        assert found[older] == [f"{clients.ADDRESS}/mapping/compressed-v0"]
+        assert "mapping" not in clients.pixi(["conda-forge"])
+        script = clients.setup_script(
+            assets.text("setup.sh"), ["conda-forge"], "true", maps_names=True
+        )
+        assert script.count("https://conda-mapping.prefix.dev") == 2
+        assert "/mapping" in page.page(site(channel("conda-forge"), maps_names=True))
+
     def test_mambarc_lists_every_channel(self) -> None:
         found = yaml.safe_load(clients.mambarc(["conda-forge", "pkgs/main"]))
         assert found["repodata_has_zst"] == [

@@ -22,6 +22,7 @@ COMPOSE = "component/indexer/test_compose_file.py"
 EFFECTS = "component/ops/test_setting_effects.py"
 MANNERS = "component/transport/test_upstream_manners.py"
 PROXIES = "component/transport/test_upstream_proxies.py"
+MAPPING = "component/name_mapping/test_name_mapping.py"
 INDEXER = "component/indexer/test_indexer_settings.py"
 NOTICES = "component/ops/test_notify.py"
 SCHEDULE = "component/ops/test_schedule.py"
@@ -48,6 +49,8 @@ SHOWN_BY = {
         "unit/settings/test_syncer_settings.py::test_anacondas_host_is_not_contacted_without_a_licence"
     ),
     "ON_DEMAND": "component/planning/test_on_demand.py::test_everything_is_listed_and_nothing_is_downloaded",
+    "NAME_MAPPING": f"{MAPPING}::test_nothing_is_asked_unless_it_is_wanted",
+    "NAME_MAPPING_URL": f"{MAPPING}::test_another_service_is_asked_anew",
     "NEWEST_VERSIONS": EXAMPLES,
     "NEWEST_BUILDS": EXAMPLES,
     "PINS": EXAMPLES,
