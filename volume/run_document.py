@@ -31,6 +31,7 @@ _UNKNOWN = "?"
 class Totals:
     """The plan of one subdir in numbers, for people and for ``--json``. Sizes are in bytes.
 
+    All count artifacts; ``twins`` of the ``offered`` ones have two records (CEP 48).
     ``promised`` are listed from now on and downloaded when somebody asks; ``standing`` are all of
     these after the run, ``taken_back`` those that leave the index.
     """
@@ -62,6 +63,7 @@ class Totals:
     standing: int = 0
     standing_size: int = 0
     taken_back: int = 0
+    twins: int = 0
 
     @property
     def downloads(self) -> int:

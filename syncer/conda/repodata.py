@@ -95,6 +95,7 @@ class Index:
     texts. ``run_exports`` are those that came along with the records (CEP 21), as JSON texts by
     filename. ``formats`` is what revision 3 lists in other formats than a conda package's, as JSON
     texts by extension. ``unread`` are sections that are no maps: nobody knows what they list.
+    ``twins`` is how many of the entries have two records.
     """
 
     subdir: str
@@ -105,6 +106,7 @@ class Index:
     run_exports: dict[str, str] = field(default_factory=dict)
     formats: dict[str, msgspec.Raw] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
+    twins: int = 0
 
     @property
     def says_nothing(self) -> bool:
@@ -153,13 +155,15 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         section: dict(_listed(section, records, refused))
         for section, records in revision.sections.items()
     }
+    in_v3 = sum(map(len, twins.values()))
     entries: list[Entry] = []
     for section, records in sections.items():
-        in_v3 = twins.get(_SAME_FORMAT[section], {})
+        others = twins.get(_SAME_FORMAT[section], {})
         entries += [
-            Entry(filename, section, raw, in_v3.pop(filename, None) if in_v3 else None)
+            Entry(filename, section, raw, others.pop(filename, None) if others else None)
             for filename, raw in _listed(section, records, refused)
         ]
+    alone_in_v3 = sum(map(len, twins.values()))
     for section, alone in twins.items():
         entries += [Entry(filename, section, raw) for filename, raw in alone.items()]
     return Index(
@@ -170,6 +174,7 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         base_url=base_url,
         formats=revision.formats,
         unread=revision.unread,
+        twins=in_v3 - alone_in_v3,
     )
 
 

@@ -35,7 +35,8 @@ _MOST_KEPT = 10  # shown by name; the run document and --json have more
 class ChannelStatus:
     """One channel: sizes in bytes, times in seconds since the epoch.
 
-    ``trouble`` is why nothing else can be said of it.
+    ``twins`` is how many artifacts of a subdir have two records. ``trouble`` is why nothing else
+    can be said of it.
     """
 
     channel: str
@@ -43,6 +44,7 @@ class ChannelStatus:
     published_serial: int | None
     published: float | None
     subdirs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    twins: dict[str, int] = field(default_factory=dict)
     retired: int = 0
     retired_size: int = 0
     kept: Keeping = field(default_factory=Keeping)
@@ -158,6 +160,7 @@ def _channel(settings: Settings, mirror: Mirror, state: State, channel: str) -> 
             published_serial=serial,
             published=created,
             subdirs=ledger.totals(),
+            twins=ledger.twins(),
             retired=len(retired),
             retired_size=sum(row.size for row in retired),
             kept=kept.read(ledger),
@@ -189,7 +192,7 @@ def describe(found: Status) -> str:
             state = f"published {moment(channel.published)}, a newer commit is being indexed"
         lines.append(f"{channel.channel}: {state}")
         lines.extend(
-            f"  {subdir}: {count:,} artifacts, {amount(size)}"
+            f"  {subdir}: {count:,} artifacts{_records(channel, subdir)}, {amount(size)}"
             for subdir, (count, size) in channel.subdirs.items()
         )
         lines.extend(f"  {note}" for note in channel.relations)
@@ -223,6 +226,12 @@ def describe(found: Status) -> str:
     if found.free is not None:
         lines.append(f"Free on the mirror volume: {amount(found.free)}")
     return "\n".join(lines)
+
+
+def _records(channel: ChannelStatus, subdir: str) -> str:
+    """How many records that is, where there are more than artifacts."""
+    twins = channel.twins.get(subdir, 0)
+    return f" ({channel.subdirs[subdir][0] + twins:,} records)" if twins else ""
 
 
 def _first(names: Sequence[str], between: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.conda.record import facts
-from syncer.conda.repodata import Index, Refused, format_problems
+from syncer.conda.repodata import Entry, Index, Refused, format_problems
 from syncer.conda.wanted import Wanted, sound, wanted
 from syncer.planning.promising import Names
 from syncer.planning.selection.outcome import Reason, SubdirSelection
@@ -33,11 +33,11 @@ class SubdirPlan:
 
     ``hotfixed`` artifacts keep their bytes and change their record only. ``kept_anyway`` are not
     selected any more, but the policy's ``keep`` says that they stay. ``undecided`` stay because a
-    section that may list them can't be read. ``held`` are in their
-    cooldown, ``denied`` are on the deny list. ``promised`` are listed and downloaded when somebody
-    asks, ``promised_anew`` with another record than before; ``taken_back`` are promises that leave
-    the index. ``kept``, ``replaced`` and ``retired`` have bytes here; ``standing`` counts all that
-    is promised after the run, None if nothing is to be.
+    section that may list them can't be read. ``held`` are in their cooldown, ``denied`` are on the
+    deny list. ``offered`` are artifacts; ``twins`` of them have two records. ``promised`` are
+    listed and downloaded when somebody asks, ``promised_anew`` with another record than before;
+    ``taken_back`` are promises that leave the index. ``kept``, ``replaced`` and ``retired`` have
+    bytes here; ``standing`` counts all that is promised after the run, None if nothing is to be.
     """
 
     subdir: str
@@ -50,6 +50,7 @@ class SubdirPlan:
     kept_size: int
     refused: tuple[Refused, ...]
     offered: int
+    twins: int = 0
     kept_anyway: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     held: Amount = Amount()
@@ -103,13 +104,12 @@ def plan_subdir(
         # Also if the record turned bad or its bytes have to wait: that takes down nothing.
         left.discard(entry.filename)
         present = known.get(entry.filename)
-        is_unchanged = present is not None and present.digest == entry.digest
-        if is_unchanged and present is not None and not (present.is_promised and is_wanted):
+        if _is_here(present, entry, is_wanted=is_wanted):
             continue
         usable, problem = sound(entry) if entry.twin is not None else (entry, None)
         if problem is not None:
             refused.append(problem)
-            if present is not None and present.digest == usable.digest:
+            if _is_here(present, usable, is_wanted=is_wanted):
                 continue
         artifact = wanted(usable, index.subdir)
         if isinstance(artifact, Refused):
@@ -151,6 +151,7 @@ def plan_subdir(
         kept_size=present_size - retired_size - replaced_size,
         refused=tuple(refused),
         offered=len(index.entries),
+        twins=index.twins,
         kept_anyway=kept_anyway,
         undecided=undecided,
         held=_amount(index, {filename for filename in held if filename not in known}),
@@ -162,6 +163,13 @@ def plan_subdir(
         if selection is not None and selection.promised is not None
         else None,
     )
+
+
+def _is_here(present: Known | None, entry: Entry, *, is_wanted: bool) -> bool:
+    """Whether there is nothing to do: upstream changed nothing, and no promise is to be kept."""
+    if present is None or present.digest != entry.digest:
+        return False
+    return not (present.is_promised and is_wanted)
 
 
 def _standing(
@@ -222,6 +230,7 @@ def totals(
         channel=channel,
         subdir=plan.subdir,
         offered=plan.offered,
+        twins=plan.twins,
         kept=plan.kept,
         kept_size=plan.kept_size,
         new=len(plan.new),

@@ -195,6 +195,15 @@ def _of_plan(run: RunDocument) -> Iterator[Family]:
             sizes.append(sample(getattr(one, size), **labels))
     yield _gauge("planned_artifacts", "Artifacts in the last plan, by what was to be done.", counts)
     yield _gauge("planned_bytes", "Bytes of these artifacts.", sizes)
+    yield _gauge(
+        "offered_artifacts", "Artifacts that upstream listed in the last plan.",
+        [sample(one.offered, channel=channel, subdir=one.subdir) for channel, one in rows],
+    )  # fmt: skip
+    yield _gauge(
+        "offered_records", "Records of these: an artifact may have two, one in each revision.",
+        [sample(one.offered + one.twins, channel=channel, subdir=one.subdir)
+         for channel, one in rows],
+    )  # fmt: skip
 
 
 def _of_last_verification(verification: Document) -> Iterator[Family]:

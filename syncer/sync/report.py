@@ -7,7 +7,7 @@ from pathlib import Path
 
 from syncer.sync.run import ChannelResult, Run
 from volume.program.durations import duration
-from volume.program.sizes import amount
+from volume.program.sizes import amount, counted
 from volume.run_document import FailedArtifact, Totals, named, unnamed
 
 _HEAD = (
@@ -42,6 +42,11 @@ def plan_table(plans: Sequence[Totals], free: int | None, *, full_on: str | None
     count = sum(plan.downloads for plan in plans)
     size = sum(plan.download_size for plan in plans)
     lines.append("")
+    if twins := sum(plan.twins for plan in plans):
+        lines.append(
+            f"Upstream lists {counted(twins, 'artifact')} with two records, one in each revision"
+            " of repodata."
+        )
     summary = f"To download: {count:,} artifacts, {amount(size)}."
     if staged := sum(plan.staged for plan in plans):
         here = amount(sum(plan.staged_size for plan in plans))

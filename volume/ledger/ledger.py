@@ -248,6 +248,14 @@ class Ledger:
         )
         return {row[0]: (row[1], row[2]) for row in rows}
 
+    def twins(self) -> dict[str, int]:
+        """How many artifacts have two records, by subdir; those that have none are not in it."""
+        return dict(
+            self.connection.execute(
+                "SELECT subdir, count(twin) FROM artifact GROUP BY subdir HAVING count(twin) > 0"
+            ).fetchall()
+        )
+
     def other_keys(self, subdir: str) -> dict[str, str]:
         """Upstream's other sections as JSON texts; an ``info`` key is named ``info.<key>``.
 

@@ -318,3 +318,20 @@ def test_a_volume_of_before_gets_what_it_left_out(
     assert committed(syncer) == channel.listed("linux-64")
     assert syncer.upstream.count(f"*/{OLD.filename}") == 0
     assert broken_promises(syncer.volumes) == []
+
+
+def test_artifacts_are_counted_and_records_are_said_where_they_are_more(
+    syncer: Syncer, channel: Channel
+) -> None:
+    syncer.environment["SUBDIRS"] = "linux-64"
+    planned = syncer.command("--once", "--dry-run")
+    assert "1 artifact with two records" in planned.out
+    (plan, *_) = syncer.channel().plan
+    assert (plan.offered, plan.new, plan.twins) == (4, 4, 1)
+    assert "linux-64: 4 artifacts (5 records)," in syncer.command("status").out
+    metrics = json.loads(syncer.volumes.state.sync_metrics.read_text())["families"]
+    text = json.dumps(metrics)
+    assert "offered_records" in text and "offered_artifacts" in text
+    channel.drop_v3("linux-64", BOTH.filename)
+    syncer.channel()
+    assert "linux-64: 4 artifacts, " in syncer.command("status").out
