@@ -122,6 +122,64 @@ def test_the_newest_that_can_be_installed_stays() -> None:
     assert list(found.added.values()) == ["newest that can be installed of app"]
 
 
+def test_an_artifact_of_two_records_is_counted_once() -> None:
+    records = [
+        candidate("a-1-0"),
+        candidate("a-2-0", twin={}),
+        candidate("a-3-0", is_v3=True),
+        candidate("a-3-1", build_number=1, twin={"build_number": 1}),
+    ]
+    assert kept(records, versions=2) == ["a-2-0", "a-3-0", "a-3-1"]
+    assert kept(records, versions=1, builds=1) == ["a-3-1"]
+
+
+def test_builds_of_both_revisions_compete_within_a_variant() -> None:
+    records = [
+        candidate("a-1-0", "python >=3.11,<3.12.0a0"),
+        candidate("a-1-1", 'python[version=">=3.11,<3.12.0a0"]', is_v3=True, build_number=1),
+        candidate("a-1-2", 'python[version=">=3.12,<3.13.0a0"]', is_v3=True),
+        candidate("a-1-3", 'python[version=">=3.12",when="__win"]', is_v3=True),
+    ]
+    assert kept(records, builds=1) == ["a-1-1", "a-1-2", "a-1-3"]
+
+
+def test_what_clients_of_either_revision_can_install_stays() -> None:
+    records = [
+        candidate("app-3-0", "gone >=9", twin={"depends": []}),
+        candidate("gone-1-0"),
+        candidate("app-2-0", twin={"depends": ['gone[version=">=9"]']}),
+        candidate("app-1-0", "lib <2", twin={"depends": ['dep[version="<2"]']}),
+        *(candidate(f"{name}-{version}-0") for name in ("lib", "dep") for version in "12"),
+    ]
+    assert kept(records, versions=1) == [
+        "app-1-0", "app-3-0", "dep-1-0", "dep-2-0", "gone-1-0", "lib-1-0", "lib-2-0",
+    ]  # fmt: skip
+
+
+def test_what_the_newest_need_under_a_condition_stays_where_it_can_hold() -> None:
+    app = candidate(
+        "app-1-0",
+        'lib[version="<2",when="__win"]',
+        is_v3=True,
+        subdir="noarch",
+        extra_depends={"x": ['dep[version="<2"]']},
+    )
+    libs = [
+        candidate(f"{name}-{version}-0", subdir=subdir)
+        for name in ("lib", "dep")
+        for version in "12"
+        for subdir in ("linux-64", "win-64")
+    ]
+    by_subdir = {
+        "noarch": [app],
+        **{place: [one for one in libs if one.subdir == place] for place in ("linux-64", "win-64")},
+    }
+    found = limit(by_subdir, versions=1, builds=0)
+    assert sorted((subdir, filename) for _, subdir, filename in found.dropped) == [
+        ("linux-64", "lib-1-0.conda"),
+    ]
+
+
 def test_installable_is_the_largest_set_that_needs_nothing_else() -> None:
     records = [
         candidate("ring-1-0", "gnir"),

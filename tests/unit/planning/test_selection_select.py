@@ -194,6 +194,91 @@ def test_environments_alone_select_only_what_they_need() -> None:
     ]  # fmt: skip
 
 
+# -- records of revision 3 (CEP 48) -------------------------------------------------------------
+
+OLD_AND_NEW: dict[str, Any] = {"license": "MIT", "timestamp": 1_600_000_000_000}
+
+
+def test_an_artifact_of_revision_3_alone_is_selected_like_any_other() -> None:
+    records = [
+        candidate("a-1-0", license="MIT", is_v3=True),
+        candidate("a-2-0", license="GPL", is_v3=True),
+        candidate("a-3-0", extension=".tar.bz2", is_v3=True, license="MIT"),
+    ]
+    assert wanted(records) == ["a-1-0", "a-2-0", "a-3-0.tar.bz2"]
+    assert wanted(records, licenses="MIT") == ["a-1-0", "a-3-0.tar.bz2"]
+    assert wanted(records, exclude="a=1", newest_versions="1") == ["a-3-0.tar.bz2"]
+
+
+@pytest.mark.parametrize(
+    ("twin", "words", "why"),
+    [
+        (
+            {"license": "GPL"}, {"licenses": "MIT"},
+            "licence: licenses = MIT: its licence is 'GPL' (its record in v3.conda)",
+        ),
+        (
+            {"license": "GPL"}, {"exclude_licenses": "GPL"},
+            "licence: exclude_licenses = GPL: its licence is 'GPL' (its record in v3.conda)",
+        ),
+        (
+            {"timestamp": 1_400_000_000_000}, {"newer_than": "2018-01-01"},
+            "too old: newer_than = 2018-01-01: it was built on 2014-05-13 (its record in v3.conda)",
+        ),
+        (
+            {"timestamp": 1_700_000_000_000}, {"older_than": "2022-01-01"},
+            "too new: older_than = 2022-01-01: it was built on 2023-11-14 (its record in v3.conda)",
+        ),
+        ({"flags": ["debug"]}, {"exclude": "*[flags=[debug]]"}, "excluded: exclude = *[flags="),
+        ({"flags": ["debug"]}, {"deny": "a[flags=['de*']]"}, "denied: deny = a[flags=['de*']]"),
+        ({"sha256": "ef" * 32}, {"deny": f"sha256:{'ef' * 32}"}, "denied: deny = sha256:efef"),
+        ({"size": 2_000_000}, {"max_size": "1MB"}, "too large: max_size = 1.0 MB: it has 2.0 MB"),
+    ],
+)  # fmt: skip
+def test_an_artifact_is_left_out_for_what_either_of_its_records_says(
+    twin: dict[str, Any], words: dict[str, str], why: str
+) -> None:
+    one = candidate("a-1-0", **OLD_AND_NEW, twin=twin, size=None if "size" in twin else 1)
+    other = candidate("b-1-0", **OLD_AND_NEW, twin={})
+    assert wanted([one, other], **words) == ["b-1-0"]
+    assert reasons([one, other], **words)["a-1-0"].startswith(why)
+    turned = candidate("a-1-0", **{**OLD_AND_NEW, **twin}, twin=OLD_AND_NEW | dict.fromkeys(twin))
+    assert wanted([turned, other], **words) == ["b-1-0"]
+
+
+def test_an_artifact_stays_if_a_pinned_version_goes_with_one_of_its_records() -> None:
+    new = {"depends": ['python[version=">=3.11,<3.12.0a0"]']}
+    records = [
+        candidate("a-1-0", "python 3.10.*", twin=new),
+        candidate("b-1-0", "python 3.10.*", twin={"depends": ['python[version="<3"]']}),
+        candidate("c-1-0", 'python[version="3.10.*"]', is_v3=True),
+        candidate("d-1-0", 'python[version="3.10.*",when="__win"]', is_v3=True),
+    ]
+    assert wanted(records, pins="python=3.11") == ["a-1-0", "d-1-0"]
+
+
+def test_either_record_is_enough_to_be_included_or_kept() -> None:
+    one = candidate("a-1-0", twin={"flags": ["cuda"]}, sha256="cd" * 32)
+    assert wanted([one, SCIPY], include="a[flags=[cuda]]") == ["a-1-0"]
+    assert wanted([one, SCIPY], include="a[flags=[rocm]]") == []
+    here = {"linux-64": {"a-1-0.conda": known("cd" * 32)}}
+    assert wanted([one], present=here, keep="a[flags=[cuda]]", include="b") == ["a-1-0"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"timestamp": "yesterday"}, {"indexed_timestamp": "soon"}, {"build_number": None},
+        {"depends": {"a": 1}}, {"size": [1]}, {"md5": 5},
+    ],
+)  # fmt: skip
+def test_an_odd_field_hides_nothing_else_of_a_record_from_the_policy(odd: dict[str, Any]) -> None:
+    one = candidate("a-1-0", license="GPL", **{"sha256": "ef" * 32, **odd})
+    assert wanted([one]) == ["a-1-0"]
+    assert wanted([one], exclude_licenses="GPL*") == []
+    assert wanted([one], deny=f"sha256:{'ef' * 32}") == []
+
+
 # -- cooldown -----------------------------------------------------------------------------------
 
 FRESH = candidate("a-1-0", timestamp=int((NOW - 2 * DAY) * 1000), sha256="cd" * 32)
@@ -231,6 +316,58 @@ def test_a_cooldown_counts_from_when_it_was_first_seen(
     first_seen = {} if seen is None else {("linux-64", "a-1-0.conda"): seen}
     selection = selected([one], cooldown_days="7", first_seen=first_seen).by_subdir["linux-64"]
     assert selection.held.get("a-1-0.conda") == held_until
+
+
+def held_since(**more: Any) -> float | None:
+    """Since when, in days ago, an artifact counts as public; None if it counts as old."""
+    one = candidate("a-1-0", **more)
+    held = selected([one], cooldown_days="1000").by_subdir["linux-64"].held.get("a-1-0.conda")
+    return None if held is None else round((NOW + 1000 * DAY - held) / DAY, 3)
+
+
+def milliseconds(days_ago: float) -> int:
+    return int((NOW - days_ago * DAY) * 1000)
+
+
+BUILT = milliseconds(90)
+
+
+@pytest.mark.parametrize(
+    ("indexed", "since"),
+    [
+        (milliseconds(3), 3),
+        (milliseconds(3) / 1000, 3),  # in seconds
+        (milliseconds(3) + 0.5, 3),  # no whole number
+        (milliseconds(200), 200),  # before it was built, says the channel
+        (milliseconds(-0.01), -0.01),  # clocks differ
+        (milliseconds(-10), 90),  # the future: the builder's word holds
+        (milliseconds(-100_000), 90),
+        (1_000_000_000_000, 90),  # before there was conda
+        (0, 90), (-1, 90), (milliseconds(3) * -1, 90), (1, 90),
+        (2**62, 90), (2**64, 90), (10**30, 90), (10**400, 90), (-(10**400), 90), (1e300, 90),
+        ("2027-01-01", 90), (str(milliseconds(3)), 90), (None, 90), ([], 90), ({}, 90), (True, 90),
+    ],
+)  # fmt: skip
+def test_a_cooldown_counts_from_when_the_channel_listed_it(indexed: Any, since: float) -> None:
+    assert held_since(timestamp=BUILT, indexed_timestamp=indexed) == since
+    assert held_since(timestamp=BUILT, is_v3=True, indexed_timestamp=indexed) == since
+    # Of two records the later word counts.
+    assert held_since(timestamp=BUILT, twin={"indexed_timestamp": indexed}) == min(since, 90)
+    later = {"timestamp": milliseconds(1), "indexed_timestamp": indexed}
+    assert held_since(timestamp=BUILT, indexed_timestamp=milliseconds(50), twin=later) == min(
+        since if since != 90 else 1, 50
+    )
+
+
+def test_first_seen_wins_against_a_channel_that_dates_back() -> None:
+    one = candidate("a-1-0", timestamp=BUILT, indexed_timestamp=milliseconds(80))
+    seen = {("linux-64", "a-1-0.conda"): NOW - DAY}
+    selection = selected([one], cooldown_days="7", first_seen=seen).by_subdir["linux-64"]
+    assert selection.held == {"a-1-0.conda": NOW + 6 * DAY}
+    fresh = candidate("a-1-0", timestamp=BUILT, indexed_timestamp=milliseconds(1))
+    seen = {("linux-64", "a-1-0.conda"): NOW - 30 * DAY}  # and listed anew since then
+    selection = selected([fresh], cooldown_days="7", first_seen=seen).by_subdir["linux-64"]
+    assert selection.held == {"a-1-0.conda": NOW + 6 * DAY}
 
 
 def test_a_cooldown_throws_nothing_out_and_lets_no_new_bytes_in() -> None:
