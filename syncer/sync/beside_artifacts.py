@@ -7,6 +7,7 @@ that are on the volume already, and what a person is told.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from syncer.artifacts.sidecars.asked import Asked, Outcome
@@ -21,6 +22,7 @@ from volume.locks import Held
 from volume.program.sizes import counted
 
 _LOG = logging.getLogger(__name__)
+_LINE_SECONDS = 30.0
 _BATCH = 500  # artifacts whose sidecars are committed together
 
 Urls = Callable[[Survey, str, str], tuple[str, ...]]
@@ -64,6 +66,7 @@ class BesideArtifacts:
             return [self._fetch.get(one, urls) for one in asked]
 
         workers = tools.fetch.workers(tools.settings.connections)
+        shown = time.monotonic()
         for start in range(0, len(late), _BATCH):
             batch = late[start : start + _BATCH]
             outcomes = [
@@ -73,9 +76,14 @@ class BesideArtifacts:
             ]
             with lock():
                 self._sidecars.commit(outcomes)
-        _LOG.info(
-            "%s: looked for what lies beside %s", self._channel, counted(len(late), "artifact")
-        )
+            tools.checkpoint()
+            done = start + len(batch)
+            if done == len(late) or time.monotonic() - shown >= _LINE_SECONDS:
+                shown = time.monotonic()
+                _LOG.info(
+                    "%s: looked for what lies beside %d of %s",
+                    self._channel, done, counted(len(late), "artifact"),
+                )  # fmt: skip
 
     def conclude(self, result: ChannelResult, warn: Callable[[str], None]) -> bool:
         """Name what records promise and is not here; return whether there is any.

@@ -152,6 +152,79 @@ def test_the_draft_s_field_and_its_place_are_understood(syncer: Syncer, channel:
     assert here(syncer) == {f"{NAME}.sigs": ONE, named(ONE): ONE}
 
 
+def test_both_records_of_an_artifact_promise(syncer: Syncer, channel: Channel) -> None:
+    channel.publish(SIGNED)
+    with channel.editing():
+        sign(channel, SIGNED, ONE)
+        channel.put_artifact("linux-64", named(TWO), TWO)
+        record = {**SIGNED.record, "attestations_sha256": sha256(TWO)}
+        channel.put_v3("linux-64", NAME, record)
+    sync(syncer)
+    # The newest is what the first one, which every client reads, says.
+    assert here(syncer) == {f"{NAME}.sigs": ONE, named(ONE): ONE, named(TWO): TWO}
+    only = package("only")
+    with channel.editing():
+        channel.publish(only, revision=3)
+        channel.put_v3(
+            "linux-64", only.filename, {**only.record, "attestations_sha256": sha256(ONE)}
+        )
+        channel.put_artifact("linux-64", named(ONE, only.filename), ONE)
+    sync(syncer)
+    assert named(ONE, only.filename) in here(syncer)
+
+
+def test_a_channel_with_shards_and_a_base_url(syncer: Syncer, channel: Channel) -> None:
+    channel.serves_shards = True
+    channel.publish(SIGNED)
+    sign(channel, SIGNED, ONE)
+    sync(syncer, INCLUDE="signed")
+    assert here(syncer) == {f"{NAME}.sigs": ONE, named(ONE): ONE}
+    other = syncer.upstream.channel("elsewhere")
+    other.publish(package("moved"))
+    moved = package("moved")
+    sign(other, moved, TWO)
+    with channel.editing():
+        channel.publish(moved)
+        channel.hotfix("linux-64", moved.filename, attestations_sha256=sha256(TWO))
+        channel.put_section(
+            "linux-64", "info",
+            {"subdir": "linux-64", "base_url": f"{syncer.upstream.url}/elsewhere/linux-64/"},
+        )  # fmt: skip
+        channel.shard_info["base_url"] = f"{syncer.upstream.url}/elsewhere/linux-64/"
+    sync(syncer)
+    assert here(syncer)[named(TWO, moved.filename)] == TWO
+
+
+def test_a_folder_is_an_upstream_too(syncer: Syncer, tmp_path: Path) -> None:
+    folder = tmp_path / "disk/conda-forge/linux-64"
+    folder.mkdir(parents=True)
+    record = {**SIGNED.record, "attestations_sha256": sha256(ONE)}
+    document = {"packages.conda": {NAME: record}, "packages": {}}
+    (folder / "repodata.json").write_text(json.dumps(document))
+    (folder / NAME).write_bytes(SIGNED.data)
+    settings = {"CONDA_CLOUD_URL": (tmp_path / "disk").as_uri()}
+    result = sync(syncer, "partial", **settings)
+    assert named(ONE) in said(result)[0]
+    (folder / named(ONE)).write_bytes(ONE)
+    sync(syncer, **settings)
+    assert here(syncer) == {f"{NAME}.sigs": ONE, named(ONE): ONE}
+
+
+def test_a_host_that_has_none_of_many_is_not_asked_for_all(
+    syncer: Syncer, channel: Channel
+) -> None:
+    many = [package(f"p{number}") for number in range(60)]
+    channel.publish(*many)
+    with channel.editing():
+        for one in many:
+            sign(channel, one, ONE, is_served=False)
+    result = sync(syncer, "partial", SYNC_CONNECTIONS="1")
+    assert len(result.failures) == 60  # each is named
+    assert len(syncer.volumes.committed()) == 60  # and no artifact is less
+    # After a hundred refusals it is left alone: two for each, as drafts had another place.
+    assert syncer.upstream.count("*sigs*") == 100
+
+
 WRONG: dict[str, dict[str, object]] = {
     "no hash": {"attestations_sha256": "../../../etc/passwd"},
     "capitals": {"attestations_sha256": "AB" * 32},

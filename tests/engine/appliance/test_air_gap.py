@@ -1,5 +1,6 @@
 """An isolated mirror lives from a disk: the scripts of docs/air-gap.md, run as they stand there."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -108,6 +109,26 @@ def test_additions_removals_and_new_bytes_come_by_disk(
     records = same(connected, isolated)["conda-forge/linux-64"]
     assert records[NEW.filename] == NEW.record
     assert LATER.filename in records and GONE.filename not in records
+
+
+def test_attestations_come_by_disk(
+    connected: Appliance, isolated: Appliance, disk: Path, simulator: ChannelSimulator
+) -> None:
+    channel = simulator.channel("conda-forge")
+    bundles = b'[{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}]'
+    digest = hashlib.sha256(bundles).hexdigest()
+    for name in (f"{OLD.filename}.sigs.{digest}", f"{OLD.filename}.sigs"):
+        channel.put_artifact("linux-64", name, bundles)
+    channel.hotfix("linux-64", OLD.filename, attestations_sha256=digest)
+    carry(connected, disk)
+    isolated.update()
+    records = same(connected, isolated)["conda-forge/linux-64"]
+    assert records[OLD.filename]["attestations_sha256"] == digest
+    for site in (connected, isolated):
+        with serving(site.mirror) as nginx:
+            for ending in (f".sigs.{digest}", ".sigs"):
+                url = f"{nginx.url}/cloud/conda-forge/linux-64/{OLD.filename}{ending}"
+                assert requests.get(url, timeout=10).content == bundles
 
 
 def test_packages_of_peoples_own_come_by_disk(
