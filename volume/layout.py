@@ -264,6 +264,11 @@ class State:
         return self.root / "usage.db"
 
     @property
+    def usage_document(self) -> Path:
+        """What the page and /metrics show of it."""
+        return self.root / "usage.json"
+
+    @property
     def usage_lock(self) -> Path:
         return self.root / "locks" / "usage.lock"
 

@@ -11,18 +11,12 @@ all (another schema, no JSON) is a ``StateError``.
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import types
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from volume.disk import documents
+from volume.disk import documents, typed
 from volume.layout import State
-
-T = TypeVar("T")
 
 _UNKNOWN = "?"
 
@@ -241,7 +235,7 @@ def unnamed(name: str, text: str) -> str:
 
 def of(plain: Mapping[str, Any]) -> RunDocument:
     """What ``plain`` made, by this version or another. Pure; nothing is refused."""
-    return _record(RunDocument, plain)
+    return typed.record(RunDocument, plain)
 
 
 def read(state: State) -> RunDocument | None:
@@ -271,58 +265,3 @@ def write(state: State, run: RunDocument) -> None:
         VolumeError: the state volume refused.
     """
     documents.write(state.sync_run, run.plain())
-
-
-@cache
-def _types_of(record: type) -> dict[str, Any]:
-    return get_type_hints(record)
-
-
-def _record(record: type[T], found: Mapping[str, Any]) -> T:
-    hints = _types_of(record)  # type: ignore[arg-type]
-    understood = {}
-    for one in fields(record):  # type: ignore[arg-type]
-        try:
-            understood[one.name] = _value(hints[one.name], found[one.name])
-        except (KeyError, TypeError):
-            continue  # the default
-    return record(**understood)
-
-
-def _value(kind: Any, found: Any) -> Any:
-    """What was found, as that type.
-
-    Raises:
-        TypeError: it is of another.
-    """
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in {Union, types.UnionType}:  # only ever "or None"
-        return None if found is None else _value(arguments[0], found)
-    if origin is tuple and isinstance(found, list):
-        return tuple(_understood(arguments[0], enumerate(found)).values())
-    if origin is Mapping and isinstance(found, Mapping):
-        return _understood(arguments[1], found.items())
-    if is_dataclass(kind) and isinstance(kind, type) and isinstance(found, Mapping):
-        return _record(kind, found)
-    if kind is float and _is_number(found):
-        return float(found)
-    if kind is int and _is_number(found):
-        return int(found)
-    if kind in {str, bool} and isinstance(found, kind):
-        return found
-    raise TypeError(kind)
-
-
-def _understood(kind: Any, found: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-    """Those of the values that are of a type, by their keys."""
-    understood = {}
-    for key, value in found:
-        with contextlib.suppress(TypeError):
-            understood[key] = _value(kind, value)
-    return understood
-
-
-def _is_number(found: Any) -> bool:
-    if not isinstance(found, int | float) or isinstance(found, bool):
-        return False
-    return abs(found) <= sys.float_info.max  # no NaN, no infinity, no integer beyond them

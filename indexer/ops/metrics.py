@@ -20,13 +20,14 @@ from dataclasses import dataclass, field
 from indexer.base.channels import discover
 from indexer.generations import rolled_back
 from indexer.story import index_run
-from volume import generations, locks
+from volume import generations, locks, usage
 from volume.disk import documents, files
 from volume.errors import LockBusyError, MirrorError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program import exposition
 from volume.program.exposition import Family, Sample, sample
+from volume.usage import Usage
 
 log = logging.getLogger("indexer.ops.metrics")
 
@@ -56,6 +57,9 @@ _GAUGES = {
     "index_status": "1 for the status of the last index run of a channel.",
     "index_timestamp_seconds": "When the last index run of a channel ended, or began if it runs.",
     "index_duration_seconds": "How long the last index run of a channel took.",
+    "served_requests": "Requests for artifacts of a channel that were served, in the last 30 days.",
+    "served_bytes": "Bytes that were sent for them.",
+    "missed_requests": "Requests in that time for artifacts that are not here, the most frequent.",
 }
 _INDEX_STATUSES = ("running", "success", "partial", "busy", "failed")
 Found = tuple[str, Sample]
@@ -150,6 +154,12 @@ class Metrics:
             self._complain("reports", str(error))
         else:
             self._complaints.pop("reports", None)
+        try:
+            yield from _used(usage.read(self.state))
+        except MirrorError as error:
+            self._complain("usage", str(error))
+        else:
+            self._complaints.pop("usage", None)
 
     def _disks(self) -> Iterator[Found]:
         for volume, root in (("mirror", self.mirror.root), ("state", self.state.root)):
@@ -220,3 +230,11 @@ def _indexed(reports: dict[str, index_run.ChannelReport]) -> Iterator[Found]:
             yield "index_status", sample(is_it, channel=channel, status=status)
         yield "index_timestamp_seconds", sample(one.time, channel=channel)
         yield "index_duration_seconds", sample(one.seconds, channel=channel)
+
+
+def _used(found: Usage | None) -> Iterator[Found]:
+    for one in found.channels if found else ():
+        yield "served_requests", sample(one.requests, channel=one.channel)
+        yield "served_bytes", sample(one.bytes, channel=one.channel)
+        missed = sum(package.requests for package in one.missing)
+        yield "missed_requests", sample(missed, channel=one.channel)

@@ -13,6 +13,7 @@ from volume.generations import Generation
 from volume.relations import Relations
 from volume.run_document import CanaryFailure, DownloadProgress, FailedArtifact, RunDocument
 from volume.snapshots import Span
+from volume.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Site:
     sync: Sync | None = None
     next_report_seconds: float | None = None
     maps_names: bool = False
+    usage: Usage | None = None
 
     @property
     def names(self) -> list[str]:

@@ -17,13 +17,14 @@ from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
 from indexer.site.search import Search
 from indexer.story import index_run
 from indexer.story.index_run import ChannelReport
-from volume import generations, installers, relations, run_document, snapshots
+from volume import generations, installers, relations, run_document, snapshots, usage
 from volume.disk import documents
 from volume.errors import MirrorError, StateError
 from volume.generations import Generation
 from volume.layout import State
 from volume.ledger.ledger import Ledger
 from volume.relations import Relations
+from volume.usage import Usage
 
 
 def published(volumes: Volumes) -> dict[str, Generation]:
@@ -62,7 +63,15 @@ def site(
         sync=_sync(volumes.state),
         next_report_seconds=next_report_seconds,
         maps_names=volumes.mirror.name_mapping.names.is_file(),
+        usage=_usage(volumes.state),
     )
+
+
+def _usage(state: State) -> Usage | None:
+    try:
+        return usage.read(state)
+    except StateError:
+        return None  # the syncer writes it again when it counts next
 
 
 def _channel(

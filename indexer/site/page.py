@@ -7,13 +7,15 @@ fetches this page again now and then and takes over the parts with ``data-live``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from indexer.site import assets, clients, templates
 from indexer.site.facts import Channel, Site
+from volume.usage import Asked
 
 _SHOWN_FAILURES = 20
+_SHOWN_PACKAGES = 8
 
 _OUTCOMES = {
     "success": "Complete",
@@ -50,7 +52,16 @@ def page(site: Site) -> str:
         outcomes=_OUTCOMES,
         shown_failures=_SHOWN_FAILURES,
         problems=_problems(site),
+        usage=site.usage,
+        most_used=_most(one.used for one in site.usage.channels) if site.usage else [],
+        most_missing=_most(one.missing for one in site.usage.channels) if site.usage else [],
     )
+
+
+def _most(found: Iterable[Sequence[Asked]]) -> list[Asked]:
+    """The packages that were asked for most, of all channels."""
+    everything = [one for of_channel in found for one in of_channel]
+    return sorted(everything, key=lambda one: -one.requests)[:_SHOWN_PACKAGES]
 
 
 def snapshots_page(site: Site) -> str:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from syncer.settings.settings import Settings
 from syncer.usage import report
 from syncer.usage.collector import Collected, Collector
-from syncer.usage.counts import Counts, Program
-from syncer.usage.report import Asked, ChannelUsage, Usage
-from volume import locks
+from syncer.usage.counts import Counts
+from syncer.usage.report import Unused
+from volume import locks, usage
 from volume.layout import State
 from volume.ledger.artifact import Artifact
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration
 from volume.program.sizes import amount, counted
 from volume.program.stop import Stop
+from volume.usage import Asked, ChannelUsage, Program, Usage
 
 LOG = "requests.log"
 """In USAGE_DIR; nginx appends to it."""
 
 _MOST = 10  # shown by name; --json has all
+_DAYS = 30  # that the page shows
 
 
 def open_counts(settings: Settings, now: float) -> Counts:
@@ -34,7 +39,7 @@ def open_counts(settings: Settings, now: float) -> Counts:
 
 
 def collect(settings: Settings, stop: Stop, now: float, *, wait_seconds: float) -> Collected:
-    """Fold what nginx has logged into the counts, and forget what is too old.
+    """Fold what nginx has logged into the counts, forget what is too old, tell the page.
 
     Raises:
         VolumeError: the log can't be read, or the state volume refuses.
@@ -42,16 +47,57 @@ def collect(settings: Settings, stop: Stop, now: float, *, wait_seconds: float) 
         LockBusyError: somebody else does it.
         InterruptedRunError: asked to stop.
     """
-    lock = locks.Held(State(settings.state_dir).usage_lock, role="usage", wait_seconds=wait_seconds)
+    state = State(settings.state_dir)
+    lock = locks.Held(state.usage_lock, role="usage", wait_seconds=wait_seconds)
     with lock, open_counts(settings, now) as counts:
         found = Collector(settings.usage_dir / LOG, counts, stop).collect()
         counts.forget(int(now // report.DAY) - int(settings.usage_days))
         if not settings.usage_clients:
             counts.forget_clients()
+        if found.lines or _is_of_another_day(state.usage_document, now):
+            usage.write(state, _shown(report.of(counts, settings.channels, days=_DAYS, now=now)))
         return found
 
 
-def read(settings: Settings, now: float, *, days: int) -> Usage:
+def _is_of_another_day(path: Path, now: float) -> bool:
+    try:
+        return path.stat().st_mtime // report.DAY != now // report.DAY
+    except FileNotFoundError:
+        return True
+
+
+def _shown(found: Usage) -> Usage:
+    """What a page has room for."""
+    channels = [one for one in found.channels if one.requests or one.missing]
+    return replace(
+        found,
+        channels=tuple(
+            replace(one, used=one.used[:_MOST], missing=one.missing[:_MOST])
+            for one in channels[:_MOST]
+        ),
+        programs=found.programs[:_MOST],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What ``usage`` tells. ``unused`` is None while the watch is shorter than the days."""
+
+    usage: Usage
+    unused: Mapping[str, tuple[Unused, ...] | None]
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**asdict(self.usage), "unused": self._unused()}
+
+    def _unused(self) -> dict[str, Any]:
+        return {
+            channel: None if found is None else [asdict(one) for one in found]
+            for channel, found in self.unused.items()
+        }
+
+
+def read(settings: Settings, now: float, *, days: int) -> Answer:
     """What the last days were like.
 
     Raises:
@@ -59,8 +105,15 @@ def read(settings: Settings, now: float, *, days: int) -> Usage:
         VolumeError: the state volume refuses.
     """
     with open_counts(settings, now) as counts:
-        artifacts = {channel: _present(settings, channel) for channel in settings.channels}
-        return report.of(counts, artifacts, days=days, now=now)
+        return Answer(
+            report.of(counts, settings.channels, days=days, now=now),
+            {
+                channel: report.unused(
+                    counts, channel, _present(settings, channel), days=days, now=now
+                )
+                for channel in settings.channels
+            },
+        )
 
 
 def _present(settings: Settings, channel: str) -> Iterator[Artifact]:
@@ -72,14 +125,15 @@ def _present(settings: Settings, channel: str) -> Iterator[Artifact]:
             yield from (one for one in ledger.artifacts(subdir) if one.home != "promised")
 
 
-def describe(found: Usage, now: float) -> str:
+def describe(answer: Answer, now: float) -> str:
     """The usage for people."""
+    found = answer.usage
     watched = now - found.since
     lines = [f"The last {counted(found.days, 'day')}; watched for {duration(watched)}."]
     if found.programs:
         lines.append("By " + ", ".join(_program(one) for one in found.programs[:_MOST]))
     for channel in found.channels:
-        lines.extend(_describe(channel, found.days))
+        lines.extend(_describe(channel, answer.unused.get(channel.channel), found.days))
     return "\n".join(lines)
 
 
@@ -87,14 +141,14 @@ def _program(one: Program) -> str:
     return f"{one.program} ({counted(one.requests, 'request')})"
 
 
-def _describe(channel: ChannelUsage, days: int) -> Iterator[str]:
+def _describe(channel: ChannelUsage, unused: Sequence[Unused] | None, days: int) -> Iterator[str]:
     title = channel.channel if channel.is_mirrored else f"{channel.channel} (not mirrored)"
     yield f"{title}: {counted(channel.requests, 'request')}, {amount(channel.bytes)}"
     if channel.used:
         yield f"  most asked for: {_first(channel.used)}"
-    if channel.unused is not None:
-        count = counted(len(channel.unused), "artifact")
-        yield f"  not asked for in {counted(days, 'day')}: {count}, {amount(channel.unused_size)}"
+    if unused is not None:
+        count, size = counted(len(unused), "artifact"), sum(one.size for one in unused)
+        yield f"  not asked for in {counted(days, 'day')}: {count}, {amount(size)}"
     if channel.missing:
         yield f"  asked for and not here: {_first(channel.missing)}"
         names = " ".join(one.name for one in channel.missing[:_MOST])

@@ -19,6 +19,7 @@ from typing import Any
 from syncer.usage.request import OTHER, Request
 from volume.disk import database
 from volume.errors import StateError
+from volume.usage import Program
 
 _SCHEMA = 1
 _TABLES = """
@@ -62,15 +63,6 @@ class Used:
     requests: int
     bytes: int
     last: float
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A client program."""
-
-    program: str
-    requests: int
-    bytes: int
 
 
 @dataclass(slots=True)

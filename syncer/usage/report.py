@@ -6,111 +6,56 @@ as long as is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from syncer.usage.counts import Counts, Program, Used
+from syncer.usage.counts import Counts, Used
 from volume.ledger.artifact import Artifact
 from volume.names import package_name
+from volume.usage import Asked, ChannelUsage, Usage
 
 DAY = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A package that was asked for; ``bytes`` were sent, ``last`` is in seconds since the epoch."""
-
-    name: str
-    requests: int
-    bytes: int
-    artifacts: int
-    last: float
 
 
 @dataclass(frozen=True, slots=True)
 class Unused:
     """An artifact that is here and that nobody asked for; ``size`` in bytes."""
 
+    channel: str
     subdir: str
     filename: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelUsage:
-    """One channel. ``unused`` is None while the watch is shorter than ``days``."""
-
-    channel: str
-    is_mirrored: bool
-    requests: int = 0
-    bytes: int = 0
-    used: tuple[Asked, ...] = ()
-    missing: tuple[Asked, ...] = ()
-    unused: tuple[Unused, ...] | None = None
-
-    @property
-    def unused_size(self) -> int:
-        return sum(one.size for one in self.unused or ())
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """All channels over the last ``days``; ``since`` is when watching began."""
-
-    since: float
-    days: int
-    channels: tuple[ChannelUsage, ...]
-    programs: tuple[Program, ...] = field(default=())
-
-
-def of(
-    counts: Counts,
-    artifacts: Mapping[str, Iterable[Artifact]],
-    *,
-    days: int,
-    now: float,
-) -> Usage:
-    """What the last days were like.
-
-    Args:
-        artifacts: what is here of each mirrored channel.
+def of(counts: Counts, channels: Iterable[str], *, days: int, now: float) -> Usage:
+    """What the last days were like: the mirrored channels first, then others that were asked for.
 
     Raises:
         StateError: the counts are damaged.
     """
     first = int(now // DAY) - days + 1
-    names = [*artifacts, *(name for name in counts.channels() if name not in artifacts)]
+    mirrored = list(channels)
+    others = [name for name in counts.channels() if name not in mirrored]
     return Usage(
         since=counts.since,
         days=days,
         channels=tuple(
-            _channel(counts, name, artifacts.get(name), first, days=days, now=now) for name in names
+            _channel(counts, name, first, is_mirrored=name in mirrored)
+            for name in [*mirrored, *others]
         ),
         programs=tuple(counts.programs(since=first)),
     )
 
 
-def _channel(
-    counts: Counts,
-    channel: str,
-    artifacts: Iterable[Artifact] | None,
-    first: int,
-    *,
-    days: int,
-    now: float,
-) -> ChannelUsage:
+def _channel(counts: Counts, channel: str, first: int, *, is_mirrored: bool) -> ChannelUsage:
     used = list(counts.used(channel, since=first))
-    unused = None
-    if artifacts is not None and now - counts.since >= days * DAY:
-        unused = tuple(_unused(counts, channel, artifacts, now - days * DAY))
     return ChannelUsage(
         channel=channel,
-        is_mirrored=artifacts is not None,
+        is_mirrored=is_mirrored,
         requests=sum(one.requests for one in used),
         bytes=sum(one.bytes for one in used),
         used=_by_name(used),
         missing=_by_name(counts.missing(channel, since=first)),
-        unused=unused,
     )
 
 
@@ -131,6 +76,22 @@ def _by_name(found: Iterable[Used]) -> tuple[Asked, ...]:
     return tuple(sorted(asked, key=lambda one: (-one.requests, one.name)))
 
 
+def unused(
+    counts: Counts, channel: str, artifacts: Iterable[Artifact], *, days: int, now: float
+) -> tuple[Unused, ...] | None:
+    """Which artifacts nobody asked for in the last days; None while the watch is shorter.
+
+    What came here later than that was not here to be asked for.
+
+    Raises:
+        StateError: the counts are damaged.
+    """
+    before = now - days * DAY
+    if counts.since > before:
+        return None
+    return tuple(_unused(counts, channel, artifacts, before))
+
+
 def _unused(
     counts: Counts, channel: str, artifacts: Iterable[Artifact], before: float
 ) -> Iterator[Unused]:
@@ -139,4 +100,4 @@ def _unused(
         if one.subdir not in last:
             last[one.subdir] = counts.last_use(channel, one.subdir)
         if max(one.entered, last[one.subdir].get(one.filename, 0.0)) < before:
-            yield Unused(one.subdir, one.filename, one.size)
+            yield Unused(channel, one.subdir, one.filename, one.size)

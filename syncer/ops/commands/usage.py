@@ -6,7 +6,6 @@ import argparse
 import json
 import logging
 import time
-from dataclasses import asdict
 
 from syncer.ops import presence, usage
 from syncer.ops.commands.options import stop_on_signals
@@ -33,7 +32,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.who:
         return _who(settings, options, now)
     answer = usage.read(settings, now, days=options.days)
-    shown = json.dumps(asdict(answer)) if options.json else usage.describe(answer, now)
+    shown = json.dumps(answer.document()) if options.json else usage.describe(answer, now)
     print(printable_lines(shown))
     return 0
 

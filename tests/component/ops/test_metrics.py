@@ -214,3 +214,17 @@ def test_a_schedule_that_is_dead_keeps_its_last_word(syncer: Syncer, metrics: Me
     with pytest.raises(MirrorError, match="can't be read"):
         Watch(settings, free_port()).look(1.0)
     assert not Path(syncer.volumes.state.schedule_metrics).exists()
+
+
+def test_what_clients_ask_for(syncer: Syncer, metrics: Metrics, tmp_path: Path) -> None:
+    syncer.environment["USAGE_DIR"] = str(tmp_path)
+    syncer.run()
+    lines = [
+        json.dumps([time.time(), status, 7, "GET", "conda-forge", "noarch", file, "conda/1", ""])
+        for status, file in ((200, "a-1-0.conda"), (206, "a-1-0.conda"), (404, "b-1-0.conda"))
+    ]
+    (tmp_path / "requests.log").write_text("\n".join(lines) + "\n")
+    assert syncer.command("usage", "--collect").code == 0
+    seen = Seen(syncer, metrics, 6000.0)
+    assert (seen("served_requests", **CHANNEL), seen("served_bytes", **CHANNEL)) == (2, 14)
+    assert seen("missed_requests", **CHANNEL) == 1

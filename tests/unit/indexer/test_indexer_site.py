@@ -23,6 +23,7 @@ from volume.generations import Generation, Published, UnindexedFile
 from volume.relations import Relation, Relations
 from volume.run_document import of
 from volume.snapshots import Span
+from volume.usage import Asked, ChannelUsage, Program, Usage
 
 BOTH = ["bioconda", "conda-forge", "conda-forge/label/rc", "pkgs/free", "pkgs/main"]
 NOW = 1_795_343_400.0
@@ -511,3 +512,32 @@ class TestSearchIndex:
     @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 99, "channels": []}', b'"x"'])
     def test_one_that_can_not_be_understood_counts_as_none(self, data: bytes) -> None:
         assert search_json.read(data) == {}
+
+
+class TestUsage:
+    def used(self, *missing: Asked) -> Usage:
+        used = (Asked("python", 1204, 5_000_000_000, 7, NOW), Asked("numpy", 3, 9, 1, NOW))
+        return Usage(
+            NOW - 9e6, 30, (ChannelUsage("conda-forge", True, 1207, 5_000_000_009, used, missing),),
+            (Program("pixi/0.77.0", 1207, 5_000_000_009),),
+        )  # fmt: skip
+
+    def test_the_page_and_the_document_show_it(self) -> None:
+        found = site(channel("conda-forge"), usage=self.used(Asked("polars", 12, 0, 2, NOW)))
+        shown = page.page(found)
+        assert "What this LAN uses" in shown and "1,207 requests" in shown
+        assert shown.index(">python<") < shown.index(">numpy<")
+        assert "polars (12)" in shown
+        document = json.loads(status_json.text(found))
+        jsonschema.validate(document, SCHEMA)
+        assert document["usage"]["channels"][0]["used"][0]["name"] == "python"
+
+    def test_nothing_is_shown_before_anything_is_used(self) -> None:
+        for usage in (None, Usage(NOW, 30)):
+            found = site(channel("conda-forge"), usage=usage)
+            assert "What this LAN uses" not in page.page(found)
+            jsonschema.validate(json.loads(status_json.text(found)), SCHEMA)
+
+    def test_a_name_is_never_markup(self) -> None:
+        found = site(channel("conda-forge"), usage=self.used(Asked(EVIL, 1, 0, 1, NOW)))
+        assert EVIL not in page.page(found)

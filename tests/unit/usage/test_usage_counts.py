@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.usage import counts as module
-from syncer.usage.counts import Counts, Place, Program
+from syncer.usage.counts import Counts, Place
 from syncer.usage.request import OTHER, Request
 from volume.errors import StateError
+from volume.usage import Program
 
 NOW = 1_790_000_000.0
 DAY = 86400.0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from syncer.ops.usage import describe
+from syncer.ops.usage import Answer, describe
 from syncer.usage import report
 from syncer.usage.counts import Counts, Place
 from tests.unit.usage.test_usage_counts import DAY, NOW, request
@@ -24,15 +24,15 @@ def test_what_nobody_asked_for(tmp_path: Path) -> None:
             Place(),
         )  # fmt: skip
         here = [artifact("old"), artifact("used"), artifact("new", entered=NOW + 35 * DAY)]
-        early = report.of(counts, {"c": iter(here)}, days=30, now=NOW + 29 * DAY)
-        assert early.channels[0].unused is None
-        found = report.of(counts, {"c": iter(here)}, days=30, now=NOW + 41 * DAY)
+        assert report.unused(counts, "c", here, days=30, now=NOW + 29 * DAY) is None
+        later = NOW + 41 * DAY
+        unused = report.unused(counts, "c", here, days=30, now=later)
+        assert unused == (report.Unused("c", "noarch", "old-1-0.conda", 1000),)
+        found = report.of(counts, ["c"], days=30, now=later)
         (channel,) = found.channels
-        assert channel.unused == (report.Unused("noarch", "old-1-0.conda", 1000),)
-        assert channel.unused_size == 1000
         assert [one.name for one in channel.used] == ["used"]
         assert [one.name for one in channel.missing] == ["wish"]
-        said = describe(found, NOW + 41 * DAY)
+        said = describe(Answer(found, {"c": unused}), later)
         assert "not asked for in 30 days: 1 artifact, 1.0 kB" in said
         assert "with: INCLUDE=wish" in said
 
@@ -40,8 +40,8 @@ def test_what_nobody_asked_for(tmp_path: Path) -> None:
 def test_a_channel_that_is_not_mirrored_is_named(tmp_path: Path) -> None:
     with Counts(tmp_path / "usage.db", now=NOW) as counts:
         counts.add([request("a", 404)], Place())
-        found = report.of(counts, {"conda-forge": iter([])}, days=30, now=NOW)
+        found = report.of(counts, ["conda-forge"], days=30, now=NOW)
         assert [one.channel for one in found.channels] == ["conda-forge", "c"]
-        said = describe(found, NOW)
+        said = describe(Answer(found, {"conda-forge": None}), NOW)
         assert "c (not mirrored): 0 requests" in said
         assert "with: CHANNELS=c" in said
