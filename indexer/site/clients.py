@@ -18,6 +18,9 @@ what the user has, and which no other tool writes. Relative to the home folder."
 # What clients have in their files and specs; rewritten there, never contacted from here.
 _COMMUNITY_URL = "https://conda.anaconda.org"
 _PKGS_URL = "https://repo.anaconda.com/pkgs"
+# The same: pixi's [mirrors] maps whole addresses, and these stand in its lock files and manifests.
+_INDEX_URL = "https://pypi.org/simple"
+_INDEX_FILES_URL = "https://files.pythonhosted.org/packages"
 
 # Where pixi asks for the mapping of conda's names to PyPI's: the service of its makers; until 2026
 # it had one of the documents from another place. Its mirrors hold for both.
@@ -113,14 +116,15 @@ def mambarc(channels: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def pixi(channels: Sequence[str], *, maps_names: bool = False) -> str:
+def pixi(channels: Sequence[str], *, maps_names: bool = False, with_wheels: bool = False) -> str:
     """For ~/.pixi/config.toml: URLs in manifests and lock files stay upstream's.
 
     Args:
         maps_names: whether the mapping of conda's names to PyPI's is here.
+        with_wheels: whether pixi asks here for Python packages too, and nobody else.
     """
     quoted = ", ".join(f'"{name}"' for name in _pixi_first(channels))
-    mirrors = pixi_mirrors(channels, maps_names=maps_names)
+    mirrors = pixi_mirrors(channels, maps_names=maps_names, with_wheels=with_wheels)
     return f"# {ADDRESS}/pixi.toml\ndefault-channels = [{quoted}]\n\n{mirrors}"
 
 
@@ -140,13 +144,19 @@ def pixi_channel_word(channel: str, channels: Sequence[str]) -> str | None:
     return None if word in _pixi_first(channels) else word
 
 
-def pixi_mirrors(channels: Sequence[str], *, maps_names: bool = False) -> str:
+def pixi_mirrors(
+    channels: Sequence[str], *, maps_names: bool = False, with_wheels: bool = False
+) -> str:
     """The part of pixi's configuration that can stand at the end of any."""
     lines = ["[mirrors]", f'"{_COMMUNITY_URL}" = ["{ADDRESS}/cloud"]']
     if any(name.startswith("pkgs/") for name in channels):
         lines.append(f'"{_PKGS_URL}" = ["{ADDRESS}/pkgs"]')
     if maps_names:
         lines += [f'"{url}" = ["{ADDRESS}/{path}"]' for url, path in _MAPPING_URLS.items()]
+    if with_wheels:
+        lines.append("# Python packages: those that the mirror's lock files name, and no others")
+        lines.append(f'"{_INDEX_URL}" = ["{ADDRESS}/pypi/simple"]')
+        lines.append(f'"{_INDEX_FILES_URL}" = ["{ADDRESS}/pypi/packages"]')
     return "\n".join(lines) + "\n"
 
 
@@ -170,7 +180,12 @@ def _plain(package: str | None) -> str:
 
 
 def setup_script(
-    template: str, channels: Sequence[str], example: str, *, maps_names: bool = False
+    template: str,
+    channels: Sequence[str],
+    example: str,
+    *,
+    maps_names: bool = False,
+    with_wheels: bool = False,
 ) -> str:
     """``/setup.sh``: client configuration as one command, with a dry run and an undo.
 
@@ -184,14 +199,17 @@ def setup_script(
         channels: those that are here.
         example: the command that the script proposes at the end.
         maps_names: whether the mapping of conda's names to PyPI's is here.
+        with_wheels: whether pixi asks here for Python packages too, and nobody else.
     """
     values = {
         "CHANNELS": " ".join(
             [*channels, *(["defaults"] if "defaults" in first_channels(channels) else [])]
         ),
         "CONDARC": condarc(channels).rstrip("\n"),
-        "PIXI": pixi(channels, maps_names=maps_names).rstrip("\n"),
-        "MIRRORS": pixi_mirrors(channels, maps_names=maps_names).rstrip("\n"),
+        "PIXI": pixi(channels, maps_names=maps_names, with_wheels=with_wheels).rstrip("\n"),
+        "MIRRORS": pixi_mirrors(channels, maps_names=maps_names, with_wheels=with_wheels).rstrip(
+            "\n"
+        ),
         "EXAMPLE": example,
     }
     for name, value in values.items():

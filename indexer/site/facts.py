@@ -18,7 +18,7 @@ from volume.usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """What a run did to one channel, or one kind of installers."""
+    """What a run did to one channel, one kind of installers, or the wheels."""
 
     name: str
     status: str
@@ -109,6 +109,15 @@ class Installers:
 
 
 @dataclass(frozen=True, slots=True)
+class Wheels:
+    """The wheels that the simple index lists: how many files, of how many projects."""
+
+    count: int
+    projects: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Everything that the site shows.
 
@@ -119,6 +128,7 @@ class Site:
     written: float
     channels: tuple[Channel, ...] = ()
     installers: tuple[Installers, ...] = ()
+    wheels: Wheels | None = None
     sync: Sync | None = None
     next_report_seconds: float | None = None
     maps_names: bool = False

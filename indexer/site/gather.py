@@ -13,11 +13,11 @@ from indexer.base.channels import discover
 from indexer.base.volumes import Volumes
 from indexer.generations import rolled_back
 from indexer.site import clients
-from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
+from indexer.site.facts import Channel, Installers, Site, Sync, Wheels, sync_of
 from indexer.site.search import Search
 from indexer.story import index_run
 from indexer.story.index_run import ChannelReport
-from volume import generations, installers, relations, run_document, snapshots, usage
+from volume import generations, installers, relations, run_document, snapshots, usage, wheels
 from volume.disk import documents
 from volume.errors import MirrorError, StateError
 from volume.generations import Generation
@@ -60,6 +60,7 @@ def site(
             for name, generation in channels.items()
         ),
         installers=tuple(_installers(volumes)),
+        wheels=_wheels(volumes),
         sync=_sync(volumes.state),
         next_report_seconds=next_report_seconds,
         maps_names=volumes.mirror.name_mapping.names.is_file(),
@@ -128,6 +129,15 @@ def _installers(volumes: Volumes) -> list[Installers]:
             if present:
                 found.append(Installers(kind, len(present), sum(one.size for one in present)))
     return found
+
+
+def _wheels(volumes: Volumes) -> Wheels | None:
+    with contextlib.suppress(StateError):  # the next sync writes it again
+        here = wheels.listed(wheels.read(volumes.mirror).values())
+        if here:
+            projects = len({one.project for one in here})
+            return Wheels(len(here), projects, sum(one.size for one in here))
+    return None
 
 
 def _sync(state: State) -> Sync | None:

@@ -44,11 +44,14 @@ def page(site: Site) -> str:
         address=clients.ADDRESS,
         sync=site.sync,
         installers=site.installers,
+        wheels=site.wheels,
         channels=channels,
         tools=_tools(channels),
         place=clients.CONDARC_PLACE,
         condarc=clients.condarc(site.names),
-        pixi=clients.pixi(site.names, maps_names=site.maps_names),
+        pixi=clients.pixi(
+            site.names, maps_names=site.maps_names, with_wheels=site.wheels is not None
+        ),
         outcomes=_OUTCOMES,
         shown_failures=_SHOWN_FAILURES,
         problems=_problems(site),

@@ -68,6 +68,7 @@ def refresh(volumes: Volumes) -> None:
             for channel in discover(volumes.mirror, volumes.state)
         ),
         *(current_number(volumes.mirror.installers(kind)) for kind in installers.KINDS),
+        current_number(volumes.mirror.wheels),
     )
     before, written = _seen.get(key, (None, 0.0))
     if before != seen or not 0 <= now - written < REPORT_SECONDS:
@@ -102,12 +103,17 @@ def _write(volumes: Volumes, next_report_seconds: float | None) -> None:
 
 def _configuration(site: Site) -> Mapping[str, str]:
     example = page.example_command("conda", site)
+    with_wheels = site.wheels is not None
     return {
         "condarc": clients.condarc(site.names),
         "mambarc": clients.mambarc(site.names),
-        "pixi.toml": clients.pixi(site.names, maps_names=site.maps_names),
+        "pixi.toml": clients.pixi(site.names, maps_names=site.maps_names, with_wheels=with_wheels),
         "setup.sh": clients.setup_script(
-            assets.text("setup.sh"), site.names, example, maps_names=site.maps_names
+            assets.text("setup.sh"),
+            site.names,
+            example,
+            maps_names=site.maps_names,
+            with_wheels=with_wheels,
         ),
     }
 

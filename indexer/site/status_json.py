@@ -24,6 +24,7 @@ def document(site: Site) -> dict[str, Any]:
         "next_report_seconds": site.next_report_seconds,
         "sync": _sync(site.sync) if site.sync else None,
         "installers": [asdict(kind) for kind in site.installers],
+        "wheels": asdict(site.wheels) if site.wheels else None,
         "usage": asdict(site.usage) if site.usage else None,
         "channels": [_channel(channel) for channel in site.channels],
     }

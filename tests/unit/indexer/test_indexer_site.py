@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from indexer.site import assets, clients, page, status_json
-from indexer.site.facts import Channel, Installers, Site, Sync, sync_of
+from indexer.site.facts import Channel, Installers, Site, Sync, Wheels, sync_of
 from indexer.site.search import Search, buckets, search_json
 from indexer.site.search.buckets import Build
 from volume.generations import Generation, Published, UnindexedFile
@@ -227,6 +227,18 @@ class TestClients:
             "https://conda.anaconda.org"
         ]
 
+    def test_pixi_asks_here_for_python_packages_where_there_are_some(self) -> None:
+        mirrors = tomllib.loads(clients.pixi(BOTH, with_wheels=True))["mirrors"]
+        assert {place for (place,) in mirrors.values()} == {
+            "http://mirror.invalid/cloud",
+            "http://mirror.invalid/pkgs",
+            "http://mirror.invalid/pypi/simple",
+            "http://mirror.invalid/pypi/packages",
+        }
+        assert not any("pypi" in line for line in clients.pixi(BOTH).splitlines())
+        text = clients.setup_script(assets.text("setup.sh"), BOTH, "x", with_wheels=True)
+        assert text.count("/pypi/simple") == text.count("/pypi/packages") == 2
+
     def test_pixi_knows_no_defaults(self) -> None:
         found = tomllib.loads(clients.pixi(["pkgs/main"]))
         assert found["default-channels"] == ["https://repo.anaconda.com/pkgs/main"]
@@ -325,6 +337,14 @@ class TestPage:
         assert "<script" not in text
         assert page.snapshots_page(site())
 
+    def test_it_says_which_python_packages_are_here(self) -> None:
+        text = page.page(site(channel("conda-forge"), wheels=Wheels(1_200, 1, 5_000_000)))
+        assert "1,200 files of 1 project, 5.0\u00a0MB" in text
+        assert "no others" in text.replace("\n", " ")
+        assert "--index-url http://mirror.invalid/pypi/simple/" in text
+        assert "http://mirror.invalid/pypi/packages" in text, "pixi's configuration"
+        assert "pypi" not in page.page(site(channel("conda-forge")))
+
     def test_it_says_what_is_wrong(self) -> None:
         one = channel("conda-forge", is_held=True, status="failed", error="disk full")
         left_out = (UnindexedFile("noarch", "<x>", 1, 1, "why"),)
@@ -403,6 +423,7 @@ class TestStatus:
                 sync=sync_of(of(PARTIAL), NOW),
             ),
             site(channel("conda-forge", error="x"), installers=(Installers("miniforge", 1, 2),)),
+            site(channel("conda-forge"), wheels=Wheels(3, 2, 5_000)),
             site(sync=sync_of(of({}), None)),
         ],
     )
