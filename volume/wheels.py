@@ -25,7 +25,8 @@ WHEELS_JSON = ".wheels.json"  # hidden by the web server, as all dotfiles
 
 _SCHEMA = 1
 _HEX = re.compile(r"[0-9a-f]{64}")
-_PROJECT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+PROJECT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+"""A normalised name (PEP 503): a folder of the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _wheel(row: Mapping[str, Any]) -> Wheel:
     hashes = [one.sha256, one.blake2b, *([] if one.metadata is None else [one.metadata])]
     if not all(_HEX.fullmatch(digits) for digits in hashes):
         raise ValueError(f"{one.filename}: a hash is none")
-    if not _PROJECT.fullmatch(one.project) or int(one.size) != one.size or one.size < 0:
+    if not PROJECT.fullmatch(one.project) or int(one.size) != one.size or one.size < 0:
         raise ValueError(f"{one.filename}: {one.project!r}, {one.size!r} bytes")
     if not isinstance(one.version, str) or not isinstance(one.requires_python, str):
         raise ValueError(f"{one.filename}: {one.version!r}, {one.requires_python!r}")

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from indexer.base.channels import discover
 from indexer.generations import rolled_back
 from indexer.story import index_run
-from volume import generations, locks, usage
+from volume import generations, locks, usage, wheels
+from volume.collection import current_number
 from volume.disk import documents, files
 from volume.errors import LockBusyError, MirrorError
 from volume.layout import Mirror, State
@@ -67,7 +68,7 @@ Found = tuple[str, Sample]
 
 @dataclass(slots=True)
 class _Totals:
-    """A ledger's sums, which cost a look at every row, and when they must be made again."""
+    """Sums of a ledger, or of the wheels' list, and when they must be made again."""
 
     key: tuple[int, int]
     subdirs: dict[str, tuple[int, int]]
@@ -149,6 +150,12 @@ class Metrics:
             self._complaints.pop(channel, None)
             yield from found
         try:
+            yield from self._wheels()
+        except MirrorError as error:
+            self._complain(wheels.PYPI, f"the wheels are left out of /metrics: {error}")
+        else:
+            self._complaints.pop(wheels.PYPI, None)
+        try:
             yield from _indexed(index_run.read(self.state))
         except MirrorError as error:
             self._complain("reports", str(error))
@@ -200,6 +207,26 @@ class Metrics:
             self._behind_since.setdefault(channel, now)
         lag = max(0.0, now - self._behind_since.get(channel, now))
         yield "publication_lag_seconds", sample(lag, channel=channel)
+
+    def _wheels(self) -> Iterator[Found]:
+        number = current_number(self.mirror.wheels)
+        if number is None:
+            return
+        known = self._totals.get(wheels.PYPI)
+        if known is None or known.key != (number, 0):
+            present = list(wheels.read(self.mirror).values())
+            here = wheels.listed(present)
+            size = sum(one.size for one in here)
+            known = self._totals[wheels.PYPI] = _Totals(
+                key=(number, 0),
+                subdirs={"wheels": (len(here), size)},
+                retained=(len(present) - len(here), sum(one.size for one in present) - size),
+            )
+        for subdir, (count, size) in known.subdirs.items():
+            yield "published_artifacts", sample(count, channel=wheels.PYPI, subdir=subdir)
+            yield "published_bytes", sample(size, channel=wheels.PYPI, subdir=subdir)
+        yield "retained_artifacts", sample(known.retained[0], channel=wheels.PYPI)
+        yield "retained_bytes", sample(known.retained[1], channel=wheels.PYPI)
 
     def _sum_up(self, channel: str, ledger: Ledger, serial: int) -> _Totals:
         try:

@@ -9,6 +9,8 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from volume.wheels import PROJECT
+
 
 def parse(filename: str) -> tuple[str, str]:
     """The normalised name of the project (PEP 503), and the version (PEP 440).
@@ -23,4 +25,6 @@ def parse(filename: str) -> tuple[str, str]:
             project, version = parse_sdist_filename(filename)
     except (InvalidWheelFilename, InvalidSdistFilename) as error:
         raise ValueError(f"{filename} is no name of a wheel or an sdist: {error}") from error
+    if not PROJECT.fullmatch(project):
+        raise ValueError(f"{filename} is no name of a wheel or an sdist: {project!r} is no project")
     return str(project), str(version)

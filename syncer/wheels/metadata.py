@@ -67,7 +67,7 @@ def read(path: Path, project: str) -> bytes | None:
         if error.errno == errno.EINVAL:  # it leads to a place before the beginning
             return None
         raise
-    return data if len(data) <= limits.WHEEL_METADATA else None
+    return data if 0 < len(data) <= limits.WHEEL_METADATA else None
 
 
 def _is_of(name: str, project: str) -> bool:

@@ -15,6 +15,7 @@ from syncer.ops.doctor import (
     finding,
     upstream_checks,
     volume_checks,
+    wheel_checks,
 )
 from syncer.ops.doctor.finding import FAILED, Finding, failed
 from syncer.settings.settings import Settings
@@ -68,6 +69,7 @@ def examine(settings: Settings, seconds: float = AREA_SECONDS) -> list[Finding]:
         findings = [failed("network settings", problem, step) for problem in error.problems]
     else:
         areas += _network_areas(settings, network, state, now, clocks)
+        areas.append(_Area("wheels", lambda: wheel_checks.look(settings, mirror, network)))
         client = client_checks.WebServer(settings.mirror_url, network.ca_bundle)
         areas.append(
             _Area("clients", lambda: client_checks.look(client, mirror, state, settings.channels))
