@@ -39,8 +39,9 @@ On the mirror volume (big; may be a bind mount or NFS)::
 On the state volume (small; a local filesystem)::
 
     instance.json                   the same id; until the mirror is won, one that is not claimed
-    locks/                          lock files, never unlinked
-    channels/<slug>/ledger.db       written by the syncer only: what is committed
+    locks/                          lock files, never unlinked; of staging-<slug>.lock one byte for
+                                    each artifact that somebody stages (``syncer.artifacts.claims``)
+    channels/<slug>/ledger.db       written by the syncer and its fetcher: what is committed
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
     channels/<slug>/engine/         the indexer's own: caches of conda-index and of its own writer
     channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
@@ -57,7 +58,8 @@ On the state volume (small; a local filesystem)::
 
 Invariants, at every instant, also after SIGKILL, power loss or a full disk:
 
-I1  every record in a published index resolves over HTTP to bytes of that size and sha256;
+I1  every record in a published index resolves over HTTP to bytes of that size and sha256; one that
+    is only promised (``volume.ledger.promises``) to those or to an error, never to other bytes;
 I2  all variants of a channel's index (json, zst, bz2, current_repodata, shards, run_exports)
     come from one generation;
 I3  nothing partial is ever visible under a served path;
@@ -76,6 +78,10 @@ Commit (syncer, channel lock). One barrier makes the staged bytes durable. The r
     the rows to ``artifact`` and raises the serial. A crash in between is rolled forward by
     whoever commits next, so a file in ``channels/`` is never without its record: one that
     has none is nobody's, and the next sync takes it over by its hash or out of the way.
+Fetch on demand (fetcher, no channel lock; its claim on the name keeps a sync from staging it). The
+    bytes of a promised row are verified in staging and made durable, get their name in
+    ``channels/``, and one transaction that finds the row still promised says so; the serial stays.
+    Stopped before that, the name has the promised bytes already, and the next sync notes it.
 Index and publish (indexer, channel lock). Work exists when the ledger's serial differs from that
     of the current generation's document. The next generation starts as a hard-linked copy of the
     current one, is filled, verified, fsynced; its document is written into it; then the link is

@@ -237,6 +237,10 @@ class State:
     def channel_lock(self, channel: str) -> Path:
         return self.root / "locks" / f"channel-{slug(channel)}.lock"
 
+    def claims(self, channel: str) -> Path:
+        """A byte of this file is locked for each artifact that somebody stages."""
+        return self.root / "locks" / f"staging-{slug(channel)}.lock"
+
     @property
     def index_lock(self) -> Path:
         return self.root / "locks" / "index.lock"

@@ -15,7 +15,7 @@ from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.sidecars.table import SidecarTable
 from syncer.conda.attestations import promised
 from syncer.conda.wanted import Wanted
-from volume.ledger.artifact import Artifact
+from volume.ledger.artifact import Artifact, Home
 from volume.ledger.promises import Origin, Promises
 from volume.ledger.schema import COLUMNS, artifact_proof, proof
 
@@ -32,6 +32,7 @@ class Arrived:
     md5: str | None
     size: int
     source: str
+    home: Home = "channels"
 
     def keeps(self, row: Artifact) -> bool:
         """Whether these are the bytes that a row promises, or has: whatever its record says else.

@@ -15,26 +15,31 @@ for what is in staging, which a sync alone writes.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from syncer.artifacts.claims import Claims
 from volume.disk.files import (
     hash_file,
     is_regular,
     link,
     make_directory,
     operation,
+    place,
     remove_empty,
     remove_tree,
     rename,
     sync_directory,
+    sync_file,
     sync_filesystem,
     unlink,
     volume_error,
@@ -47,6 +52,8 @@ from volume.ledger.artifact import Artifact, Retired
 # What may keep a link from being made although the file can be read: another filesystem or mount,
 # another owner, too many links.
 _UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK})
+
+_UNCLAIMED = contextlib.nullcontext()
 
 _LOG = logging.getLogger(__name__)
 
@@ -78,9 +85,11 @@ class StagedBytes(Protocol):
 class Store:
     """The artifacts of one channel."""
 
-    def __init__(self, mirror: Mirror, channel: str) -> None:
+    def __init__(self, mirror: Mirror, channel: str, claims: Claims | None = None) -> None:
+        """With ``claims`` others stage artifacts too."""
         self._mirror = mirror
         self._channel = channel
+        self._claims = claims
 
     @property
     def root(self) -> Path:
@@ -100,6 +109,21 @@ class Store:
             self._mirror.retired(self._channel, subdir),
         )
         return StagingFolder(str(folder), not any(map(_has_entries, (folder, *homes))))
+
+    def claim(
+        self, subdir: str, filename: str, sleep: Callable[[float], None]
+    ) -> AbstractContextManager[None]:
+        """The right to stage an artifact, as long as a ``with`` block lasts; it is waited for.
+
+        Args:
+            sleep: waits; what it raises ends the waiting.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        if self._claims is None:
+            return _UNCLAIMED
+        return self._claims.wait(subdir, filename, sleep)
 
     def staged(self, subdir: str, filename: str, digest: bytes) -> Path:
         """Where one artifact is staged; ``digest`` is that of its record."""
@@ -199,7 +223,11 @@ class Store:
             folder = self._mirror.staging(self._channel, subdir)
             if folder.is_dir():
                 for path in sorted(folder.iterdir()):
-                    unlink(path)
+                    filename = path.name.rsplit(".", 2)[0]  # layout.staged_name
+                    claim = self._claims.take(subdir, filename) if self._claims else _UNCLAIMED
+                    if claim is not None:  # else somebody is at it
+                        with claim:
+                            unlink(path)
                 remove_empty(folder)
 
     def has(self, placed: HasPlace) -> bool:
@@ -235,6 +263,33 @@ class Store:
                     )
         _sync(filled)
         _sync({folder.parent for folder in filled})
+
+    def place_promised(self, staged: Path, row: HasPlace) -> bool:
+        """Give staged bytes the name in ``channels/`` that is promised, beside their own; durably.
+
+        False, and nothing changes: other bytes have the name.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+        """
+        sync_file(staged)
+        target = self._mirror.artifacts(self._channel, row.subdir) / row.filename
+        make_directory(target.parent)
+        if not place(staged, target) and hash_file(target) != row.sha256:
+            return False
+        _sync({target.parent, target.parent.parent})
+        return True
+
+    def withdraw_promised(self, staged: Path, row: HasPlace) -> None:
+        """Take that name back, if it is still that of these bytes.
+
+        Raises:
+            VolumeError: the mirror volume refused.
+        """
+        target = self._mirror.artifacts(self._channel, row.subdir) / row.filename
+        if target.exists() and target.samefile(staged):
+            unlink(target)
+            _sync({target.parent})
 
     def commit_retired(self, staged: Iterable[tuple[Path, Retired]]) -> None:
         """Move staged bytes to where they are downloadable without being listed.

@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_history(commands)
     _add_notify(commands)
     _add_usage(commands)
+    _add_fetcher(commands)
     return parser
 
 
@@ -174,6 +175,18 @@ def _days(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3650):
         raise argparse.ArgumentTypeError(f"{text!r}: write a number of days from 1 to 3650")
     return int(text)
+
+
+def _add_fetcher(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "the service that downloads what clients ask for (ON_DEMAND); nginx asks it"
+    parser = commands.add_parser("fetcher", help=text, description=text)
+    parser.add_argument(
+        "--listen",
+        default="0.0.0.0:8081",
+        metavar="HOST:PORT",
+        help="where; %(default)s if unsaid",
+    )
+    parser.add_argument("--health", action="store_true", help="whether it is well; for Docker")
 
 
 def _percentage(text: str) -> float:

@@ -139,6 +139,17 @@ class Settings(Policy, InstallerSettings, UsageSettings, NotifySettings, Common)
         " time with another rate: 2MB 22:00-06:00 unlimited.",
         section="Upstream",
     )  # fmt: skip
+    demand_connections: int = setting(
+        "DEMAND_CONNECTIONS", "16", parsers.whole_number(1, 128),
+        "Artifacts that are downloaded at a time because clients ask for them (ON_DEMAND), beside"
+        " those of a sync.",
+        section="Upstream",
+    )  # fmt: skip
+    demand_rate_limit: rate.RateLimit = setting(
+        "DEMAND_RATE_LIMIT", "unlimited", rate.parse,
+        "As SYNC_RATE_LIMIT, for what clients ask for.",
+        section="Upstream",
+    )  # fmt: skip
     read_timeout: float = setting(
         "SYNC_TIMEOUT_SECONDS", "60", parsers.number(1, 3600),
         "Seconds without a byte before a connection counts as dead.",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from syncer.artifacts.adopt import Adoption
+from syncer.artifacts.claims import Claims
 from syncer.artifacts.downloads.progress import Report
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.sidecars.sidecars import Sidecars
@@ -68,7 +69,7 @@ class Tools:
 
     def store(self, channel: str) -> Store:
         """Where a channel's artifacts are: the one place that says which kind of store that is."""
-        return Store(self.mirror, channel)
+        return Store(self.mirror, channel, Claims(self.state.claims(channel)))
 
     def sidecar_store(self, channel: str) -> SidecarStore:
         """Where what lies beside a channel's artifacts is."""

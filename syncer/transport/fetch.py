@@ -53,7 +53,8 @@ class Expected:
     any bytes will do. ``largest`` is compared where there is no ``size``, and ``is_small`` says of
     such a body that most are. ``otherwise`` tells people what becomes of it if other bytes come.
     Where a web page comes, its host is asked for nothing more, unless the body ``is_optional``:
-    then a page is only other bytes.
+    then a page is only other bytes. ``block`` is how many bytes are handed to the sink at a time; a
+    body of no more comes as a whole.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Expected:
     is_small: bool = False
     otherwise: str = "left out, tried again next run"
     is_optional: bool = False
+    block: int = BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,9 @@ class _Body:
         self._sink = sink
         self.conditions = OPTIONAL if expected.is_optional else UNCONDITIONAL
         self._largest = expected.largest if expected.size is None else expected.size
-        self.is_large = not expected.is_small if expected.size is None else expected.size > BLOCK
+        size = expected.size
+        self.is_large = not expected.is_small if size is None else size > expected.block
+        self._is_long = not expected.is_small if size is None else size > BLOCK
         self._start()
 
     def _start(self) -> None:
@@ -286,7 +290,7 @@ class _Body:
         self._sha256 = hashlib.sha256()
         # Beside a sha256 it costs twice as much again: only where that is little. Of conda-forge's
         # artifacts two in three are that small, and have a fiftieth of the bytes.
-        is_needed = self._expected.sha256 is None or not self.is_large
+        is_needed = self._expected.sha256 is None or not self._is_long
         hashes_md5 = self._expected.md5 is not None and is_needed
         self._md5 = hashlib.md5(usedforsecurity=False) if hashes_md5 else None
 
@@ -343,7 +347,7 @@ class _Body:
         self.position += len(chunk)
         self._waiting.append(chunk)
         self._waiting_size += len(chunk)
-        if self._waiting_size >= BLOCK:
+        if self._waiting_size >= self._expected.block:
             self._flush()
 
     def _flush(self) -> None:

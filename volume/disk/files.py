@@ -202,6 +202,19 @@ def link(source: Path, target: Path) -> None:
             temporary.rename(target)
 
 
+def place(source: Path, target: Path) -> bool:
+    """Give ``source`` a second name that nothing has yet; return whether it has it now.
+
+    False, and nothing changes: the name is another file's. The caller syncs the folder.
+    """
+    with operation("place", target):
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return target.samefile(source)
+    return True
+
+
 def copy(source: Path, target: Path, *, beat: Callable[[], None] = lambda: None) -> bool:
     """Give ``target`` the bytes, and the time, of ``source``, whole under its name or not at all.
 

@@ -333,6 +333,17 @@ class Ledger:
         )
         return {row[0] for row in rows}
 
+    def is_homed(self, subdir: str, filename: str) -> bool:
+        """Whether a name in ``channels/`` is that of a row, or is about to be."""
+        row = self.connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM artifact WHERE subdir = ?1 AND filename = ?2"
+            " AND home = 'channels' UNION ALL SELECT 1 FROM incoming WHERE subdir = ?1"
+            " AND filename = ?2 AND home = 'channels' UNION ALL SELECT 1 FROM retired"
+            " WHERE subdir = ?1 AND filename = ?2 AND home = 'channels')",
+            (subdir, filename),
+        ).fetchone()
+        return bool(row[0])
+
     def run_exports_rows(self, subdir: str) -> Iterator[tuple[str, str]]:
         """Upstream's run_exports as JSON texts, with the filename before each."""
         select = "SELECT filename, run_exports FROM run_exports WHERE subdir = ?"

@@ -90,6 +90,11 @@ class Downloads:
 
     def _stage(self, task: Task, meter: Meter) -> Staged | Absent:
         artifact = task.artifact
+        with self._store.claim(artifact.subdir, artifact.filename, self._stop.sleep):
+            return self._stage_claimed(task, meter)
+
+    def _stage_claimed(self, task: Task, meter: Meter) -> Staged | Absent:
+        artifact = task.artifact
         folder = self._folders[artifact.subdir]
         path = f"{folder.path}/{staged_name(artifact.filename, artifact.digest)}"
         taken = None

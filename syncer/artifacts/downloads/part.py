@@ -58,6 +58,11 @@ class Part:
         os.close(self._descriptor)
         self._descriptor = -1
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be written to."""
+        return self._descriptor >= 0
+
     def write(self, block: bytes, offset: int) -> None:
         """Write a block.
 

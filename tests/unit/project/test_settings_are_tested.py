@@ -21,6 +21,7 @@ INSTALLERS = "component/installers/test_installers.py::TestFirstSync"
 COMPOSE = "component/indexer/test_compose_file.py"
 EFFECTS = "component/ops/test_setting_effects.py"
 MANNERS = "component/transport/test_upstream_manners.py"
+FETCHER = "component/demand/test_fetcher.py"
 PROXIES = "component/transport/test_upstream_proxies.py"
 MAPPING = "component/name_mapping/test_name_mapping.py"
 INDEXER = "component/indexer/test_indexer_settings.py"
@@ -81,6 +82,8 @@ SHOWN_BY = {
         "component/upstream/test_channel_kinds.py::test_a_university_mirror_is_a_plain_base"
     ),
     "CONDA_REPO_URL": "component/upstream/test_channel_kinds.py::test_a_university_mirror_is_a_plain_base",
+    "DEMAND_CONNECTIONS": f"{FETCHER}::test_no_more_at_a_time_than_allowed",
+    "DEMAND_RATE_LIMIT": f"{FETCHER}::test_the_rate_limit_holds",
     "SYNC_CONNECTIONS": f"{MANNERS}::test_no_more_connections_than_allowed",
     "SYNC_TRIES": "component/transport/test_sync_transfers.py::test_tries_end_and_retry_after_is_honoured",
     "SYNC_RATE_LIMIT": f"{MANNERS}::test_the_rate_limit_holds_for_all_connections_together",
