@@ -7,7 +7,7 @@ client installs together.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from syncer.conda.record import Candidate
 from syncer.errors import NoSolutionError
@@ -22,10 +22,14 @@ from syncer.settings.policy import Environment, platforms
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Artifacts by (channel, subdir, filename), each with why; and what is to be had nowhere."""
+    """Artifacts by (channel, subdir, filename), each with why; and what is to be had nowhere.
+
+    ``idle`` would be needed under conditions that can't hold.
+    """
 
     wanted: Mapping[Key, str]
     missing: tuple[str, ...] = ()
+    idle: Mapping[Key, str] = field(default_factory=dict)
 
 
 Refused = Callable[[Collection[str], Collection[str]], Mapping[str, Sequence[LeftOut]]]
@@ -53,6 +57,7 @@ def needs_of(
     records = list(permitted)
     wanted: dict[Key, str] = {}
     missing: list[str] = []
+    idle: dict[Key, str] = {}
     for subdir in platforms(environment.subdirs):
         catalog = Catalog((one for one in records if one.subdir in {subdir, "noarch"}), subdir)
         for name, specs in _asked(environment, requests, subdir):
@@ -63,6 +68,7 @@ def needs_of(
             for place, why in found.wanted.items():
                 wanted.setdefault(place, why)
             missing += found.missing
+            idle |= found.idle
     locked = {(one.channel, one.subdir, one.filename): one for r in requests for one in r.locked}
     for record, out in lockable if locked else ():
         lock = locked.get(key(record))
@@ -75,7 +81,7 @@ def needs_of(
                 f"{record.subdir}/{record.filename} of {record.channel} is locked by"
                 f" {environment.name}, and the policy leaves it out: {out.detail}"
             )
-    return Needs(wanted, tuple(dict.fromkeys(missing)))
+    return Needs(wanted, tuple(dict.fromkeys(missing)), idle)
 
 
 def _asked(
@@ -96,6 +102,7 @@ def _closed(
     return Needs(
         {place: f"{name}: {why}" for place, why in closure.selected.items()},
         tuple(f"{name} on {subdir}: {one}" for one in unavailable),
+        {place: f"{name}: {why}" for place, why in closure.idle.items()},
     )
 
 

@@ -139,6 +139,7 @@ class Selections:
         """
         selector = self._selector(channel, present)
         needed: dict[str, dict[str, str]] = {}
+        idle: dict[str, dict[str, str]] = {}
         missing: list[str] = []
         peers: set[str] = set()
         for asked in self.requested:
@@ -149,7 +150,10 @@ class Selections:
                 for (of, subdir, filename), why in needs.wanted.items():
                     if of == channel:
                         needed.setdefault(subdir, {}).setdefault(filename, why)
-        selected = selector.select(needed)
+                for (of, subdir, filename), why in needs.idle.items():
+                    if of == channel:
+                        idle.setdefault(subdir, {}).setdefault(filename, why)
+        selected = selector.select(needed, idle)
         self._met |= selected.approved
         warnings = (*selected.warnings, *dict.fromkeys(missing))
         dues = [due for peer in sorted(peers) if (due := self._selector(peer).due)]

@@ -24,7 +24,7 @@ Not guaranteed: that a solution exists. ``solve`` tells.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from syncer.conda.record import Candidate
 from syncer.planning.selection.catalog import Catalog, Key, key
@@ -47,10 +47,14 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Records by (channel, subdir, filename), each with why; and specs that nothing matches."""
+    """Records by (channel, subdir, filename), each with why; and specs that nothing matches.
+
+    ``idle`` is what would be needed under conditions that can't hold, each with whose they are.
+    """
 
     selected: Mapping[Key, str]
     unavailable: tuple[Unavailable, ...]
+    idle: Mapping[Key, str] = field(default_factory=dict)
 
 
 Part = tuple[int, str]
@@ -83,7 +87,8 @@ def close(candidates: Iterable[Candidate] | Catalog, specs: Iterable[str]) -> Cl
     missing = {spec for spec in needs if not catalog.matching(spec)}
     unavailable = _unreached(catalog, asked, reached.whys, impossible)
     unavailable += _needers(catalog, reached.parts, missing)
-    return _result(catalog, reached.whys, unavailable)
+    closure = _result(catalog, reached.whys, unavailable)
+    return replace(closure, idle=_idle(catalog, closure.selected, reached.parts, impossible))
 
 
 def reachable(candidates: Iterable[Candidate] | Catalog, specs: Iterable[str]) -> list[Candidate]:
@@ -261,6 +266,26 @@ def _unreached(
             continue
         why = "what matches it does not go with the other specs" if matching else NOTHING
         found.append(Unavailable(spec, "asked for", why))
+    return found
+
+
+def _idle(
+    catalog: Catalog, selected: Mapping[Key, str], parts: Iterable[Part], impossible: Set[int]
+) -> dict[Key, str]:
+    """What is left out for a condition that can't hold."""
+    whose: dict[str, Part] = {}
+    for part in sorted(parts):
+        for spec in _depends(catalog, part):
+            if catalog.requirement(spec).condition is not None:
+                whose.setdefault(spec, part)
+    where = f" on {catalog.platform}" if catalog.platform else ""
+    found: dict[Key, str] = {}
+    for spec, part in whose.items():
+        if not catalog.may_apply(spec, impossible):
+            why = f"{_needed_by(catalog, part, spec)}, and that can't hold{where}"
+            for position in catalog.matching(spec):
+                if (place := key(catalog.records[position])) not in selected:
+                    found.setdefault(place, why)
     return found
 
 

@@ -29,7 +29,7 @@ from syncer.conda.matchspec import parse, version_of
 from syncer.conda.record import Candidate, Facts, candidate
 from syncer.conda.repodata import Index
 from syncer.conda.spec import Spec, SpecSet
-from syncer.planning.selection.catalog import Catalog, read
+from syncer.planning.selection.catalog import Catalog, key, read
 from syncer.planning.selection.outcome import LeftOut, Reason, day
 from syncer.settings.policy import Policy
 from volume.errors import NameRefusedError
@@ -307,16 +307,18 @@ class Objections:
         """
         wanted = {spec: read(spec) for spec in specs}
         names = {one.name for one in wanted.values() if not one.is_pattern}
-        named = Catalog(
+        artifacts = [
             candidate(self._channel, subdir, entry)
             for subdir, index in self._indexes.items()
             if names and subdir in subdirs
             for entry in index.entries
             if entry.name.name.lower() in names
-        )
+        ]
+        named = Catalog(artifacts)
+        whole = {key(one): one for one in artifacts}  # the catalog has each record for itself
         found: dict[str, list[LeftOut]] = {}
         for spec, one in wanted.items():
             for position in () if one.is_pattern else named.matching(spec):
-                if (out := self._objection(named.records[position])) is not None:
+                if (out := self._objection(whole[key(named.records[position])])) is not None:
                     found.setdefault(spec, []).append(out)
         return found

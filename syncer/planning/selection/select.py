@@ -128,11 +128,12 @@ class Selector:
             return None if candidate.filename in known else self._permit.hold(candidate, until)
         return out
 
-    def select(self, needed: Needed | None = None) -> Selected:
+    def select(self, needed: Needed | None = None, idle: Needed | None = None) -> Selected:
         """Select.
 
         Args:
             needed: what environments need, by subdir: filenames, and why.
+            idle: what they would need under conditions that can't hold, likewise: to be said.
         """
         needed = needed or {}
         drafts = {
@@ -143,6 +144,10 @@ class Selector:
             self._limit(drafts, needed)
         for subdir, draft in drafts.items():
             self._keep_unlisted(subdir, draft)
+            for filename, why in (idle or {}).get(subdir, {}).items():
+                if draft.left_out.get(filename) in {_NOTHING, self._not_included}:
+                    out = draft.left_out[filename]
+                    draft.left_out[filename] = LeftOut(out.reason, f"{out.detail}; {why}")
         selections = {
             subdir: SubdirSelection(
                 draft.wanted,

@@ -155,6 +155,21 @@ def test_a_condition_that_the_specs_rule_out_cannot_hold() -> None:
     assert closed(candidates, "a") == ["a-1-0", "b-1-0", "c-1-0", "d-1-0"]
 
 
+def test_what_a_condition_leaves_out_is_known_with_whose_it_is() -> None:
+    candidates = [
+        candidate("a-1-0", 'b[when="__win"]', twin={"depends": ['c[when="__win and __unix"]']}),
+        candidate("d-1-0", 'c[when="__osx"]', "e[when='__linux']", extra_depends={"x": ["f"]}),
+        *(candidate(f"{name}-1-0") for name in "bcef"),
+    ]
+    found = close(Catalog(candidates, "linux-64"), ["a", "d"])
+    assert {filename: why for (_, _, filename), why in found.idle.items()} == {
+        "b-1-0.conda": 'needed by a-1-0: b[when="__win"], and that can\'t hold on linux-64',
+        "c-1-0.conda": 'needed by a-1-0 (v3.conda): c[when="__win and __unix"], and that can\'t'
+        " hold on linux-64",
+    }
+    assert not close(Catalog(candidates, "linux-64"), ["a", "d", "b", "c"]).idle
+
+
 def test_a_spec_with_a_condition_is_asked_for_where_it_can_hold() -> None:
     candidates = [candidate("a-1-0"), candidate("a-2-0"), candidate("b-1-0", "a 1")]
     specs = ['a[version="2",when="__win"]', "b"]
