@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.sidecars.table import SidecarTable
+from syncer.artifacts.sidecars.table import SidecarWriter
 from syncer.conda.attestations import promised
 from syncer.conda.wanted import Wanted
 from volume.ledger.artifact import Artifact, Home
@@ -100,7 +100,7 @@ class PromisesWriter(Promises):
             (*key, arrived.size, arrived.sha256, moment, arrived.source),
         )
         self._ledger.note_fetched(*key)
-        SidecarTable(self._ledger).want(*key, promised(row.record, row.twin))
+        SidecarWriter(self._ledger).want(*key, promised(row.record, row.twin))
         return True
 
     def set_origin(self, subdir: str, origin: Origin) -> None:

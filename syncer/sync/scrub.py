@@ -19,12 +19,14 @@ from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.recovery import strays
 from syncer.artifacts.recovery.strays import Stray
 from syncer.artifacts.retire import Retirement
-from syncer.artifacts.sidecars.table import SidecarTable
+from syncer.artifacts.sidecars.sweep import find as sidecar_strays
+from syncer.artifacts.sidecars.table import SidecarTable, SidecarWriter
 from syncer.sync.channel import ChannelSync
 from syncer.sync.tools import Tools
 from volume.disk.files import hashes_of, is_regular
 from volume.errors import InterruptedRunError, VolumeError
 from volume.ledger.artifact import Placed, Retired, Unproven, WrongMd5
+from volume.ledger.ledger import Ledger
 
 _LOG = logging.getLogger(__name__)
 _NOTE_SECONDS = 30.0  # how much looking a killed scrub may lose
@@ -94,7 +96,7 @@ def look_through(shared: Tools, channel: str, scope: Scope) -> Looked:
                     _LOG.warning("%s/%s", channel, wrong)
                     found.wrong_md5.append(wrong)
         found.strays = strays.find(shared.mirror, channel, ledger)
-        found.strays += shared.sidecar_sweep(channel, ledger).strays()
+        found.strays += sidecar_strays(shared.sidecar_store(channel), ledger)
         found.unproven = ledger.unproven()
     return found
 
@@ -132,7 +134,7 @@ def forget_unproven(shared: Tools, channel: str) -> None:
         ledger.forget_unproven(moment=shared.now())
 
 
-def _choose(ledger: LedgerWriter, scope: Scope, scrub_days: float) -> list[Placed]:
+def _choose(ledger: Ledger, scope: Scope, scrub_days: float) -> list[Placed]:
     """What to look at, longest not verified first."""
     placed = list(ledger.placed())
     sidecars = SidecarTable(ledger).placed()
@@ -204,7 +206,7 @@ def _note(ledger: LedgerWriter, right: Sequence[_Hashed], moment: float) -> None
     retired = {_key(row) for row in ledger.retired()}
     with ledger.transaction("note verified"):
         ledger.set_verified([seen.placed for seen in right], moment)
-        SidecarTable(ledger).set_verified([seen.placed for seen in right], moment)
+        SidecarWriter(ledger).set_verified([seen.placed for seen in right], moment)
         for seen in right:
             if seen.wrong_md5 is not None:
                 ledger.note_md5(seen.placed.sha256, seen.wrong_md5.found)

@@ -22,7 +22,7 @@ from syncer.artifacts.sidecars.asked import (
     of_promises,
 )
 from syncer.artifacts.sidecars.store import SidecarStore
-from syncer.artifacts.sidecars.table import Sidecar, SidecarTable
+from syncer.artifacts.sidecars.table import Sidecar, SidecarWriter
 from syncer.conda.attestations import Promised, promised, taken_apart
 from syncer.conda.wanted import Wanted
 from syncer.errors import is_upstreams_own
@@ -69,7 +69,7 @@ class Sidecars:
     ) -> None:
         self._store = store
         self._ledger = ledger
-        self._table = SidecarTable(ledger)
+        self._table = SidecarWriter(ledger)
         self._mode = mode
         self._now = now
         self._is_part = is_part

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from syncer.artifacts.sidecars.asked import Found
@@ -118,7 +118,7 @@ class SidecarStore:
         rename(self.path(subdir, name), target)
         _sync({folder, folder.parent, self.folder(subdir)})
 
-    def listing(self, subdir: str) -> dict[str, bool]:
+    def listing(self, subdir: str) -> Iterator[tuple[str, bool]]:
         """The names in a subdir's folder, and whether each is a file; none if it is not there.
 
         Raises:
@@ -126,9 +126,10 @@ class SidecarStore:
         """
         try:
             with os.scandir(self.folder(subdir)) as entries:
-                return {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
+                for entry in entries:
+                    yield entry.name, entry.is_file(follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
-            return {}
+            return
         except OSError as error:
             raise volume_error(error, "list", self.folder(subdir)) from error
 

@@ -3,7 +3,7 @@
 Guaranteed: what a row says is here and is not, is missing, and the next run gets it; a file that no
 row knows is taken over if its name proves its bytes, as after a lost state, and else goes to
 ``quarantine/``. A folder is read again only if it changed since all of its files were known.
-Callers hold the channel lock.
+Callers hold the channel lock, but for ``find``, which changes nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import replace
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.recovery.strays import Stray
 from syncer.artifacts.sidecars.store import SidecarStore
-from syncer.artifacts.sidecars.table import Sidecar, SidecarTable
+from syncer.artifacts.sidecars.table import Sidecar, SidecarTable, SidecarWriter
 from syncer.conda.attestations import taken_apart
 from volume.disk.files import is_regular, unlink
+from volume.ledger.ledger import Ledger
 from volume.names import SUBDIRS
 
 _SETTLING = 2.0  # seconds; a filesystem's times are coarse
@@ -24,6 +25,18 @@ _SETTLING = 2.0  # seconds; a filesystem's times are coarse
 _LOST = "it was taken away from the mirror volume"
 _DAMAGED = "its bytes were damaged"
 _UNKNOWN = "nobody knows if it is upstream's"
+
+
+def find(store: SidecarStore, ledger: Ledger) -> list[Stray]:
+    """Files of a channel that no row knows.
+
+    Raises:
+        VolumeError: the mirror volume can't be read.
+    """
+    table = SidecarTable(ledger)
+    return [
+        Stray(subdir, name) for subdir in sorted(SUBDIRS) for name in _unknown(store, table, subdir)
+    ]
 
 
 class SidecarSweep:
@@ -43,7 +56,7 @@ class SidecarSweep:
     ) -> None:
         self._store = store
         self._ledger = ledger
-        self._table = SidecarTable(ledger)
+        self._table = SidecarWriter(ledger)
         self._probes = probes
         self._now = now
 
@@ -64,9 +77,11 @@ class SidecarSweep:
         return lost
 
     def _lost(self, subdir: str) -> set[str]:
-        listing = self._store.listing(subdir)
-        present = {name for name, is_file in listing.items() if is_file}
-        return self._table.names(subdir, here=True) - present
+        lost = self._table.names(subdir, here=True)
+        for name, is_file in self._store.listing(subdir) if lost else ():
+            if is_file:
+                lost.discard(name)
+        return lost
 
     def set_damaged(self, rows: Iterable[tuple[str, str]]) -> None:
         """Take damaged ones, (subdir, name), out of the way; the next run gets them again.
@@ -106,14 +121,6 @@ class SidecarSweep:
                 self._table.drop_probes(every=not self._probes)
         return len(gone)
 
-    def strays(self) -> list[Stray]:
-        """Files that no row knows; changes nothing.
-
-        Raises:
-            VolumeError: the mirror volume can't be read.
-        """
-        return [Stray(subdir, name) for subdir in sorted(SUBDIRS) for name in self._unknown(subdir)]
-
     def sweep(self) -> list[Stray]:
         """Take over what its name proves, and move what nobody knows to quarantine; return that.
 
@@ -123,7 +130,7 @@ class SidecarSweep:
         gone: list[Stray] = []
         for subdir in self._changed_subdirs():
             changed = self._store.changed(subdir)
-            unknown = self._unknown(subdir)
+            unknown = _unknown(self._store, self._table, subdir)
             proven = [row for name in unknown if (row := self._proven(subdir, name)) is not None]
             if proven:
                 with self._ledger.transaction("take over sidecars"):
@@ -156,15 +163,16 @@ class SidecarSweep:
             return Sidecar(subdir, name, filename, "", 0, _UNKNOWN)
         return None
 
-    def _unknown(self, subdir: str) -> list[str]:
-        found = self._store.listing(subdir)
-        return sorted(found.keys() - self._table.names(subdir)) if found else []
-
     def _changed_subdirs(self) -> Iterator[str]:
         for subdir in sorted(SUBDIRS):
             changed = self._store.changed(subdir)
             if not changed or changed != self._ledger.swept(_swept_key(subdir)):
                 yield subdir
+
+
+def _unknown(store: SidecarStore, table: SidecarTable, subdir: str) -> list[str]:
+    known = table.names(subdir)
+    return sorted(name for name, _ in store.listing(subdir) if name not in known)
 
 
 def _swept_key(subdir: str) -> str:

@@ -12,6 +12,7 @@ from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.sidecars.asked import of_promises
 from syncer.conda.attestations import Promised
 from volume.ledger.artifact import Compared, Placed
+from volume.ledger.ledger import Ledger
 
 _COLUMNS = "subdir, name, filename, sha256, size, missing"
 _ESCAPED = "\\u"
@@ -39,14 +40,10 @@ class Sidecar:
 
 
 class SidecarTable:
-    """The sidecars of one channel."""
+    """The sidecars of one channel, as they are noted."""
 
-    def __init__(self, ledger: LedgerWriter) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger) -> None:
         self._execute = ledger.connection.execute
-        self._many = ledger.connection.executemany
-
-    # -- reading -----------------------------------------------------------------------------------
 
     def of(self, subdir: str, filename: str) -> dict[str, Sidecar]:
         """Those of an artifact, by name."""
@@ -123,16 +120,18 @@ class SidecarTable:
         moment: float | None = self._execute("SELECT min(moment) FROM probe").fetchone()[0]
         return moment
 
-    def looked_at(self, mode: str) -> int:
-        """The commit up to which records were looked through in this mode; 0 if never."""
-        noted = self._ledger.compared("sidecars")
-        return noted.serial if noted is not None and noted.digest == mode else 0
-
     def _rows(self, condition: str, values: tuple[object, ...] = ()) -> Iterator[Sidecar]:
         select = f"SELECT {_COLUMNS} FROM sidecar WHERE {condition}"  # noqa: S608
         return (Sidecar(*row) for row in self._execute(select, values))
 
-    # -- writing -----------------------------------------------------------------------------------
+
+class SidecarWriter(SidecarTable):
+    """The same, open for writing."""
+
+    def __init__(self, ledger: LedgerWriter) -> None:
+        super().__init__(ledger)
+        self._ledger = ledger
+        self._many = ledger.connection.executemany
 
     def note(self, rows: Iterable[Sidecar], *, moment: float = 0.0) -> None:
         """Write rows; ``moment`` is when the bytes of those that are here were verified."""
@@ -200,10 +199,15 @@ class SidecarTable:
         )
 
     def drop_probes(self, *, every: bool) -> None:
-        """Forget when upstream was asked of artifacts that are gone, or of all."""
-        gone = f"SELECT subdir, filename FROM probe s WHERE NOT ({_HAS_ARTIFACT})"  # noqa: S608
+        """Forget when upstream was asked of artifacts that it lists no more, or of all."""
+        gone = "SELECT subdir, filename FROM probe EXCEPT SELECT subdir, filename FROM artifact"
         condition = "" if every else f" WHERE (subdir, filename) IN ({gone})"
         self._execute(f"DELETE FROM probe{condition}")  # noqa: S608
+
+    def looked_at(self, mode: str) -> int:
+        """The commit up to which records were looked through in this mode; 0 if never."""
+        noted = self._ledger.compared("sidecars")
+        return noted.serial if noted is not None and noted.digest == mode else 0
 
     def set_looked_at(self, mode: str) -> None:
         """Note that all that is committed was looked through."""

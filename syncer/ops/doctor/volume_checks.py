@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from syncer.artifacts.recovery import strays
+from syncer.artifacts.sidecars import sweep as sidecars
+from syncer.artifacts.sidecars.store import SidecarStore
+from syncer.artifacts.sidecars.table import SidecarTable
 from syncer.ops import presence
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.ops.status import stale
@@ -117,11 +120,27 @@ def _strays(mirror: Mirror, state: State, channel: str) -> Iterator[Finding]:
         return
     with ledger:
         found, unproven = strays.find(mirror, channel, ledger), ledger.unproven()
+        beside = sidecars.find(SidecarStore(mirror, channel), ledger)
+        missing = SidecarTable(ledger).missing()
     if found:
         yield warning(
             channel,
             f"channels/{channel} has {counted(len(found), 'file')} that nobody knows: {found[0]}",
             "the next sync moves them to quarantine; packages of your own belong in local/",
+        )  # fmt: skip
+    if beside:
+        yield warning(
+            channel,
+            f"sidecars/{channel} has {counted(len(beside), 'file')} that nobody knows: {beside[0]}",
+            "the next sync takes over what its name proves, and moves the rest to quarantine",
+        )  # fmt: skip
+    if missing:
+        one = missing[0]
+        yield warning(
+            channel,
+            f"{counted(len(missing), 'sidecar')} that records promise are not here:"
+            f" {one.subdir}/{one.name}: {one.missing}",
+            "each sync asks for them again; tell whoever publishes that channel",
         )  # fmt: skip
     if unproven:
         yield failed(

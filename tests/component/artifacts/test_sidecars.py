@@ -119,6 +119,7 @@ def test_what_is_promised_and_not_there_is_named_and_asked_for_again(
     assert text is not None
     assert json.loads(text)["attestations_sha256"] == sha256(ONE)
     sync(syncer, "partial")  # named by every run
+    assert named(ONE) in syncer.command("doctor").out
     assert here(syncer) == {}
     channel.put_artifact("linux-64", named(ONE), ONE)
     sync(syncer)  # though its index did not change
