@@ -16,6 +16,7 @@ from tests.support.clients.nginx import Nginx, serving
 from tests.support.mirror.appliance import REPOSITORY, Appliance
 from tests.support.upstream.packages import Record, package
 from tests.support.upstream.simulator import ChannelSimulator
+from tests.support.upstream.wheels import wheel
 
 KEPT = [package(f"p{number}", padding_bytes=2_000) for number in range(12)]
 GONE = package("gone", padding_bytes=5_000)
@@ -192,7 +193,7 @@ def test_the_first_disk_may_become_the_mirror(
     same(connected, isolated)
 
 
-def test_installers_are_carried_as_they_are(
+def test_installers_and_wheels_are_carried_as_they_are(
     connected: Appliance, isolated: Appliance, disk: Path
 ) -> None:
     connected.update()
@@ -201,7 +202,13 @@ def test_installers_are_carried_as_they_are(
     (kind / "gen-000001").mkdir(parents=True)
     (kind / "gen-000001/Miniforge3-Linux-x86_64.sh").write_bytes(b"#!/bin/sh\n")
     (kind / "current").symlink_to("gen-000001")
+    one = wheel("one")
+    path = connected.mirror / "pypi/gen-000001" / one.path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(one.data)
+    (connected.mirror / "pypi/current").symlink_to("gen-000001")
     sh(INSTALLERS, MIRROR=connected.mirror, DISK=disk, ISOLATED=isolated.mirror)
     with serving(isolated.mirror) as nginx:
         answer = requests.get(f"{nginx.url}/miniforge/Miniforge3-Linux-x86_64.sh", timeout=10)
+        assert requests.get(f"{nginx.url}/pypi/{one.path}", timeout=10).content == one.data
     assert answer.content == b"#!/bin/sh\n"
