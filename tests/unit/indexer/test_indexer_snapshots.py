@@ -10,6 +10,8 @@ import pytest
 
 from indexer.generations import generation
 from indexer.generations.snapshots import is_converged
+from indexer.story.index import has_work, index_channel
+from tests.support.mirror import indexed
 from tests.support.mirror.committed import CommittedMirror
 from volume import generations, snapshots
 from volume.generations import Generation, Published
@@ -65,6 +67,21 @@ def test_volumes_of_before_get_their_times(committed: CommittedMirror) -> None:
     assert not is_converged(committed.mirror, CHANNEL, kept)
     generation.converge(committed.mirror, CHANNEL)
     assert is_converged(committed.mirror, CHANNEL, kept)
+    assert found(committed, 3) == "gen-000001"
+
+
+def test_the_loop_has_work_where_an_older_version_wrote_no_times(
+    committed: CommittedMirror,
+) -> None:
+    publish_daily(committed, 2)
+    one = generations.kept(committed.mirror, CHANNEL)[0]
+    generations.write(committed.mirror, CHANNEL, replace(one, serial=0, left_out=()))
+    volumes = indexed.volumes(committed.mirror, committed.state, "conda", clock=lambda: 1e9)
+    assert has_work(volumes, CHANNEL) is None
+    committed.mirror.times(CHANNEL).unlink()
+    assert has_work(volumes, CHANNEL) == "the times of its snapshots are not written"
+    assert not index_channel(volumes, CHANNEL).is_new
+    assert has_work(volumes, CHANNEL) is None
     assert found(committed, 3) == "gen-000001"
 
 
