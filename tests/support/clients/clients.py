@@ -78,6 +78,15 @@ def rattler_records(
     )
 
 
+def rattler_attestations(channel_url: str, subdir: str, names: Sequence[str]) -> dict[str, str]:
+    """What py-rattler finds wrong with the attestations of these names, by filename."""
+    found = _rattler(
+        channel_url, subdir, names, variant="zst", cache=None, prefix=None, checks=True
+    )
+    assert found.error is None, found.error
+    return {one["file"]: "; ".join(one["said"]) for one in found.records}
+
+
 def rattler_solve(
     channel_url: str,
     subdir: str,
@@ -116,6 +125,7 @@ def _rattler(
     prefix: Path | None,
     mirrors: Mapping[str, list[str]] | None = None,
     is_query: bool = False,
+    checks: bool = False,
 ) -> ClientResult:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rattler-")))
@@ -128,6 +138,7 @@ def _rattler(
             "prefix": None if prefix is None else str(prefix),
             "mirrors": dict(mirrors or {}),
             "is_query": is_query,
+            "checks": checks,
         }
         process = subprocess.run(
             [sys.executable, "-m", "tests.support.clients.rattler_client"],

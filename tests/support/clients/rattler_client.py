@@ -24,6 +24,7 @@ from rattler import (
     solve,
 )
 from rattler.networking import Client, MirrorMiddleware
+from rattler.sigstore import TrustedRoot, VerificationPolicy, verify_attestation
 
 # What a client on linux has; of no consequence for other subdirs.
 VIRTUAL_PACKAGES = (("__glibc", "2.36"), ("__linux", "6.1"), ("__unix", "0"))
@@ -45,6 +46,8 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
     )
     platforms = [request["subdir"], "noarch"]
     try:
+        if request["checks"]:
+            return await _checked(gateway, request, platforms)
         if request["is_query"]:
             return await _records(gateway, request, platforms)
         records = await solve(
@@ -85,6 +88,25 @@ async def _records(
     for record in records:
         del record["url"], record["channel"]
     return {"error": None, "files": [], "records": records}
+
+
+async def _checked(
+    gateway: Gateway, request: dict[str, Any], platforms: list[Any]
+) -> dict[str, Any]:
+    """What the client says of the attestations of every record of these names."""
+    found = await gateway.query(
+        [Channel(request["channel"])],
+        platforms,
+        request["specs"],
+        recursive=False,
+        channel_relations="disabled",
+    )
+    root = TrustedRoot.embedded()  # the newest one would be asked for elsewhere
+    said = []
+    for record in (record for one in found for record in one):
+        outcome = await verify_attestation(record, VerificationPolicy.warn(), trusted_root=root)
+        said.append({"file": record.file_name, "said": outcome.warnings})
+    return {"error": None, "files": [], "records": said}
 
 
 if __name__ == "__main__":
