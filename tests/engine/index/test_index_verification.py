@@ -15,12 +15,14 @@ from indexer.base.errors import VerificationError
 from indexer.engines import complete as completion
 from indexer.engines.conda_index.engine import Engine
 from indexer.engines.own.writer import Writer, Written
+from indexer.generations import shards
 from indexer.generations.generation import Draft
 from indexer.records.listing import Listing
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import IndexedMirror, unpack, volumes
 from tests.support.upstream.packages import package
 from volume.program.stop import Stop
+from volume.sections import v3_section_of
 
 SUBDIR = "linux-64"
 SHARDS = "repodata_shards.msgpack.zst"
@@ -164,6 +166,129 @@ def test_a_wrong_index_is_not_published(
     monkeypatch.undo()
     assert indexed.index().is_new
     assert len(indexed.records(SUBDIR)) == 2
+
+
+def lose_twin(document: Any) -> None:
+    del document["v3"]["conda"]["d-1.0-0"]
+
+
+def lose_old(document: Any) -> None:
+    del document["packages.conda"]["d-1.0-0.conda"]
+
+
+def exchange_twins(document: Any) -> None:
+    old, new = document["packages.conda"], document["v3"]["conda"]
+    old["d-1.0-0.conda"], new["d-1.0-0"] = new["d-1.0-0"], old["d-1.0-0.conda"]
+
+
+def move(document: Any) -> None:
+    document["packages.conda"]["e-1.0-0.conda"] = document["v3"]["conda"].pop("e-1.0-0")
+
+
+def key_with_extension(document: Any) -> None:
+    document["v3"]["conda"]["e-1.0-0.conda"] = document["v3"]["conda"].pop("e-1.0-0")
+
+
+def add_wheel(document: Any) -> None:
+    document["v3"]["whl"] = {"w-1.0": {"name": "w"}}
+
+
+def say(*path: str, value: Any) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        place = document["info"]
+        for key in path[:-1]:
+            place = place.setdefault(key, {})
+        place[path[-1]] = value
+
+    return change
+
+
+def forget(key: str) -> Callable[[Any], None]:
+    return lambda document: document["info"].pop(key)
+
+
+V3 = ("repodata_revisions", "v3")
+RELATIONS = "channel_relations"
+REVISION_3: dict[str, tuple[Damage, str]] = {
+    "twin lost": (edit_json("repodata.json", lose_twin), "lacks 1 artifacts, such as d-1.0"),
+    "first lost": (edit_json("repodata.json", lose_old), "lacks 1 artifacts, such as d-1.0"),
+    "twins exchanged": (edit_json("repodata.json", exchange_twins), "d-1.0-0.conda differs"),
+    "moved": (edit_json("repodata.json", move), "lacks 1 artifacts, such as e-1.0"),
+    "key": (edit_json("repodata.json", key_with_extension), "lacks 1 artifacts, such as e-1.0"),
+    "wheel": (edit_json("repodata.json", add_wheel), "a section that nothing is known of"),
+    "v3 no map": (edit_json("repodata.json", lambda d: d.update(v3=[])), "no map"),
+    "count": (edit_json("repodata.json", say(*V3, "n_packages", value=9)), "revision v3 .9, "),
+    "oldest": (edit_json("repodata.json", say(*V3, "oldest", value=9)), "revision v3 .2, 9, "),
+    "newest": (edit_json("repodata.json", say(*V3, "newest", value=9)), "revision v3 .2, 7, 9"),
+    "no count": (edit_json("repodata.json", forget(V3[0])), "revision v3 .None, "),
+    "v4": (
+        edit_json("repodata.json", say(V3[0], "v4", value={"n_packages": 1})),
+        "revision v4 .1, None",
+    ),
+    "no revisions": (edit_json("repodata.json", say(V3[0], value=[])), "no map of maps"),
+    "message": (edit_json("repodata.json", say(*V3, "message", value=5)), "is no text"),
+    "relation": (
+        edit_json("repodata.json", say(RELATIONS, "base", value="https://elsewhere.invalid")),
+        "channel_relations: .*elsewhere",
+    ),
+    "index's count": (edit_shard_index(say(*V3, "n_packages", value=9)), "another repodata_rev"),
+    "no index's relations": (edit_shard_index(forget(RELATIONS)), "another channel_relations"),
+}
+
+
+@pytest.mark.parametrize("case", REVISION_3)
+def test_a_wrong_index_of_revision_3_is_not_published(
+    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    damage, message = REVISION_3[case]
+    _commit_revision_3(indexed.committed)
+    _damage_all(monkeypatch, damage)
+    with pytest.raises(VerificationError, match=f"conda-forge/{SUBDIR}: .*{message}"):
+        indexed.index()
+    check_nothing_happened(indexed)
+    monkeypatch.undo()
+    assert indexed.index().is_new
+
+
+def test_a_wrong_shard_of_revision_3_is_not_published(
+    indexed: IndexedMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _commit_revision_3(indexed.committed)
+    pack = shards.pack
+
+    def pack_wrongly(records: Any) -> tuple[str, bytes]:
+        """Each record in the section of the other revision, but for those of revision 1 alone."""
+        records = list(records)
+        wrong = {"packages.conda": "v3.conda", "v3.conda": "packages.conda"}
+        names = {filename for section, filename, _, _ in records if section == "v3.conda"}
+        return pack(
+            (wrong[section] if filename in names else section, filename, record, exported)
+            for section, filename, record, exported in records
+        )
+
+    monkeypatch.setattr("indexer.generations.shards.pack", pack_wrongly)
+    with pytest.raises(VerificationError, match=f"conda-forge/{SUBDIR}: .*shard"):
+        indexed.index()
+    check_nothing_happened(indexed)
+
+
+def _commit_revision_3(committed: CommittedMirror) -> None:
+    d, e = package("d").record, package("e").record
+    rich = {**d, "flags": ["x"], "indexed_timestamp": 7}
+    committed.commit_records(SUBDIR, {"d-1.0-0.conda": d}, twins={"d-1.0-0.conda": rich})
+    committed.commit_records(SUBDIR, {"e-1.0-0.conda": e}, section_of=v3_section_of)
+    committed.carry(SUBDIR, {"info.channel_relations": '{"base": "../other"}'})
+
+
+def _damage_all(monkeypatch: pytest.MonkeyPatch, damage: Damage) -> None:
+    """After both engines, and what is added to the output of one."""
+    complete = completion.complete
+
+    def complete_wrongly(draft: Draft, listing: Listing, stop: Stop) -> None:
+        damage(draft.folder / SUBDIR)
+        complete(draft, listing, stop)
+
+    monkeypatch.setattr(completion, "complete", complete_wrongly)
 
 
 @pytest.mark.parametrize("ending", [".zst", ".bz2"])
