@@ -1,9 +1,12 @@
 """Records of revision 3 are published as upstream has them, in every variant (CEP 48)."""
 
 import bz2
+import hashlib
 import json
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.base.repodata import records_in
-from indexer.generations import shards
+from indexer.generations import chosen, difference, shards
+from indexer.site.search import SearchWriter
+from syncer.artifacts.ledger_writer import LedgerWriter
 from tests.support.mirror.committed import CommittedMirror
 from tests.support.mirror.indexed import IndexedMirror, unpack, volumes
 from tests.support.upstream.packages import Record, package
+from volume.generations import Generation
 from volume.sections import OLD_SECTIONS, V3_SECTIONS, filename_of, old_section_of, v3_section_of
 
 SUBDIR = "linux-64"
@@ -161,6 +167,148 @@ def test_records_move_between_sections(tmp_path: Path) -> None:
         assert indexed.index().is_new
         check(indexed, expected)
         assert not indexed.index().is_new
+
+
+def test_what_can_not_be_held_costs_its_artifact(tmp_path: Path) -> None:
+    indexed = mirror(tmp_path)
+    committed = indexed.committed
+    names = ["a", "b", "c", "d"]
+    records = {f"{name}-1.0-0.conda": package(name).record for name in names}
+    twins = {filename: {**record, **RICH} for filename, record in records.items()}
+    committed.commit_records(SUBDIR, records, twins=twins)
+    for filename, text in (
+        ("b-1.0-0.conda", "{no json"),
+        ("c-1.0-0.conda", json.dumps({**twins["c-1.0-0.conda"], "n": 10**30})),
+        ("d-1.0-0.conda", "[" * 100_000),
+    ):
+        _say_of_twin(committed, filename, text)
+    outcome = indexed.index()
+    assert outcome.exit_code == 3
+    assert outcome.generation is not None
+    assert {one.filename for one in outcome.generation.left_out} == {
+        "b-1.0-0.conda", "c-1.0-0.conda", "d-1.0-0.conda",
+    }  # fmt: skip
+    check(
+        indexed,
+        {
+            ("packages.conda", "a-1.0-0.conda"): records["a-1.0-0.conda"],
+            ("v3.conda", "a-1.0-0"): twins["a-1.0-0.conda"],
+        },
+    )
+    published = outcome.generation.subdirs[SUBDIR]
+    assert (published.records, published.artifacts) == (2, 1)
+    assert published.size == records["a-1.0-0.conda"]["size"]
+
+
+def test_a_damaged_twin_is_left_out_and_named(tmp_path: Path) -> None:
+    indexed = mirror(tmp_path)
+    committed = indexed.committed
+    record = package("a").record
+    twin = {**record, **RICH}
+    committed.commit_records(SUBDIR, {"a-1.0-0.conda": record}, twins={"a-1.0-0.conda": twin})
+    committed.commit_records(SUBDIR, {"b-1.0-0.conda": package("b").record})
+    with sqlite3.connect(committed.state.ledger(committed.channel)) as ledger:
+        ledger.execute("UPDATE artifact SET twin = replace(twin, 'cuda', 'cudb')")
+    outcome = indexed.index()
+    assert outcome.generation is not None
+    (one,) = outcome.generation.left_out
+    assert (one.filename, one.is_damaged) == ("a-1.0-0.conda", True)
+    assert outcome.generation.subdirs[SUBDIR].records == 1
+
+
+def test_a_twin_of_another_name_is_in_the_shard_of_that_name(tmp_path: Path) -> None:
+    indexed = mirror(tmp_path)
+    record = package("a").record
+    twin = {**record, "name": "z"}
+    committed = indexed.committed
+    committed.commit_records(SUBDIR, {"a-1.0-0.conda": record}, twins={"a-1.0-0.conda": twin})
+    indexed.index()
+    check(indexed, {("packages.conda", "a-1.0-0.conda"): record, ("v3.conda", "a-1.0-0"): twin})
+    assert set(shards.read_index(indexed.current / SUBDIR).shards) == {"a", "z"}
+
+
+def test_generations_before_and_after_stand_side_by_side(tmp_path: Path) -> None:
+    indexed = mirror(tmp_path)
+    committed = indexed.committed
+    record = package("a").record
+    committed.commit_records(SUBDIR, {"a-1.0-0.conda": record})
+    committed.commit_records(SUBDIR, {"b-1.0-0.conda": package("b").record})
+    first = indexed.index().generation
+    path = committed.mirror.generation_document(committed.channel, 1)
+    document = json.loads(path.read_bytes())
+    for counts in document["subdirs"].values():
+        del counts["twins"]  # as 0.1.0 wrote it
+    path.write_text(json.dumps(document))
+    before = (indexed.current / SUBDIR / "repodata.json").read_bytes()
+    assert not indexed.index().is_new  # nothing changed for clients
+    rich = {**record, **RICH}
+    committed.commit_records(SUBDIR, {"a-1.0-0.conda": record}, twins={"a-1.0-0.conda": rich})
+    second = indexed.index().generation
+    committed.commit_records(SUBDIR, {"a-1.0-0.conda": record})
+    third = indexed.index().generation
+    assert first is not None and second is not None and third is not None
+    kept = committed.mirror.generation(committed.channel, 1) / SUBDIR / "repodata.json"
+    assert kept.read_bytes() == before
+
+    def compare(older: Generation, newer: Generation) -> difference.Difference:
+        found = difference.compare(committed.mirror, committed.channel, older, newer)
+        return {one.subdir: one for one in found}[SUBDIR]
+
+    added = compare(first, second)
+    assert (added.added, added.removed, added.changed) == (("v3/a-1.0-0.conda",), (), ())
+    assert added.same == 2
+    assert compare(second, third).removed == ("v3/a-1.0-0.conda",)
+    assert compare(first, third).same == 2
+    assert compare(first, first).same == 2
+    assert (second.subdirs[SUBDIR].records, second.subdirs[SUBDIR].artifacts) == (3, 2)
+    rolled = chosen.rollback(indexed.volumes, committed.channel, to=2)
+    assert rolled.number == second.number
+    check(
+        indexed,
+        {
+            ("packages.conda", "a-1.0-0.conda"): record,
+            ("packages.conda", "b-1.0-0.conda"): package("b").record,
+            ("v3.conda", "a-1.0-0"): rich,
+        },
+    )
+
+
+def test_the_search_knows_artifacts_of_revision_3(tmp_path: Path) -> None:
+    indexed = mirror(tmp_path)
+    committed = indexed.committed
+    a, b = package("a").record, package("b").record
+    committed.commit_records(
+        SUBDIR, {"a-1.0-0.conda": a}, twins={"a-1.0-0.conda": {**a, "license": "twins"}}
+    )
+    committed.commit_records(SUBDIR, {"b-1.0-0.conda": b}, section_of=v3_section_of)
+    generation = indexed.index().generation
+    assert generation is not None
+    mirror_, state, channel = committed.mirror, committed.state, committed.channel
+    made = SearchWriter(mirror_, state, channel, generation, lambda: None).update(None, now=0.0)
+    folder = mirror_.search(channel)
+    names = json.loads((folder / made.file).read_bytes())
+    assert (names["names"], names["builds"]) == (["a", "b"], [1, 1])
+    entries = {
+        name: entry
+        for path in folder.glob("bucket-*")
+        for name, entry in json.loads(path.read_bytes())["names"].items()
+    }
+    assert {name: [build[:6] for build in entry["builds"]] for name, entry in entries.items()} == {
+        "a": [["1.0", "0", SUBDIR, ".conda", a["size"], "MIT"]],
+        "b": [["1.0", "0", SUBDIR, ".conda", b["size"], "MIT"]],
+    }
+
+
+def _say_of_twin(committed: CommittedMirror, filename: str, text: str) -> None:
+    """Give a committed artifact any text as its second record."""
+
+    def action(ledger: LedgerWriter, serial: int) -> None:
+        before = ledger.artifact(SUBDIR, filename)
+        assert before is not None
+        digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        ledger.update_records([replace(before, twin=text, digest=digest)], serial, moment=0.0)
+
+    committed.change(action)
 
 
 VALUES = st.one_of(
