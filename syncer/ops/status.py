@@ -18,7 +18,7 @@ from syncer.settings.settings import Settings
 from volume import generations, installers, locks, run_document, unclaimed, wheels
 from volume.disk import documents
 from volume.errors import MirrorError, StateError
-from volume.layout import Mirror, State
+from volume.layout import NAME_MAPPING, Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.program.durations import duration, moment
 from volume.program.sizes import amount
@@ -87,6 +87,7 @@ class Status:
     trouble: str | None = None
     left_out: str | None = None
     unclaimed: tuple[Unclaimed, ...] = ()
+    name_mapping: float | None = None
 
     def document(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -118,12 +119,21 @@ def status(settings: Settings) -> Status:
         trouble=presence.unwritable(settings),
         left_out=str(state.sync_left_out) if state.sync_left_out.exists() else None,
         unclaimed=tuple(unclaimed.find(mirror, state, settings.channels)),
+        name_mapping=_mapped(mirror),
     )
 
 
 def _installers(mirror: Mirror, kind: str) -> InstallersStatus:
     present = installers.read(mirror, kind).values()
     return InstallersStatus(kind, len(present), sum(one.size for one in present))
+
+
+def _mapped(mirror: Mirror) -> float | None:
+    """When the mapping of names came that is here, in seconds since the epoch."""
+    try:
+        return mirror.name_mapping.names.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _wheels(mirror: Mirror) -> WheelsStatus:
@@ -223,6 +233,8 @@ def describe(found: Status) -> str:
                 f"  out of the index, kept for now: {found.wheels.retired:,} wheels,"
                 f" {amount(found.wheels.retired_size)}"
             )
+    if found.name_mapping is not None:
+        lines.append(f"{NAME_MAPPING}: of {moment(found.name_mapping)}")
     if found.free is not None:
         lines.append(f"Free on the mirror volume: {amount(found.free)}")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from syncer.ops.doctor import (
     configuration_checks,
     disk_checks,
     finding,
+    mapping_checks,
     upstream_checks,
     volume_checks,
     wheel_checks,
@@ -69,6 +70,9 @@ def examine(settings: Settings, seconds: float = AREA_SECONDS) -> list[Finding]:
         findings = [failed("network settings", problem, step) for problem in error.problems]
     else:
         areas += _network_areas(settings, network, state, now, clocks)
+        areas.append(
+            _Area("name mapping", lambda: mapping_checks.look(settings, mirror, network, now))
+        )
         areas.append(_Area("wheels", lambda: wheel_checks.look(settings, mirror, network)))
         client = client_checks.WebServer(settings.mirror_url, network.ca_bundle)
         areas.append(

@@ -94,12 +94,12 @@ def look(
                 shown = replace(found, fact=f"{found.fact}{via}{secret}")
                 return shown, None if date is None else now - date
     except UpstreamError as error:
-        return failed(one.subject, *_cure(error)), None
+        return failed(one.subject, *cure(error)), None
     step = "check the channel's name, SUBDIRS and the address"
     return failed(one.subject, f"it has no index of {subdir}", step), None
 
 
-def _cure(error: UpstreamError) -> tuple[str, str]:
+def cure(error: UpstreamError) -> tuple[str, str]:
     """The fact, and a next step for those that do not name one themselves."""
     if isinstance(error, HttpStatusError) and not error.advice:
         if error.status == 403:

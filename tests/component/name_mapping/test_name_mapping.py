@@ -1,6 +1,8 @@
 """The mapping of names to PyPI's: what is asked for, what is kept, what spoils nothing."""
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 
 from syncer.name_mapping import mapping_sync
+from syncer.ops.doctor import examination
+from syncer.settings.settings import read
 from syncer.sync.run import ChannelResult
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import drop_generation, publish
@@ -258,6 +262,32 @@ def test_another_service_is_asked_anew(syncer: Syncer, service: MappingService) 
     result = result_of(syncer, NOW + 60, NAME_MAPPING_URL=f"{syncer.upstream.url}/other")
     assert result.downloaded == 1
     assert sorted(json.loads(mapping(syncer).names.read_bytes())) == ["a", "b", "c"]
+
+
+def lines_of(syncer: Syncer, **environment: str) -> dict[str, str]:
+    found = examination.examine(read({**syncer.environment, **environment}))
+    return {one.subject: one.line for one in found if "name mapping" in one.subject}
+
+
+def test_doctor_and_status_tell_of_it(syncer: Syncer, service: MappingService) -> None:
+    upstream = f"name mapping from {service.url}"
+    assert lines_of(syncer, NAME_MAPPING="no") == {}
+    before = lines_of(syncer)
+    assert "has compressed-v0/compressed_mapping.json" in before[upstream]
+    assert "none is here yet" in before["name mapping"]
+    assert "name-mapping" not in syncer.command("status").out
+    syncer.run()
+    assert "name-mapping: of 20" in syncer.command("status").out
+    assert lines_of(syncer)["name mapping"].startswith("ok")
+    assert "not renewed" in lines_of(syncer, NAME_MAPPING="no")["name mapping"]
+    old = time.time() - 30 * DAY
+    os.utime(mapping(syncer).names, (old, old))
+    assert "720 h 0 min old" in lines_of(syncer)["name mapping"]
+    syncer.upstream.script(NAMES, faults.missing())
+    assert "check NAME_MAPPING_URL" in lines_of(syncer)[upstream]
+    syncer.upstream.heal()
+    syncer.upstream.script(NAMES, faults.status(500, times=None))
+    assert lines_of(syncer)[upstream].startswith("FAILED")
 
 
 class Died(BaseException):
