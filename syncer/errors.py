@@ -118,7 +118,8 @@ class NoSpaceError(MirrorError):
     """The plan does not fit on the volume."""
 
 
-_ABSENT = frozenset({403, 404, 410})
+_FORBIDDEN = 403
+_ABSENT = frozenset({_FORBIDDEN, 404, 410})
 
 
 def says_absent(error: BaseException) -> bool:
@@ -126,7 +127,8 @@ def says_absent(error: BaseException) -> bool:
     if isinstance(error, ManyUpstreamsError):
         return all(map(says_absent, error.errors))
     if isinstance(error, HttpStatusError):
-        return error.status in _ABSENT and not error.advice  # else it refused our credentials
+        # A 403 with advice refused our credentials, or came from a proxy.
+        return error.status in _ABSENT and (error.status != _FORBIDDEN or not error.advice)
     return isinstance(error, MissingError)
 
 

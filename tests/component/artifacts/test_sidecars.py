@@ -13,6 +13,7 @@ from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.mirror.tree import broken_promises, files, publish
 from tests.support.upstream.channel import Channel
 from tests.support.upstream.packages import Package, package
+from tests.support.upstream.proxies import ForwardProxy
 from volume import limits
 
 DAY = 86_400.0
@@ -466,6 +467,16 @@ class TestProbe:
         (warning,) = [one for one in result.warnings if f"{NAME}.v0.sigs" in one]
         assert "no JSON" in warning or "more than" in warning
         assert here(syncer) == {}
+
+    def test_none_is_none_behind_a_proxy_too(self, syncer: Syncer, channel: Channel) -> None:
+        odd = package("odd", "1!2.0+g1", extension=".tar.bz2")
+        channel.publish(SIGNED, odd)
+        sign(channel, odd, ONE)
+        with ForwardProxy() as proxy:
+            answer = syncer.command("--once", HTTP_PROXY=proxy.url, NO_PROXY="nowhere")
+        assert answer.code == 0
+        assert "warning" not in answer.out
+        assert here(syncer) == {f"{odd.filename}.sigs": ONE, named(ONE, odd.filename): ONE}
 
     def test_after_a_lost_state_it_is_asked_for_again(
         self, syncer: Syncer, channel: Channel
