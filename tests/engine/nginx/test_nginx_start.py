@@ -150,6 +150,22 @@ def test_with_json_every_line_is_and_the_last_one_is_not_lost(image: Image) -> N
     assert 'unknown directive "nonsense"' in line["message"]
 
 
+@pytest.mark.parametrize("fetcher", ["127.0.0.1:{port}", "fetcher.invalid:8081"])
+def test_a_fetcher_that_is_not_there_is_said_and_stops_nothing(image: Image, fetcher: str) -> None:
+    with image.started(FETCHER=fetcher.format(port=free_port())) as process:
+        image.wait_until_up(process)
+        url = f"http://127.0.0.1:{image.port}/conda-forge/linux-64/nobody-1-0.conda"
+        got = requests.get(url, timeout=60)
+        assert (got.status_code, got.headers["Retry-After"]) == (503, "5")
+        assert "the fetcher does not answer" in got.text
+
+
+def test_an_address_that_is_none_is_refused(image: Image) -> None:
+    with image.started(FETCHER="x; return 200") as process:
+        assert process.wait(30) == 2
+    assert "FETCHER" in image.errors
+
+
 def test_tls_from_the_mounted_folder(image: Image, ca: Authority) -> None:
     ca.issue(image.folder / "certificates")
     (image.folder / "certificates").chmod(0o755)

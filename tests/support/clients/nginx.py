@@ -111,8 +111,14 @@ def start(scratch: Path, text: str) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def serving(mirror: Path, *, on_ipv6: bool = False, tls: Tls | None = None) -> Iterator[Nginx]:
-    """Run nginx over a mirror volume; every user must be able to reach the folder."""
+def serving(
+    mirror: Path, *, on_ipv6: bool = False, tls: Tls | None = None, fetcher: str = ""
+) -> Iterator[Nginx]:
+    """Run nginx over a mirror volume; every user must be able to reach the folder.
+
+    Args:
+        fetcher: HOST:PORT that it asks for what is not there; none if empty.
+    """
     # Not below pytest's folders, which only their owner may enter.
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         scratch = Path(folder)
@@ -121,6 +127,10 @@ def serving(mirror: Path, *, on_ipv6: bool = False, tls: Tls | None = None) -> I
         if on_ipv6:  # what the image's start command does
             listen = (SOURCE / "listen-ipv6.conf").read_text()
             (scratch / "listen-ipv6.conf").write_text(listen.replace("8080", str(port)))
+        if fetcher:  # what the image's start command does
+            (scratch / "fetcher.conf").write_text(
+                f"set $fetcher {fetcher};\nresolver 127.0.0.1 valid=10s;\n"
+            )
         tls_port = free_port() if tls else 0
         if tls:
             write_tls(tls, scratch, tls_port)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,15 +84,25 @@ def fetching(
     syncer: Syncer, *, program: tuple[str, ...] = (), **settings: str
 ) -> Iterator[Fetcher]:
     """A fetcher beside a syncer, on its volumes."""
+    folder = syncer.volumes.mirror_dir.parent
+    with started(folder, {**syncer.environment, **settings}, program=program) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def started(
+    folder: Path, environment: Mapping[str, str], *, program: tuple[str, ...] = ()
+) -> Iterator[Fetcher]:
+    """A fetcher with these settings; its log is in ``folder``."""
     port = free_port()
-    log = syncer.volumes.mirror_dir.parent / f"fetcher-{port}.log"
+    log = folder / f"fetcher-{port}.log"
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", *(program or ("syncer",)), "fetcher",
              "--listen", f"127.0.0.1:{port}"],
             cwd=REPOSITORY, stdout=stream, stderr=stream,
-            env={**inherited, "PYTHONPATH": str(REPOSITORY), **syncer.environment, **settings},
+            env={**inherited, "PYTHONPATH": str(REPOSITORY), **environment},
         )  # fmt: skip
     try:
         wait_until_up(process, port, log)
