@@ -63,17 +63,17 @@ def _folder_name(links: Mapping[str, str]) -> str:
 def _swap_times(mirror: Mirror, channel: str, links: Mapping[str, str]) -> None:
     link = mirror.times(channel)
     name = _folder_name(links)
-    folder = link.with_name(name)
-    if links:
-        if not folder.is_dir():
-            files.make_links(folder, links)
-        if not link.is_symlink() or str(link.readlink()) != name:
-            files.swap_link(link, name)
-    elif link.is_symlink():
-        files.unlink(link)
+    linked = str(link.readlink()) if link.is_symlink() else None
+    # The one before stays until the next change: a request may be on its way through it.
     for older in sorted(link.parent.glob(f"{_NAME}*")):
-        if older.name != name or not links:
+        if older.name not in {name, linked}:
             files.remove_tree(older)
+    if linked == name or not (links or linked):
+        return
+    folder = link.with_name(name)
+    if not folder.is_dir():
+        files.make_links(folder, links)
+    files.swap_link(link, name)
 
 
 def note_followers(mirror: Mirror, channel: str, leaving: Sequence[Generation]) -> None:

@@ -109,7 +109,9 @@ def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path, engine: st
         links = {path.name for path in committed.mirror.snapshots(CHANNEL).iterdir()}
         assert links == {one.snapshot for one in kept}
         assert snapshots.is_converged(committed.mirror, CHANNEL, kept)
-        assert len(list(committed.mirror.index(CHANNEL).glob(".*"))) == 2  # times: a link, a folder
+        hidden = {path.name for path in committed.mirror.index(CHANNEL).glob(".*")}
+        assert ".times" in hidden
+        assert len(hidden) <= 3  # the link, its folder, and the one before
         for span in spans(kept):
             folder = committed.mirror.generation(CHANNEL, span.generation)
             assert find(committed.mirror, CHANNEL, span.since) == folder.name
