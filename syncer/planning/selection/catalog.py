@@ -113,12 +113,17 @@ class Catalog:
         self._requirements: dict[str, Requirement] = {}
         self._matches: dict[str, tuple[int, ...]] = {}
         self._versions: dict[str, Any] = {}
+        self._groups: dict[int, Mapping[str, tuple[str, ...]]] = {}
+        self.conditional: set[str] = set()
+        """The specs under a condition, of those that were asked for so far."""
 
     def requirement(self, spec: str) -> Requirement:
         """The spec, taken apart; each text once."""
         found = self._requirements.get(spec)
         if found is None:
             found = self._requirements[spec] = read(spec)
+            if found.condition is not None:
+                self.conditional.add(spec)
         return found
 
     def matching(self, spec: str) -> tuple[int, ...]:
@@ -143,14 +148,19 @@ class Catalog:
         wanted = self.requirement(spec)
         if wanted.is_virtual:
             return may_have(self.platform, wanted.name)
-        if not wanted.is_pattern and wanted.name not in self._by_name:
+        if wanted.is_pattern or wanted.name not in self._by_name:
             return True  # a client may have it from elsewhere
         return any(position not in impossible for position in self.matching(spec))
 
     def groups(self, position: int) -> Mapping[str, tuple[str, ...]]:
         """A record's optional dependencies by their groups (CEP 44)."""
-        raw = self.records[position].entry.raw
-        return _EXTRAS.read(raw).extra_depends if b'"extra_depends"' in bytes(raw) else {}
+        found = self._groups.get(position)
+        if found is None:
+            raw = self.records[position].entry.raw
+            if b'"extra_depends"' not in bytes(raw):
+                return {}
+            found = self._groups[position] = _EXTRAS.read(raw).extra_depends
+        return found
 
     def newest(self, positions: Sequence[int], count: int) -> tuple[int, ...]:
         """Those of the newest ``count`` versions; all for 0."""

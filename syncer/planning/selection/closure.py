@@ -274,13 +274,12 @@ def _idle(
 ) -> dict[Key, str]:
     """What is left out for a condition that can't hold."""
     whose: dict[str, Part] = {}
-    for part in sorted(parts):
-        for spec in _depends(catalog, part):
-            if catalog.requirement(spec).condition is not None:
-                whose.setdefault(spec, part)
+    for part in sorted(parts) if catalog.conditional else ():
+        for spec in catalog.conditional.intersection(_depends(catalog, part)):
+            whose.setdefault(spec, part)
     where = f" on {catalog.platform}" if catalog.platform else ""
     found: dict[Key, str] = {}
-    for spec, part in whose.items():
+    for spec, part in sorted(whose.items(), key=lambda one: (one[1], one[0])):
         if not catalog.may_apply(spec, impossible):
             why = f"{_needed_by(catalog, part, spec)}, and that can't hold{where}"
             for position in catalog.matching(spec):

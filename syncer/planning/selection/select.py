@@ -23,10 +23,10 @@ import msgspec
 from syncer.conda.filename import of_filename, unlisted
 from syncer.conda.record import Candidate, candidate
 from syncer.conda.repodata import Entry, Index
-from syncer.conda.spec import Spec, SpecSet
+from syncer.conda.spec import SpecSet
 from syncer.planning.selection.outcome import LeftOut, Reason, Selected, SubdirSelection
-from syncer.planning.selection.permit import Objections, Permit, has_these_bytes, is_filename
-from syncer.planning.selection.unmatched import ListedNames, warnings_of
+from syncer.planning.selection.permit import Objections, Permit, has_these_bytes
+from syncer.planning.selection.unmatched import ListedNames, emptied, met, warnings_of
 from syncer.settings.policy import Policy
 from volume.ledger.artifact import Known
 
@@ -34,7 +34,6 @@ Needed = Mapping[str, Mapping[str, str]]
 Present = Mapping[str, Mapping[str, Known]]
 FirstSeen = Mapping[tuple[str, str], float]
 
-_MOST_REASONS = 3
 _EVERYTHING = "everything is included"
 _HERE = "on_demand = yes, and it is here"
 _PROMISED = "on_demand = yes: downloaded when somebody asks for it"
@@ -160,38 +159,13 @@ class Selector:
         return Selected(
             selections,
             tuple(self._warnings(drafts, needed)),
-            emptied=self._emptied(selections),
-            approved=self._met(),
+            emptied=emptied(selections, self._indexes, self._takes),
+            approved=met(self._approved, self._channel, self._indexes),
         )
 
-    def _emptied(self, selections: Mapping[str, SubdirSelection]) -> str:
-        """Why nothing is selected of what is asked for; empty if something is."""
-        if any(one.wanted or one.held or one.promised for one in selections.values()):
-            return ""
-        taken_back: dict[str, int] = {}
-        for subdir, selection in selections.items():
-            for entry in self._indexes[subdir].entries:
-                out = selection.left_out.get(entry.filename)
-                if out is not None and self._included(self._read(subdir, entry)) is not None:
-                    said = f"{out.reason} ({out.detail.partition(':')[0]})"
-                    taken_back[said] = taken_back.get(said, 0) + 1
-        if not taken_back:
-            return ""
-        most = sorted(taken_back.items(), key=lambda found: (-found[1], found[0]))[:_MOST_REASONS]
-        reasons = ", ".join(f"{count:,} {said}" for said, count in most)
-        return f"all that the policy includes it leaves out again: {reasons}"
-
-    def _met(self) -> frozenset[str]:
-        """Those of the approved that upstream lists something for."""
-        if not self._approved:
-            return frozenset()
-        listing = ListedNames.of(self._channel, self._indexes)
-        listed = {entry.filename for index in self._indexes.values() for entry in index.entries}
-        return frozenset(
-            one
-            for one in self._approved
-            if one in listed or (not is_filename(one) and any(listing.matching(Spec(one))))
-        )
+    def _takes(self, subdir: str, entry: Entry) -> bool:
+        """Whether include asks for an artifact."""
+        return self._included(self._read(subdir, entry)) is not None
 
     def _draft(self, index: Index, needed: Mapping[str, str]) -> _Draft:
         draft = _Draft()

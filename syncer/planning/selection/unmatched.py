@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from syncer.conda.record import Candidate, candidate
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import Spec
-from syncer.planning.selection.outcome import LeftOut
+from syncer.planning.selection.outcome import LeftOut, SubdirSelection
+from syncer.planning.selection.permit import is_filename
 
 _NAME = re.compile(r"(?:[^\[]*::)?([A-Za-z0-9_.-]+)")
+_MOST_REASONS = 3
 _MOST_HINTS = 10  # looking for a similar name takes a while
 
 
@@ -82,6 +84,45 @@ def _taken_back(
         if out is None:
             return None
     return out
+
+
+def emptied(
+    selections: Mapping[str, SubdirSelection],
+    indexes: Mapping[str, Index],
+    takes: Callable[[str, Entry], bool],
+) -> str:
+    """Why nothing is selected of what is asked for; empty if something is.
+
+    Args:
+        takes: whether include asks for an artifact of a subdir.
+    """
+    if any(one.wanted or one.held or one.promised for one in selections.values()):
+        return ""
+    taken_back: dict[str, int] = {}
+    for subdir, selection in selections.items():
+        for entry in indexes[subdir].entries:
+            out = selection.left_out.get(entry.filename)
+            if out is not None and takes(subdir, entry):
+                said = f"{out.reason} ({out.detail.partition(':')[0]})"
+                taken_back[said] = taken_back.get(said, 0) + 1
+    if not taken_back:
+        return ""
+    most = sorted(taken_back.items(), key=lambda found: (-found[1], found[0]))[:_MOST_REASONS]
+    reasons = ", ".join(f"{count:,} {said}" for said, count in most)
+    return f"all that the policy includes it leaves out again: {reasons}"
+
+
+def met(approved: Collection[str], channel: str, indexes: Mapping[str, Index]) -> frozenset[str]:
+    """Those of the approved that upstream lists something for."""
+    if not approved:
+        return frozenset()
+    listing = ListedNames.of(channel, indexes)
+    listed = {entry.filename for index in indexes.values() for entry in index.entries}
+    return frozenset(
+        one
+        for one in approved
+        if one in listed or (not is_filename(one) and any(listing.matching(Spec(one))))
+    )
 
 
 def hint(spec: Spec, listing: ListedNames) -> str:

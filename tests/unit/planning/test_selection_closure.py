@@ -121,6 +121,7 @@ def test_two_versions_of_one_name_are_alternatives() -> None:
         ("python <3.11", False, False, False),  # all that there is are 3.11 and later
         ("python[version='>=3.12'] and python[build='nosuch*']", False, False, False),
         ("nosuch", True, True, True),  # another channel may have it
+        ("nosuch*", True, True, True),
         ("pandoc and oracle or __win", True, True, True),
         ("python[flags=[debug]]", False, False, False),
     ],
