@@ -70,6 +70,8 @@ class PromisesWriter(Promises):
             row = self._ledger.artifact(one.subdir, one.filename)
             if row is None or row.home != "promised":
                 self._ledger.update_records([one], serial, moment=moment)
+                if row is not None:
+                    self._want_sidecars(one.subdir, one.filename, one.record, one.twin)
                 continue
             self._connection.execute(
                 "UPDATE artifact SET section = ?3, size = ?4, sha256 = ?5, digest = ?6,"  # noqa: S608
@@ -100,8 +102,12 @@ class PromisesWriter(Promises):
             (*key, arrived.size, arrived.sha256, moment, arrived.source),
         )
         self._ledger.note_fetched(*key)
-        SidecarWriter(self._ledger).want(*key, promised(row.record, row.twin))
+        self._want_sidecars(*key, row.record, row.twin)
         return True
+
+    def _want_sidecars(self, subdir: str, filename: str, record: str, twin: str | None) -> None:
+        """What lies beside an artifact whose bytes are here now comes with the next sync."""
+        SidecarWriter(self._ledger).want(subdir, filename, promised(record, twin))
 
     def set_origin(self, subdir: str, origin: Origin) -> None:
         """Note where the index of a subdir came from."""

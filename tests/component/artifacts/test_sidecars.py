@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.promises import Arrived, PromisesWriter
 from syncer.artifacts.sidecars import sidecars
 from syncer.sync.run import ChannelResult
 from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
@@ -491,6 +493,24 @@ class TestProbe:
         sync(syncer)
         assert here(syncer) == {f"{NAME}.v0.sigs": ONE}
         assert sync(syncer).unchanged
+
+
+def test_those_of_what_is_on_demand_come_after_it(syncer: Syncer, channel: Channel) -> None:
+    channel.publish(SIGNED)
+    sign(channel, SIGNED, ONE)
+    syncer.environment["ON_DEMAND"] = "yes"
+    assert sync(syncer).downloaded == 0
+    assert syncer.upstream.count("*sigs*") == 0
+    folder = syncer.volumes.mirror_dir / "channels/conda-forge/linux-64"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NAME).write_bytes(SIGNED.data)  # as the fetcher does it
+    arrived = Arrived("linux-64", NAME, sha256(SIGNED.data), None, len(SIGNED.data), "")
+    path = syncer.volumes.state.ledger("conda-forge")
+    with LedgerWriter.create(path) as ledger, ledger.transaction("keep"):
+        assert PromisesWriter(ledger).keep(arrived, moment=1.0)
+    sync(syncer)
+    assert here(syncer) == {f"{NAME}.sigs": ONE, named(ONE): ONE}
+    assert sync(syncer).unchanged
 
 
 def test_another_mirror_s_are_taken_over(syncer: Syncer, channel: Channel, tmp_path: Path) -> None:

@@ -228,7 +228,9 @@ def _sidecar_problems(volumes: Volumes, channel: str, ignored: frozenset[str]) -
         if is_promised and found.get(f"{subdir}/{name}") != digest:
             problems.append(f"the ledger lists sidecars/{subdir}/{name}, which is not there")
     known = {f"{subdir}/{name}" for subdir, name, _, _ in rows} | found.keys()
-    for subdir, filename, record in _select(volumes, channel, "artifact", _PROMISING):
+    for subdir, filename, record, home in _select(volumes, channel, "artifact", _PROMISING):
+        if home == "promised":
+            continue  # they come after their artifact
         promised = json.loads(record).get("attestations_sha256")
         is_hash = isinstance(promised, str) and re.fullmatch("[0-9a-f]{64}", promised)
         if is_hash and f"{subdir}/{filename}.sigs.{promised}" not in known:
@@ -236,7 +238,7 @@ def _sidecar_problems(volumes: Volumes, channel: str, ignored: frozenset[str]) -
     return problems
 
 
-_PROMISING = "subdir, filename, record"
+_PROMISING = "subdir, filename, record, home"
 
 
 def _select(volumes: Volumes, channel: str, table: str, columns: str) -> list[Any]:

@@ -188,12 +188,20 @@ def test_where_an_index_came_from_is_on_record(ledger: LedgerWriter) -> None:
     assert promises.origin("noarch") == Origin("https://a.example/c", "https://b.example/")
 
 
-def test_the_next_sync_gets_what_lies_beside_what_was_fetched(ledger: LedgerWriter) -> None:
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_the_next_sync_gets_what_lies_beside_what_was_fetched(
+    ledger: LedgerWriter, is_anew: bool
+) -> None:
     record = f'{{"name": "x", "attestations_sha256": "{B}"}}'
-    promise(ledger, wanted(record=record), wanted(filename="y-1-0.conda"))
+    promises = promise(ledger, wanted() if is_anew else wanted(record=record))
     with ledger.transaction("settle"):
         ledger.settle(Settled("inputs"))
     assert keep(ledger, arrived())
+    if is_anew:  # its record changed while it was on its way
+        assert ledger.settled == Settled("inputs")
+        assert SidecarTable(ledger).missing() == []
+        with ledger.transaction("promise"):
+            promises.promise_anew([wanted(record=record)], ledger.raise_serial(), moment=8.0)
     assert ledger.settled == Settled()  # so the next sync looks
     missing = SidecarTable(ledger).missing()
     assert [one.name for one in missing] == [f"{NAME}.sigs", f"{NAME}.sigs.{B}"]
