@@ -45,14 +45,19 @@ class Row:
     is_twin: bool = False
 
     @property
-    def key(self) -> str:
-        """Its key in its section."""
-        return key_of(self.section, self.filename)
-
-    @property
     def is_v3(self) -> bool:
         """Whether it is of revision 3."""
         return self.section in V3_SECTIONS
+
+    @property
+    def key(self) -> str:
+        """Its key in its section."""
+        return key_of(self.section, self.filename) if self.is_v3 else self.filename
+
+    @property
+    def artifacts_section(self) -> str:
+        """The section for what is said of artifacts, by filename (CEP 12)."""
+        return old_section_of(self.filename) if self.is_v3 else self.section
 
 
 def _name(record: str) -> str:

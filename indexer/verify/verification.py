@@ -38,7 +38,7 @@ from indexer.verify.shard_verification import verify_shards
 from indexer.verify.variant_verification import verify_variants
 from indexer.verify.walk import Walk
 from volume.program.stop import Stop
-from volume.sections import filename_of, old_section_of
+from volume.sections import filename_of
 
 _CHECK_EVERY = 5000  # rows between two looks at whether to stop
 
@@ -84,8 +84,8 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dic
             if row.is_v3:
                 tally.add(row.indexed)
             if not row.is_twin:
-                section = old_section_of(row.filename)
-                exports.step(section, row.filename, f'{{"run_exports":{row.run_exports}}}')
+                said = f'{{"run_exports":{row.run_exports}}}'
+                exports.step(row.artifacts_section, row.filename, said)
             problem = _problem(row) if check.known is None else None
             if row.name is None or problem is not None:
                 refused[subdir, row.filename] = (

@@ -22,7 +22,7 @@ from indexer.engines.sections import compacted
 from indexer.generations import shards
 from indexer.generations.generation import Draft
 from indexer.records.rows import Row, Rows
-from volume.sections import V3_SECTIONS, old_section_of
+from volume.sections import V3_SECTIONS
 
 
 class Revision3:
@@ -85,7 +85,7 @@ class Revision3:
         document = json.loads(path.read_bytes())
         for row in unseen:
             entry = {"run_exports": decode(row.run_exports)}
-            document[old_section_of(row.filename)][row.filename] = entry
+            document[row.artifacts_section][row.filename] = entry
         write(path, envelope.compact(document).encode())
 
     def add_shards(self, draft: Draft, folder: Path, info: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ from indexer.records.known_names import Fingerprint, KnownAnswer, KnownEntry, Kn
 from indexer.records.listing import Listing
 from indexer.records.rows import NAMELESS, Row, Rows
 from volume.program.stop import Stop
-from volume.sections import OLD_SECTIONS, V3_SECTIONS, old_section_of
+from volume.sections import OLD_SECTIONS, V3_SECTIONS
 
 log = logging.getLogger("indexer.engines.own.writer")
 
@@ -146,8 +146,8 @@ class Writer:
                 if row.is_v3:
                     one.tally.add(row.indexed)
                 if not row.is_twin:
-                    section = old_section_of(row.filename)  # of artifacts, by filename (CEP 12)
-                    exports.add(section, row.filename, f'{{"run_exports":{exported}}}')
+                    said = f'{{"run_exports":{exported}}}'
+                    exports.add(row.artifacts_section, row.filename, said)
                 if row.name not in one.filenames:
                     one.filenames[row.name] = []
                     one.fingerprints[row.name] = Fingerprint()
