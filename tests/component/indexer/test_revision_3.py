@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -373,3 +374,55 @@ def commit(committed: CommittedMirror, state: dict[Any, Any], before: set[str]) 
 
 def _key(section: str, filename: str) -> str:
     return filename.removesuffix(V3_SECTIONS[section]) if section in V3_SECTIONS else filename
+
+
+# -- what upstream says in info --------------------------------------------------------------------
+
+JSON = st.recursive(
+    VALUES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+SAID = st.dictionaries(
+    st.sampled_from(["message", "n_packages", "oldest", "newest", "url", "packages", "x"]), JSON
+)
+REVISIONS = JSON | st.dictionaries(
+    st.sampled_from(["v3", "v4", "v2", "v10", "", "packages"]), SAID | JSON, max_size=3
+)
+PATHS = st.lists(
+    st.sampled_from(["..", "a", "conda-forge", "", ".", "noarch", "https:", "%2e%2e", "x y"]),
+    max_size=5,
+).map("/".join)
+RELATIONS = JSON | st.dictionaries(st.sampled_from(["base", "overrides", "url"]), PATHS | JSON)
+
+
+@given(REVISIONS, RELATIONS, st.booleans())
+def test_whatever_upstream_says_in_info_is_published_or_left_out(
+    revisions: Any, relations: Any, has_v3: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        indexed = mirror(Path(folder))
+        committed, record = indexed.committed, package("a").record
+        section_of = v3_section_of if has_v3 else old_section_of
+        committed.commit_records(SUBDIR, {"a-1.0-0.conda": record}, section_of=section_of)
+        committed.carry(
+            SUBDIR,
+            {
+                "info.repodata_revisions": json.dumps(revisions),
+                "info.channel_relations": json.dumps(relations),
+            },
+        )
+        assert indexed.index().is_new
+        document = indexed.repodata(SUBDIR)
+        assert list(listed(document).values()) == [record]
+        info = document["info"]
+        for name, said in info.get("repodata_revisions", {}).items():
+            assert said["n_packages"] == (1 if has_v3 and name == "v3" else 0)
+            assert not {"oldest", "newest"} & said.keys()
+        for reference in info.get("channel_relations", {}).values():
+            assert reference.startswith("../")
+            where = urljoin("https://here.invalid/conda-forge/", reference)
+            assert where.startswith("https://here.invalid/")
+        index = shards.read_index(indexed.current / SUBDIR).info
+        for key in ("repodata_revisions", "channel_relations"):
+            assert index.get(key) == info.get(key)

@@ -15,6 +15,7 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 import zstandard
 
+from indexer.base.repodata import records_in
 from indexer.base.settings import Settings
 from indexer.base.volumes import Volumes
 from indexer.story.index import Outcome, index_channel
@@ -22,6 +23,7 @@ from tests.support.mirror.committed import CommittedMirror
 from tests.support.upstream.packages import Record
 from volume.layout import Mirror, State
 from volume.program.stop import Stop
+from volume.sections import filename_of
 
 LATER = 3600.0
 """Added to the clock, so that files which a test has just written count as settled."""
@@ -127,12 +129,12 @@ def check_artifacts(committed: CommittedMirror, generation: Path) -> int:
     count = 0
     for path in sorted(generation.glob("*/repodata.json")):
         document = json.loads(path.read_bytes())
-        for section in ("packages", "packages.conda"):
-            for filename, record in document[section].items():
-                data = served(committed, generation, path.parent.name, filename).read_bytes()
-                assert len(data) == record["size"], filename
-                assert hashlib.sha256(data).hexdigest() == record["sha256"], filename
-                count += 1
+        for section, key, record in records_in(document):
+            filename = filename_of(section, key)
+            data = served(committed, generation, path.parent.name, filename).read_bytes()
+            assert len(data) == record["size"], filename
+            assert hashlib.sha256(data).hexdigest() == record["sha256"], filename
+            count += 1
     return count
 
 
