@@ -81,7 +81,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class NameMapping:
-    """Of conda's names to PyPI's: what maps names, and a document of each artifact."""
+    """Of conda's names to PyPI's, as its service has it: for names, and for each artifact."""
 
     root: Path
     staging: Path
@@ -95,12 +95,8 @@ class NameMapping:
         return self.root / "hash-v0"
 
     def of(self, sha256: str) -> Path:
-        """An artifact's document; a folder has one in 256 of them."""
-        return self.artifacts / sha256[:2] / sha256
-
-    def folders(self) -> list[Path]:
-        """All folders of artifacts' documents."""
-        return [self.artifacts / f"{number:02x}" for number in range(256)]
+        """An artifact's document."""
+        return self.artifacts / sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,20 +51,13 @@ class Batch:
             self._place()
 
     def _place(self) -> None:
-        staging = self._mapping.staging
+        staging, target = self._mapping.staging, self._mapping.artifacts
         if self._staged:
+            files.make_directory(target)
             files.sync_filesystem(staging)
-        folders = set()
-        for sha256 in self._staged:
-            path = self._mapping.of(sha256.hex())
-            if path.parent not in folders:
-                files.make_directory(path.parent)
-                folders.add(path.parent)
-            files.rename(staging / path.name, path)
-        for folder in sorted(folders):
-            files.sync_directory(folder)
-        if folders:
-            files.sync_directory(self._mapping.artifacts)
+            for sha256 in self._staged:
+                files.rename(staging / sha256.hex(), self._mapping.of(sha256.hex()))
+            files.sync_directory(target)
         self._memory.note(self._absent, self._staged, self._now)
         self._staged.clear()
         self._absent.clear()

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from syncer.errors import HttpStatusError, MissingError, UpstreamError
 from syncer.name_mapping import documents
@@ -117,7 +117,7 @@ class NameMappingSync:
         if memory.settled == mirrored.inputs and not memory.is_due(now):
             return False
         wanted = mirrored.artifacts()
-        present = set(self._present())
+        present = self._present()
         not_due = memory.not_due(now)
         new = [one for one in wanted if one not in present and one not in not_due]
         is_complete = self._ask(new[:MOST_ASKED], memory, now)
@@ -145,15 +145,15 @@ class NameMappingSync:
         ]
         return Mirrored({channel: state.ledger(channel) for channel in known})
 
-    def _present(self) -> Iterator[bytes]:
-        for path in self._mapping.folders():
-            try:
-                names = os.listdir(path)  # noqa: PTH208 - there may be a million
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise volume_error(error, "list", path) from error
-            yield from (bytes.fromhex(name) for name in names if _NAME.fullmatch(name))
+    def _present(self) -> set[bytes]:
+        folder = self._mapping.artifacts
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - there may be a million
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise volume_error(error, "list", folder) from error
+        return {bytes.fromhex(name) for name in names if _NAME.fullmatch(name)}
 
     def _ask(self, new: Sequence[bytes], memory: Memory, now: float) -> bool:
         """Ask for artifacts' documents; return whether there was an answer of each."""

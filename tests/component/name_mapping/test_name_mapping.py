@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ def mapping(syncer: Syncer) -> NameMapping:
 
 
 def kept(syncer: Syncer) -> set[str]:
-    return {path.name for path in mapping(syncer).artifacts.glob("*/*")}
+    return {path.name for path in mapping(syncer).artifacts.glob("*")}
 
 
 def test_nothing_is_asked_unless_it_is_wanted(syncer: Syncer, service: MappingService) -> None:
@@ -290,6 +291,20 @@ def test_doctor_and_status_tell_of_it(syncer: Syncer, service: MappingService) -
     assert lines_of(syncer)[upstream].startswith("FAILED")
 
 
+def test_a_disk_may_be_the_service(syncer: Syncer, service: MappingService, tmp_path: Path) -> None:
+    """The folder of one mirror is what another one takes it from: docs/air-gap.md."""
+    syncer.run()
+    disk = tmp_path / "a disk"
+    shutil.copytree(mapping(syncer).root, disk)
+    shutil.rmtree(mapping(syncer).root)
+    syncer.upstream.reset_log()
+    run = syncer.run(NAME_MAPPING_URL=disk.as_uri())
+    assert (run.status, run.name_mapping[0].downloaded) == ("success", 2)
+    assert kept(syncer) == {sha256_of(NUMPY)}
+    assert not syncer.upstream.requests(f"{FOLDER}/*")
+    assert syncer.run(NAME_MAPPING_URL=disk.as_uri()).name_mapping[0].unchanged
+
+
 class Died(BaseException):
     """The program ends here, as after SIGKILL."""
 
@@ -322,7 +337,7 @@ def test_a_stop_at_any_moment_leaves_whole_documents_and_the_next_run_ends_it(
             died = True
         finally:
             fault_points.install(None)
-        for path in mapping(syncer).artifacts.glob("*/*"):
+        for path in mapping(syncer).artifacts.glob("*"):
             assert json.loads(path.read_bytes()) == whole[path.name]
         if mapping(syncer).names.exists():
             assert json.loads(mapping(syncer).names.read_bytes()) == service.mapped
@@ -332,7 +347,7 @@ def test_a_stop_at_any_moment_leaves_whole_documents_and_the_next_run_ends_it(
         if not died:
             break
         point += 1
-        for path in (*mapping(syncer).artifacts.glob("*/*"), mapping(syncer).names):
+        for path in (*mapping(syncer).artifacts.glob("*"), mapping(syncer).names):
             path.unlink()
         syncer.volumes.state.name_mapping.unlink()
     assert point > 10

@@ -156,7 +156,7 @@ def test_a_snapshot_of_a_snapshot_is_none(get: Asker) -> None:
 
 def test_the_name_mapping(get: Asker, volume: Path) -> None:
     digest = "ab" + "0" * 62
-    document = write(volume / "mapping/hash-v0/ab" / digest)
+    document = write(volume / "mapping/hash-v0" / digest)
     names = write(volume / "mapping/compressed-v0/compressed_mapping.json")
     for url, path in (
         (f"/mapping/hash-v0/{digest}", document),
@@ -169,7 +169,7 @@ def test_the_name_mapping(get: Asker, volume: Path) -> None:
     for url in (
         f"/mapping/hash-v0/{digest[:-1]}", f"/mapping/hash-v0/{'cd' * 32}",
         f"/mapping/hash-v0/{digest.upper()}", f"/mapping/hash-v0/{digest}%0a",
-        "/mapping/hash-v0/", "/mapping/", "/mapping/hash-v0/ab/x", f"/mapping/hash-v0/../{digest}",
+        "/mapping/hash-v0/", "/mapping/", f"/mapping/hash-v0/../{digest}",
     ):  # fmt: skip
         assert get(url).status_code == 404, url
 
