@@ -21,6 +21,7 @@ from volume.disk.files import volume_error
 from volume.errors import StateError
 from volume.layout import Mirror
 
+UPSTREAM = "upstream"
 _FOLDER = re.compile(r"gen-(\d{6,})")
 
 
@@ -64,6 +65,8 @@ class Generation:
     fingerprints the files that people added to the channel; ``snapshot`` is its name under
     ``snapshots/``; ``created`` is in seconds since the epoch; ``engine`` says what wrote it.
     ``followed`` is the snapshot of the generation after it, once that one is gone and this is not.
+    ``timestamps`` says whose ``indexed_timestamp`` mirrored records have: ``upstream`` alone, or
+    the ``arrival`` where upstream has none. It is empty if people's own packages have none either.
     """
 
     number: int
@@ -77,6 +80,7 @@ class Generation:
     pinned: bool = False
     ledger: str = ""
     followed: str = ""
+    timestamps: str = ""
 
     def followed_by(self, other: Generation) -> Generation:
         """This, when the generation after it goes."""
@@ -152,6 +156,7 @@ def understood(document: Mapping[str, Any], path: Path) -> Generation:
             pinned=document["pinned"],
             ledger=document.get("ledger", ""),
             followed=document.get("followed", ""),
+            timestamps=document.get("timestamps", ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise StateError(f"{path} can't be understood ({error!r}); remove it") from error

@@ -169,6 +169,10 @@ class Mirror:
         """A copy of ``State.listed``, for when that is lost."""
         return self.index(channel) / ".listed.db.gz"
 
+    def first_published(self, channel: str) -> Path:
+        """Since when people's own packages are published; the indexer's."""
+        return self.index(channel) / ".first-published.json"
+
     def rollback(self, channel: str) -> Path:
         """A rollback that lasts until something newer is committed, or until it is released."""
         return self.index(channel) / ".hold.json"

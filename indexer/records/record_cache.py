@@ -61,6 +61,22 @@ class LocalRecord:
     post_install: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """An accepted local artifact and its moments: what its builder says, and what is published.
+
+    ``moment`` is ``indexed_timestamp`` (CEP 47), in milliseconds since the epoch, or whatever its
+    ``info/index.json`` has under that name, until it is ``stamp``ed.
+    """
+
+    subdir: str
+    filename: str
+    sha256: str
+    name: str
+    built: object
+    moment: object
+
+
 class RecordCache:
     """An open cache. ``RecordCache.open`` always succeeds on a writable volume."""
 
@@ -135,6 +151,24 @@ class RecordCache:
             (subdir,),
         )
         return (LocalRecord(LocalFile(*row[:4]), *row[4:]) for row in rows)
+
+    def stamped(self, subdir: str) -> list[Stamped]:
+        """When each accepted artifact of a subdir is said to have been published first."""
+        rows = self._connection.execute(
+            "SELECT filename, sha256, json_extract(record, '$.name'),"
+            " json_extract(record, '$.timestamp'), json_extract(record, '$.indexed_timestamp')"
+            " FROM local WHERE subdir = ? AND refused IS NULL ORDER BY filename",
+            (subdir,),
+        )
+        return [Stamped(subdir, *row) for row in rows]
+
+    def stamp(self, moments: Iterable[tuple[Stamped, int]]) -> None:
+        """Write into records when their artifacts were published first."""
+        self._connection.executemany(
+            "UPDATE local SET record = json_set(record, '$.indexed_timestamp', ?)"
+            " WHERE subdir = ? AND filename = ?",
+            [(moment, one.subdir, one.filename) for one, moment in moments],
+        )
 
     def refused(self) -> list[LocalRecord]:
         """The local files that are left out."""

@@ -19,6 +19,7 @@ from indexer.base.volumes import Volumes
 from indexer.engines.conda_index.engine import Engine
 from indexer.engines.conda_index.opening import Opener
 from indexer.generations import generation, rolled_back, shards
+from indexer.generations.first_published import FirstPublished
 from indexer.generations.generation import Draft
 from indexer.records import local, refused
 from indexer.records.listing import Listing
@@ -69,9 +70,19 @@ def has_work(volumes: Volumes, channel: str) -> str | None:
     """
     state = volumes.state
     with _open(state, channel) as (cache, ledger):
-        return pending_work.find(
-            volumes.mirror, state, channel, cache, ledger, now=volumes.clock()
-        ).reason
+        return _find(volumes, channel, cache, ledger).reason
+
+
+def _find(volumes: Volumes, channel: str, cache: RecordCache, ledger: Ledger | None) -> PendingWork:
+    return pending_work.find(
+        volumes.mirror,
+        volumes.state,
+        channel,
+        cache,
+        ledger,
+        timestamps=generations.UPSTREAM,
+        now=volumes.clock(),
+    )
 
 
 def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) -> Outcome:
@@ -88,9 +99,7 @@ def index_channel(volumes: Volumes, channel: str, *, wait_seconds: float = 0.0) 
         generation.converge(volumes.mirror, channel)
         with _open(volumes.state, channel) as (cache, ledger):
             _take_over(volumes, channel, cache, ledger)
-            found = pending_work.find(
-                volumes.mirror, volumes.state, channel, cache, ledger, now=volumes.clock()
-            )
+            found = _find(volumes, channel, cache, ledger)
             if found.reason is None:
                 seconds = time.monotonic() - started
                 return Outcome(channel, found.newest, False, found.look.pending, seconds)
@@ -173,9 +182,11 @@ class _Run:
         own = writes_itself(self._settings.index_engine, listing)
         # Our own writer needs no engine, but for opening people's packages.
         engine = "" if own and not self._found.look.changed else self._engine.version()
+        first = FirstPublished(self._mirror, self._channel)
+        intake = Intake(self._mirror, draft, self._cache, first)
         try:
             with self.stages.measured("intake"):
-                self._take_in(draft)
+                self._take_in(draft, intake, listing.subdirs)
             filled = self._fill(draft, listing, own=own)
             document = Generation(
                 number=draft.number,
@@ -187,14 +198,18 @@ class _Run:
                 subdirs=filled.listing.published(),
                 left_out=self._left_out(filled.listing),
                 ledger=self._ledger.identity if self._ledger else "",
+                timestamps=generations.UPSTREAM,
             )
             self._stop.check()
             newest = self._found.newest
             if newest and self._is_base(draft, newest) and generation.is_same(draft):
-                return self._confirm(draft, newest, document)
+                confirmed = self._confirm(draft, newest, document)
+                intake.note_published(listing.subdirs)
+                return confirmed
             with self.stages.measured("publication"):
                 self._note_left_shards(draft, listing, filled)
                 published = generation.publish(self._mirror, draft, document)
+                intake.note_published(listing.subdirs)
         except BaseException:
             if generations.read(self._mirror, self._channel, draft.number) is None:
                 files.remove_tree(draft.folder)
@@ -205,11 +220,11 @@ class _Run:
             generation.prune(self._mirror, self._channel, keep)
         return published
 
-    def _take_in(self, draft: Draft) -> None:
+    def _take_in(self, draft: Draft, intake: Intake, subdirs: tuple[str, ...]) -> None:
         scratch = self._root.with_name("scratch")
         opener = Opener(self._mirror, draft, self._engine, scratch, self._stop)
-        intake = Intake(self._mirror, draft, self._cache)
         self.undecided = intake.take_in(self._found, opener)
+        intake.stamp(subdirs, self._now)
         if self._ledger is not None:
             intake.link_replaced(self._ledger)
 
@@ -226,6 +241,7 @@ class _Run:
             local=document.local,
             left_out=document.left_out,
             ledger=document.ledger,
+            timestamps=document.timestamps,
         )
         generations.write(self._mirror, self._channel, confirmed)
         return confirmed

@@ -8,13 +8,15 @@ their name. The web server looks here first, and nowhere else for what people ad
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.engines.conda_index.opening import Opener, link_local
+from indexer.generations.first_published import FirstPublished, Placed
 from indexer.generations.generation import Draft
 from indexer.records import local
-from indexer.records.record_cache import LocalFile, LocalRecord, RecordCache
+from indexer.records.record_cache import LocalFile, LocalRecord, RecordCache, Stamped
 from indexer.story.pending_work import PendingWork
 from volume.disk import files
 from volume.layout import Mirror
@@ -30,6 +32,36 @@ class Intake:
     mirror: Mirror
     draft: Draft
     cache: RecordCache
+    first: FirstPublished
+
+    def stamp(self, subdirs: Iterable[str], now: float) -> None:
+        """Say in each local record when its artifact was published first (CEP 47).
+
+        Only what is published is remembered, so what never was is stamped anew in each run.
+
+        Raises:
+            VolumeError: a volume refuses.
+        """
+        moments = [
+            (one, self.first.moment(_bytes_of(one), one.built, now))
+            for subdir in subdirs
+            for one in self.cache.stamped(subdir)
+        ]
+        with self.cache.transaction():
+            self.cache.stamp((one, moment) for one, moment in moments if one.moment != moment)
+
+    def note_published(self, subdirs: Iterable[str]) -> None:
+        """Remember what a generation that is published has of it.
+
+        Raises:
+            VolumeError: the mirror volume refuses.
+        """
+        self.first.note(
+            (_bytes_of(one), one.moment)
+            for subdir in subdirs
+            for one in self.cache.stamped(subdir)
+            if isinstance(one.moment, int)
+        )
 
     def take_in(self, found: PendingWork, opener: Opener) -> list[LocalFile]:
         """Decide on local files and link all that are accepted; return those undecided.
@@ -101,3 +133,7 @@ class Intake:
             target = self.draft.folder / subdir / filename
             if target.parent.is_dir() and not target.exists():  # a local one has the name now
                 link_local(source, target)
+
+
+def _bytes_of(one: Stamped) -> Placed:
+    return Placed(one.subdir, one.filename, one.sha256, one.name)

@@ -44,9 +44,14 @@ def find(
     cache: RecordCache,
     ledger: Ledger | None,
     *,
+    timestamps: str = generations.UPSTREAM,
     now: float | None = None,
 ) -> PendingWork:
     """Look for work in one channel.
+
+    Args:
+        timestamps: whose ``indexed_timestamp`` mirrored records are to have
+            (``volume.generations.Generation``).
 
     Raises:
         MissingLedgerError: the channel was mirrored and its ledger is gone.
@@ -77,7 +82,9 @@ def find(
     ):
         reason = None  # what is published is more complete than this ledger is yet
     else:
-        reason = _reason(serial, newest, look, cache)
+        reason = _reason(serial, newest, look, cache) or _other_timestamps(
+            newest, timestamps, cache
+        )
         moment = time.time() if now is None else now
         own = Takeover(mirror, state, channel, cache, ledger, newest, moment)
         if reason is None and own.is_due():
@@ -97,4 +104,12 @@ def _reason(serial: int, newest: Generation | None, look: Look, cache: RecordCac
     if look.is_news or local.fingerprint(cache.local_files()) != newest.local:
         news = len(look.changed) + len(look.refused)
         return f"local files changed ({news} new or changed, {len(look.gone)} gone)"
+    return None
+
+
+def _other_timestamps(newest: Generation | None, wanted: str, cache: RecordCache) -> str | None:
+    if newest is None or newest.timestamps == wanted:
+        return None
+    if not newest.timestamps and cache.local_totals():
+        return "packages of people's own are to say since when they are here"
     return None

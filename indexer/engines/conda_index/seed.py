@@ -219,7 +219,7 @@ class _Seed:
     def _local_digest(self) -> str:
         digest = hashlib.sha256()
         for row in self._execute(
-            "SELECT filename, sha256 FROM cache.local"
+            "SELECT filename, sha256, record FROM cache.local"
             " WHERE subdir = :subdir AND refused IS NULL ORDER BY filename",
             self._subdir,
         ):

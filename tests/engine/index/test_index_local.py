@@ -39,12 +39,15 @@ def test_a_folder_of_files_is_a_channel(indexed: IndexedMirror) -> None:
     b = package("b", subdir="noarch", extension=".tar.bz2")
     for one in (a, b):
         indexed.committed.add_local(one)
+    before = int((time.time() + LATER) * 1000)
     outcome = indexed.index(later=LATER)
     assert outcome.exit_code == 0
     found = indexed.records(SUBDIR)[a.filename]
+    since = found["indexed_timestamp"]
+    assert before <= since <= (time.time() + LATER) * 1000
     # conda index leaves these two out, as it does for every channel that it makes.
     expected = {key: a.record[key] for key in a.record.keys() - {"arch", "platform"}}
-    assert found == expected
+    assert found == {**expected, "indexed_timestamp": since}
     assert indexed.shards(SUBDIR)[a.filename] == {**found, "run_exports": {"weak": ["a >=1"]}}
     assert set(indexed.records("noarch")) == {b.filename}
     assert indexed.check_artifacts() == 2
