@@ -21,7 +21,7 @@ from volume.disk.files import volume_error
 from volume.errors import StateError
 from volume.layout import Mirror
 
-UPSTREAM = "upstream"
+UPSTREAM, ARRIVAL = "upstream", "arrival"
 _FOLDER = re.compile(r"gen-(\d{6,})")
 
 

@@ -10,7 +10,7 @@ What a client follows, by kind:
 - ``info`` of repodata, of the shard index and of run_exports, and what stands beside the records:
   ``base_url`` (CEP 15), ``shards_base_url`` (CEP 16) and whatever else is called an address there;
   artifacts, shards and run_exports lie beside the index here, so none is right;
-- ``info.channel_relations`` (CEP 42): only ``../`` and names, which stays on this mirror;
+- ``info.channel_relations`` (CEP 42), which ``volume.relations`` checks;
 - a record's ``url`` (draft CEP 151): right is only the filename, relative to the index.
 
 Not followed by any client, and so as upstream has them: ``message`` of a revision (CEP 48), texts
@@ -27,19 +27,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-RELATIONS = "channel_relations"
 SHARDS_OWN = frozenset({"base_url", "shards_base_url"})
 """Addresses that an index of shards must have (CEP 16): empty, as all lies beside it."""
 
-FOR_PEOPLE = frozenset(
+_HARMLESS = frozenset(
     {
+        # People follow these.
         "description", "dev_url", "doc_source_url", "doc_url", "home", "icon_url", "license_url",
         "recipe_origin", "source_git_url", "source_url", "summary",
+        # Nobody does.
+        "activate.d", "binary_prefix", "deactivate.d", "icon_hash", "identifiers", "keywords",
+        "license", "license_family", "post_link", "post_unlink", "pre_link", "pre_unlink",
+        "run_exports", "subdirs", "tags", "text_prefix", "timestamp", "version",
     }
 )  # fmt: skip
-"""Fields of ``channeldata.json`` that people follow."""
+"""Fields of an entry of ``channeldata.json`` (CEP 38)."""
 
-_REFERENCES = frozenset({"base", "overrides"})
 _TEXTS = frozenset({"message"})
 _NAMED = re.compile(r"(?:.*[_.-])?(?:url|urls|uri|href|mirrors?)", re.IGNORECASE)
 # URL standard: blanks and control characters at the ends, and line ends and tabs anywhere, are cut.
@@ -50,7 +53,6 @@ _LEADS = re.compile(
     re.IGNORECASE,
 )
 _LOOK = re.compile(r"[:/\\%\t\n\r]|\.\.")
-_RELATION = re.compile(r"(?:\.\./)+(?:\.\.|[A-Za-z0-9_][A-Za-z0-9_./-]*)?")
 _ESCAPED_LETTER = re.compile(r"\\u00[2-7]", re.IGNORECASE)
 
 
@@ -68,16 +70,12 @@ def leads_away(text: str) -> bool:
     return ".." in re.split(r"[/\\]", unquote(cut))
 
 
-def is_relation(value: object) -> bool:
-    """Whether this is a reference to a channel of the same mirror (CEP 42)."""
-    return isinstance(value, str) and "//" not in value and bool(_RELATION.fullmatch(value))
-
-
-def escapes(value: object) -> Iterator[Path]:
+def escapes(value: object, *, spared: frozenset[str] = frozenset()) -> Iterator[Path]:
     """Where in a value something is called an address, or is one that leads away.
 
     Args:
         value: ``info``, or what else stands beside the records.
+        spared: keys of it that are checked otherwise.
     """
     stack: list[tuple[Path, object]] = [((), value)]
     while stack:
@@ -90,26 +88,21 @@ def escapes(value: object) -> Iterator[Path]:
         elif isinstance(one, Mapping):
             for name, inner in ((str(key), one[key]) for key in one):
                 here = (*path, name)
+                if not path and name in spared:
+                    continue
                 if _NAMED.fullmatch(name) or leads_away(name):
                     yield here
-                elif path == (RELATIONS,) and name in _REFERENCES:
-                    if not is_relation(inner):
-                        yield here
                 elif name not in _TEXTS or not isinstance(inner, str):
                     stack.append((here, inner))
 
 
-def without_escapes(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[Path]]:
+def without_escapes(
+    value: Mapping[str, Any], *, spared: frozenset[str] = frozenset()
+) -> tuple[dict[str, Any], list[Path]]:
     """The same without the keys that lead away or hold what does, and where they were."""
-    found = sorted(escapes(value))
-    among = value.get(RELATIONS)
-    relations = among if isinstance(among, Mapping) else {}
-    gone = {path[0] for path in found if path[0] != RELATIONS or not relations}
-    wrong = {path[1] for path in found if path[0] == RELATIONS and len(path) > 1}
-    kept = {key: value[key] for key in value if key not in gone}
-    if wrong and relations:
-        kept[RELATIONS] = {key: relations[key] for key in relations if key not in wrong}
-    return kept, found
+    found = sorted(escapes(value, spared=spared))
+    gone = {path[0] for path in found}
+    return {key: value[key] for key in value if key not in gone}, found
 
 
 # -- records ---------------------------------------------------------------------------------------
@@ -129,5 +122,24 @@ def sends_away(text: str, filename: str) -> bool:
     """The same of a record's JSON text, which is decoded only where that can matter."""
     if not may_have_address(text):
         return False
-    record = json.loads(text)
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return False  # no document can hold it
     return isinstance(record, dict) and wrong_address(record, filename)
+
+
+# -- channeldata.json ------------------------------------------------------------------------------
+
+_FOLLOWED = (b'"url"', b'base_url"', b'"urls"', b'"mirrors"')
+
+
+def may_have_followed(data: bytes) -> bool:
+    """Whether a ``channeldata.json`` has to be decoded to know; a look at its bytes."""
+    return any(word in data for word in _FOLLOWED)
+
+
+def followed_entry(entry: Mapping[str, Any]) -> list[str]:
+    """The fields of a package's entry that nobody knows and that lead away."""
+    unknown = {key: entry[key] for key in entry.keys() - _HARMLESS}
+    return sorted({path[0] for path in escapes(unknown)}) if unknown else []

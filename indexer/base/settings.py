@@ -36,6 +36,13 @@ class Settings(Common):
         " same and is faster, or auto: conda-index for channels of less than 10,000 packages.",
         section="Index",
     )  # fmt: skip
+    indexed_timestamp: str = setting(
+        "INDEXED_TIMESTAMP", "upstream", parsers.one_of("upstream", "arrival"),
+        "Since when a mirrored package counts as published, for clients' own cooldowns"
+        " (exclude-newer): what upstream says, or arrival: where upstream says nothing, the moment"
+        " at which it came here. That adds to upstream's records.",
+        section="Index",
+    )  # fmt: skip
     conda_exe: str = setting(
         "CONDA_EXE", "conda", parsers.text,
         "The conda that has conda-index installed, when run without containers.",

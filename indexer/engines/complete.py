@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import zstandard
 
 from indexer.base import bzip2
+from indexer.base.addresses import followed_entry
 from indexer.base.repodata import (
     CHANNELDATA,
     CURRENT,
@@ -38,6 +40,8 @@ from indexer.records.rows import Rows
 from volume.disk.files import volume_error
 from volume.ledger.schema import DOCUMENT, ROOT
 from volume.program.stop import Stop
+
+log = logging.getLogger("indexer.engines.complete")
 
 # Level 12 and up cost several times as much for a few per cent (docs/performance.md).
 _ZSTD_LEVEL = 10
@@ -132,6 +136,12 @@ def _merge_channeldata(path: Path, listing: Listing) -> None:
                 here = {
                     key: ours[key] for key in ("subdirs", "version", "timestamp") if key in ours
                 }
+                for key in followed_entry(theirs):
+                    log.warning(
+                        "%s: %s of %s is left out: it would lead clients off this mirror",
+                        CHANNELDATA, key, name,
+                    )  # fmt: skip
+                    del theirs[key]
                 packages[name] = {**ours, **theirs, **here}
     write(path, (envelope.compact(document) + "\n").encode())
 

@@ -1,9 +1,9 @@
 """The envelope: what repodata holds beside the records, as upstream has it.
 
 ``conda index`` writes an envelope of its own and knows nothing of upstream's. Pure: texts in, texts
-out. Nothing absolute comes through: a client must never be sent past this mirror, so ``base_url``
-and ``shards_base_url`` are dropped, and relations to other channels are checked. What speaks of
-artifacts is cut down to those listed here, and what counts them counts anew.
+out. No address comes through that would send a client past this mirror (``base.addresses``), and
+relations to other channels are checked. What speaks of artifacts is cut down to those listed here,
+and what counts them counts anew. What is left out is named.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
+from indexer.base.addresses import leads_away, without_escapes
 from indexer.base.errors import EngineError
 from indexer.base.repodata import decode
 from indexer.engines import revisions
@@ -25,7 +26,6 @@ from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS
 log = logging.getLogger("indexer.engines.envelope")
 
 _OURS = frozenset({"repodata_version", "packages", "packages.conda", V3})
-_ADDRESSES = frozenset({"base_url", "shards_base_url", "subdir"})
 _CHECKED = frozenset({revisions.KEY, relations.KEY})
 
 ORDER = (*OLD_SECTIONS, *sorted(V3_SECTIONS))
@@ -68,15 +68,20 @@ def envelope(
                 value = revisions.carried(value, partial(refuse, f"{key}, in part,"))
             elif name == relations.KEY:
                 value = relations.carried(value, channel, partial(refuse, f"{key}, in part,"))
-            if name not in _ADDRESSES and (value or name not in _CHECKED):
+            if name != "subdir" and (value or name not in _CHECKED):
                 info[name] = value
         elif key == "removed" and isinstance(value, list):
-            sections[key] = [filename for filename in value if filename not in listed]
+            sections[key] = [one for one in value if isinstance(one, str) and one not in listed]
         elif key == "signatures" and isinstance(value, dict):
             sections[key] = {name: value[name] for name in value if name in listed}
         elif key not in _OURS and not key.startswith("packages"):
             # An unknown section of packages would list artifacts that are not here.
             sections[key] = value
+    sections["removed"] = [one for one in sections["removed"] if not leads_away(one)]
+    info, of_info = without_escapes(info, spared=_CHECKED)
+    sections, beside = without_escapes(sections)
+    for path in (*(("info", *path) for path in of_info), *beside):
+        refuse(".".join(path), "it would lead clients off this mirror")
     return {"info": info, "repodata_version": 1, **sections}
 
 

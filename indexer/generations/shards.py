@@ -26,6 +26,7 @@ SHARED = frozenset({"channel_relations", "repodata_revisions"})
 """What ``info`` of a shard index says just as that of the repodata.json (CEP 42, CEP 48)."""
 
 _VERSION = 1
+_KEYS = frozenset({"info", "version", "shards"})
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _SHARD = re.compile(r"[0-9a-f]{64}\.msgpack\.zst")
 
@@ -36,17 +37,18 @@ class MalformedShardError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShardIndex:
-    """``shards`` maps a package name to the sha256 of its shard, in hex."""
+    """``shards`` maps a package name to the sha256 of its shard, in hex; ``beside`` is all else."""
 
     info: dict[str, Any]
     version: int
     shards: dict[str, str]
+    beside: dict[str, Any]
 
     @property
     def undated(self) -> object:
         """What clients act on: two indexes that differ in their date only are equal."""
         info = {key: value for key, value in self.info.items() if key != "created_at"}
-        return info, self.version, self.shards
+        return info, self.version, self.shards, self.beside
 
 
 def is_shard(filename: str) -> bool:
@@ -84,6 +86,7 @@ def read_index(folder: Path) -> ShardIndex:
             info=document["info"],
             version=document["version"],
             shards={name: digest.hex() for name, digest in document["shards"].items()},
+            beside={key: document[key] for key in document.keys() - _KEYS},
         )
     except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise MalformedShardError(f"{INDEX} can't be understood: {error!r}") from error

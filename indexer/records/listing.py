@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from indexer.records.record_cache import RecordCache
 from indexer.records.refused import RefusedArtifact
-from volume.generations import Published
+from volume.generations import UPSTREAM, Published
 from volume.ledger.ledger import Ledger
 from volume.ledger.schema import UNPROVEN
 
@@ -20,7 +20,8 @@ from volume.ledger.schema import UNPROVEN
 class Listing:
     """A channel's committed and local artifacts, but for the refused ones.
 
-    ``subdirs`` always has noarch.
+    ``subdirs`` always has noarch. ``timestamps`` says whose ``indexed_timestamp`` mirrored records
+    have (``volume.generations.Generation``).
     """
 
     channel: str
@@ -28,6 +29,7 @@ class Listing:
     cache: RecordCache
     subdirs: tuple[str, ...]
     refused: tuple[RefusedArtifact, ...] = ()
+    timestamps: str = UPSTREAM
 
     @property
     def records(self) -> int:

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.records.published_record import install, published
 from volume.errors import StateError
+from volume.generations import ARRIVAL, UPSTREAM
 from volume.ledger.artifact import Placed
 from volume.sections import V3_SECTIONS, key_of, old_section_of, v3_section_of
 
@@ -69,7 +71,7 @@ def _name(record: str) -> str:
 
 
 def _indexed(record: str) -> str:
-    """The SQL of a record's ``indexed_timestamp``."""
+    """The SQL of a published record's ``indexed_timestamp``."""
     return (
         f"CASE WHEN json_valid({record}) AND json_type({record}, '$.indexed_timestamp') = 'integer'"
         f" THEN json_extract({record}, '$.indexed_timestamp') END"
@@ -79,19 +81,27 @@ def _indexed(record: str) -> str:
 IS_V3 = "section LIKE 'v3.%'"
 """The SQL of whether an artifact of the ledger is listed in revision 3 alone."""
 
-# Upstream's run_exports, else what the package itself says, else none.
-_MIRRORED = (
-    f"SELECT a.filename, {_name('a.record')}, a.record, coalesce(u.run_exports,"  # noqa: S608
-    " (SELECT r.run_exports FROM cache.read_run_exports r WHERE r.sha256 = a.sha256), '{}'),"
-    f" CASE WHEN a.{IS_V3} THEN 1 END, CASE WHEN a.{IS_V3} THEN {_indexed('a.record')} END, a.twin,"
-    f" CASE WHEN a.twin IS NOT NULL THEN {_name('a.twin')} END,"
-    f" CASE WHEN a.twin IS NOT NULL THEN {_indexed('a.twin')} END"
-    " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
-    " WHERE a.rowid NOT IN (SELECT row FROM refused) AND"
-)
+
+def _mirrored_rows(*, says_arrival: bool) -> str:
+    """The SQL of mirrored artifacts, with both records as they are published."""
+    entered = "a.entered" if says_arrival else None
+    record = published("a.record", "a.filename", entered)
+    twin = f"CASE WHEN a.twin IS NOT NULL THEN {published('a.twin', 'a.filename', entered)} END"
+    # Upstream's run_exports, else what the package itself says, else none.
+    return (
+        f"SELECT a.filename, {_name('a.record')}, {record}, coalesce(u.run_exports,"  # noqa: S608
+        " (SELECT r.run_exports FROM cache.read_run_exports r WHERE r.sha256 = a.sha256), '{}'),"
+        f" CASE WHEN a.{IS_V3} THEN 1 END, CASE WHEN a.{IS_V3} THEN {_indexed(record)} END, {twin},"
+        f" CASE WHEN a.twin IS NOT NULL THEN {_name('a.twin')} END,"
+        f" CASE WHEN a.twin IS NOT NULL THEN {_indexed(twin)} END"
+        " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
+        " WHERE a.rowid NOT IN (SELECT row FROM refused) AND"
+    )
+
+
 _LOCAL = (
-    "SELECT filename, json_extract(record, '$.name'), record, coalesce(run_exports, '{}'),"
-    " recipe, about, post_install FROM cache.local"
+    f"SELECT filename, json_extract(record, '$.name'), {published('record', 'filename', None)},"  # noqa: S608
+    " coalesce(run_exports, '{}'), recipe, about, post_install FROM cache.local"
 )
 
 
@@ -122,12 +132,23 @@ _BATCH = 5000  # filenames in one question
 
 
 class Rows:
-    """The rows of one channel, but for those of the ledger that are ``refused``, by row."""
+    """The rows of one channel, but for those of the ledger that are ``refused``, by row.
 
-    def __init__(self, ledger: Path | None, cache: Path, refused: Iterable[int] = ()) -> None:
+    ``timestamps`` says whose ``indexed_timestamp`` mirrored records have.
+    """
+
+    def __init__(
+        self,
+        ledger: Path | None,
+        cache: Path,
+        refused: Iterable[int] = (),
+        timestamps: str = UPSTREAM,
+    ) -> None:
+        self._mirrored = _mirrored_rows(says_arrival=timestamps == ARRIVAL)
         self._has_ledger = ledger is not None
         self._read = " or ".join(str(path) for path in (ledger, cache) if path is not None)
         self._connection = sqlite3.connect("", isolation_level=None)
+        install(self._connection)
         self._connection.execute("ATTACH DATABASE ? AS cache", (str(cache),))
         if ledger is not None:
             self._connection.execute("ATTACH DATABASE ? AS ledger", (str(ledger),))
@@ -154,7 +175,7 @@ class Rows:
             if not self._has_ledger:
                 yield from local
                 return
-            query = f"{_MIRRORED} a.subdir = ? ORDER BY a.filename"
+            query = f"{self._mirrored} a.subdir = ? ORDER BY a.filename"
             mirrored = _mirrored(self._connection.execute(query, (subdir,)))
             yield from heapq.merge(mirrored, local, key=lambda row: row.filename)
 
@@ -166,7 +187,7 @@ class Rows:
         """
         if not self._has_ledger:
             return
-        query = f"{_MIRRORED} a.subdir = ? AND (a.{IS_V3} OR a.twin IS NOT NULL)"
+        query = f"{self._mirrored} a.subdir = ? AND (a.{IS_V3} OR a.twin IS NOT NULL)"
         with self._translated():
             found = self._connection.execute(f"{query} ORDER BY a.filename", (subdir,))
             yield from (row for row in _mirrored(found) if row.is_v3)
@@ -238,7 +259,7 @@ class Rows:
             yield from self._local(f"{where} AND refused IS NULL", (subdir, filenames))
             if self._has_ledger:
                 where = "a.subdir = ? AND a.filename IN (SELECT value FROM json_each(?))"
-                query = f"{_MIRRORED} {where}"
+                query = f"{self._mirrored} {where}"
                 yield from _mirrored(self._connection.execute(query, (subdir, filenames)))
 
     def _local(self, where: str, values: tuple[str, ...]) -> Iterator[Row]:

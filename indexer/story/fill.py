@@ -65,7 +65,8 @@ def _link(source: str, target: str) -> None:
 
 def _rows(listing: Listing) -> Rows:
     ledger = None if listing.ledger is None else listing.ledger.path
-    return Rows(ledger, listing.cache.path, (one.row for one in listing.refused))
+    damaged = (one.row for one in listing.refused)
+    return Rows(ledger, listing.cache.path, damaged, listing.timestamps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ class Fill:
             files.make_directory(self.root)
             engine.create_caches(self.root, missing)
         ledger = None if listing.ledger is None else listing.ledger.path
-        source = seed.Source(ledger, listing.cache.path)
+        source = seed.Source(ledger, listing.cache.path, listing.timestamps)
         for subdir in subdirs:
             seed.seed(seed.cache_path(self.root, subdir), subdir, source)
 

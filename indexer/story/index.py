@@ -80,7 +80,7 @@ def _find(volumes: Volumes, channel: str, cache: RecordCache, ledger: Ledger | N
         channel,
         cache,
         ledger,
-        timestamps=generations.UPSTREAM,
+        timestamps=volumes.settings.indexed_timestamp,
         now=volumes.clock(),
     )
 
@@ -173,6 +173,7 @@ class _Run:
             self._cache,
             tuple(sorted(subdirs & SUBDIRS)),  # one bit makes another name of one
             refused.damaged(self._ledger) if self._ledger is not None else (),
+            self._settings.indexed_timestamp,
         )
         for one in listing.refused:
             log.error(
@@ -198,7 +199,7 @@ class _Run:
                 subdirs=filled.listing.published(),
                 left_out=self._left_out(filled.listing),
                 ledger=self._ledger.identity if self._ledger else "",
-                timestamps=generations.UPSTREAM,
+                timestamps=listing.timestamps,
             )
             self._stop.check()
             newest = self._found.newest

@@ -83,7 +83,7 @@ def find(
         reason = None  # what is published is more complete than this ledger is yet
     else:
         reason = _reason(serial, newest, look, cache) or _other_timestamps(
-            newest, timestamps, cache
+            newest, timestamps, cache, has_mirrored=serial > 0
         )
         moment = time.time() if now is None else now
         own = Takeover(mirror, state, channel, cache, ledger, newest, moment)
@@ -107,9 +107,13 @@ def _reason(serial: int, newest: Generation | None, look: Look, cache: RecordCac
     return None
 
 
-def _other_timestamps(newest: Generation | None, wanted: str, cache: RecordCache) -> str | None:
+def _other_timestamps(
+    newest: Generation | None, wanted: str, cache: RecordCache, *, has_mirrored: bool
+) -> str | None:
     if newest is None or newest.timestamps == wanted:
         return None
+    if has_mirrored and generations.ARRIVAL in {newest.timestamps, wanted}:
+        return f"INDEXED_TIMESTAMP is {wanted} now"
     if not newest.timestamps and cache.local_totals():
         return "packages of people's own are to say since when they are here"
     return None

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.base import addresses
 from indexer.base.errors import VerificationError
-from indexer.base.repodata import Record
-from indexer.generations.generation import Draft
+from indexer.base.repodata import CHANNELDATA, Record
+from indexer.generations.generation import Draft, is_published
 from indexer.records.known_names import KnownNames
 from indexer.records.listing import Listing
-from indexer.records.rows import Rows
+from indexer.records.rows import Row, Rows
+from volume import relations
 from volume.layout import Mirror
+from volume.sections import OLD_SECTIONS, V3
 
+NONE: frozenset[str] = frozenset()
+_RECORDS = frozenset({*OLD_SECTIONS, V3})
 _NAMED = 3  # names quoted in a message
 
 
@@ -64,19 +70,73 @@ class Check:
                     subdir, f"{where} {fact} {len(filenames)} artifacts, such as {shown}"
                 )
 
-    def addresses(self, subdir: str, where: str, info: Any) -> None:
-        """Refuse an ``info`` of another subdir, or one that leads clients elsewhere.
+    def addresses(
+        self, subdir: str, where: str, document: Mapping[str, Any], *, own: frozenset[str] = NONE
+    ) -> None:
+        """Refuse what leads clients elsewhere in what a document says beside the records.
+
+        Relations to other channels are left to ``verify_info``.
+
+        Args:
+            own: addresses that its ``info`` must have, and which must be empty.
 
         Raises:
-            VerificationError: it is one.
+            VerificationError: there is something, or it is of another subdir.
         """
-        info = info if isinstance(info, dict) else {}
+        info = document.get("info")
+        info = dict(info) if isinstance(info, Mapping) else {}
         if info.get("subdir") != subdir:
             raise self.fail(subdir, f"{where} says that it is of subdir {info.get('subdir')!r}")
-        for key in ("base_url", "shards_base_url"):
-            value = info.get(key, "")
-            if not isinstance(value, str) or "://" in value or value.startswith("/"):
-                raise self.fail(subdir, f"{where} leads clients elsewhere: {key} is {value!r}")
+        self._refuse(subdir, where, [key for key in sorted(own) if info.pop(key, None) != ""])
+        spared = frozenset({relations.KEY})
+        self._refuse(subdir, where, map(".".join, addresses.escapes(info, spared=spared)))
+        self.beside(subdir, where, {key: document[key] for key in document if key != "info"})
+
+    def beside(self, subdir: str, where: str, document: Mapping[str, Any]) -> None:
+        """Refuse what leads clients elsewhere in all but the records.
+
+        Raises:
+            VerificationError: there is something.
+        """
+        rest = {str(key): document[key] for key in document if key not in _RECORDS}
+        self._refuse(subdir, where, map(".".join, addresses.escapes(rest)))
+
+    def channeldata(self) -> None:
+        """Refuse a ``channeldata.json`` that has what a client would follow.
+
+        One that is published was looked at when it was new; its bytes are looked at again.
+
+        Raises:
+            VerificationError: it has, or it is missing or malformed.
+        """
+        path = self.draft.folder / CHANNELDATA
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise self.fail("noarch", f"{CHANNELDATA} is missing") from None
+        if is_published(self.draft, CHANNELDATA) and not addresses.may_have_followed(data):
+            return
+        document = self.load(".", CHANNELDATA)
+        packages = document.pop("packages", None)
+        if not isinstance(packages, Mapping):
+            raise self.fail("noarch", f"{CHANNELDATA} has no packages")
+        self._refuse("noarch", CHANNELDATA, map(".".join, addresses.escapes(document)))
+        for name, entry in packages.items():
+            if isinstance(entry, Mapping) and (keys := addresses.followed_entry(entry)):
+                self._refuse("noarch", CHANNELDATA, [f"{name}.{key}" for key in keys])
+
+    def _refuse(self, subdir: str, where: str, found: Iterable[str]) -> None:
+        if shown := list(itertools.islice(found, _NAMED)):
+            raise self.fail(subdir, f"{where} leads clients elsewhere by {', '.join(shown)}")
+
+    def record_address(self, subdir: str, row: Row) -> None:
+        """Refuse a record that leads clients elsewhere than to the file beside its index.
+
+        Raises:
+            VerificationError: it does.
+        """
+        if addresses.sends_away(row.record, row.filename):
+            raise self.fail(subdir, f"the record of {row.filename} leads clients elsewhere by url")
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from indexer.base.addresses import SHARDS_OWN
 from indexer.base.repodata import Record
 from indexer.generations import shards
 from indexer.records.rows import Row
@@ -28,7 +29,7 @@ def verify_shards(
     """
     try:
         index = shards.read_index(check.draft.folder / subdir)
-        check.addresses(subdir, shards.INDEX, index.info)
+        check.addresses(subdir, shards.INDEX, {**index.beside, "info": index.info}, own=SHARDS_OWN)
         verify_shared(check, subdir, index.info, info)
         base = check.draft.base
         old = {} if base is None else shards.inodes(base / subdir)
@@ -74,7 +75,9 @@ def _compare(
     missing: list[str],
     extra: list[str],
 ) -> None:
-    found = listed(check, subdir, f"the shard of {name}", shard)
+    where = f"the shard of {name}"
+    check.beside(subdir, where, shard)
+    found = listed(check, subdir, where, shard)
     for one, record in found.items():
         if record.get("name") != name:
             raise check.fail(subdir, f"the shard of {name} lists {filename_of(*one)}")

@@ -22,7 +22,6 @@ from typing import Any
 
 from indexer.base.errors import RefusedRecordsError
 from indexer.base.repodata import (
-    CHANNELDATA,
     CURRENT,
     REPODATA,
     RUN_EXPORTS,
@@ -59,8 +58,7 @@ def verify(check: Check, stop: Stop) -> None:
         _verify_current(check, subdir)
         _verify_artifacts(check, subdir)
     verify_variants(check, stop)
-    if not (check.draft.folder / CHANNELDATA).is_file():
-        raise check.fail("noarch", f"{CHANNELDATA} is missing")
+    check.channeldata()
 
 
 def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dict[str, Any]]:
@@ -81,6 +79,7 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dic
             if count % _CHECK_EVERY == 0:
                 stop.check()
             repodata.step(row.section, row.key, row.record)
+            check.record_address(subdir, row)
             if row.is_v3:
                 tally.add(row.indexed)
             if not row.is_twin:
@@ -100,10 +99,15 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dic
             fingerprints[row.name].add(row)
         if refused:
             raise RefusedRecordsError(refused)
-        info = repodata.head["info"] if repodata.has_arrived else _verify_repodata(check, subdir)
-        check.addresses(subdir, REPODATA, info)
+        if repodata.has_arrived:
+            info = repodata.head["info"]
+            check.addresses(subdir, REPODATA, {**repodata.tail, **repodata.head})
+        else:
+            info = _verify_repodata(check, subdir)
         verify_info(check, subdir, REPODATA, info, tally)
-        if not exports.has_arrived:
+        if exports.has_arrived:
+            check.addresses(subdir, RUN_EXPORTS, {**exports.tail, **exports.head})
+        else:
             _verify_run_exports(check, subdir)
     return Names(filenames, {name: one.digest() for name, one in fingerprints.items()}), info
 
@@ -131,6 +135,7 @@ def _walking(check: Check, subdir: str, path: Path) -> Iterator[Walk]:
 def _verify_repodata(check: Check, subdir: str) -> dict[str, Any]:
     """The same by decoding everything: for a document in another form, and to find the words."""
     repodata = check.load(subdir, REPODATA)
+    check.addresses(subdir, REPODATA, repodata)
     found = listed(check, subdir, REPODATA, repodata)
     missing: list[str] = []
     for row in check.rows.scan(subdir):
@@ -152,6 +157,7 @@ def _info(check: Check, subdir: str, where: str, document: dict[str, Any]) -> di
 
 def _verify_run_exports(check: Check, subdir: str) -> None:
     document = check.load(subdir, RUN_EXPORTS)
+    check.addresses(subdir, RUN_EXPORTS, document)
     given: dict[str, Any] = {**document["packages"], **document["packages.conda"]}
     missing: list[str] = []
     for row in check.rows.scan(subdir):
@@ -167,7 +173,7 @@ def _verify_run_exports(check: Check, subdir: str) -> None:
 def _verify_current(check: Check, subdir: str) -> None:
     current = check.load(subdir, CURRENT)
     info = _info(check, subdir, CURRENT, current)
-    check.addresses(subdir, CURRENT, info)
+    check.addresses(subdir, CURRENT, current)
     found, tally = listed(check, subdir, CURRENT, current), Tally()
     filenames = {filename_of(section, key) for section, key in found}
     rows = {(row.section, row.key): row for row in check.rows.get(subdir, filenames)}

@@ -22,11 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.engines.conda_index.engine import STAGE
+from indexer.records.published_record import install, published
 from indexer.records.record_cache import LocalFile, LocalRecord
 from indexer.records.rows import IS_V3
 from volume.errors import MirrorError, VolumeError
+from volume.generations import ARRIVAL, UPSTREAM
 
 _USER_VERSION = 2
+_FORM = 2  # of what is seeded; a cache of another one is seeded anew
 _TABLES = ("index_json", "run_exports", "about", "recipe", "post_install")
 
 # Ours, in conda-index's file, so that they are true in the same transaction.
@@ -42,10 +45,14 @@ class StaleCacheError(MirrorError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a seed is made of; a channel without an upstream has no ledger."""
+    """What a seed is made of; a channel without an upstream has no ledger.
+
+    ``timestamps`` says whose ``indexed_timestamp`` mirrored records have.
+    """
 
     ledger: Path | None
     cache: Path
+    timestamps: str = UPSTREAM
 
 
 def cache_path(root: Path, subdir: str) -> Path:
@@ -115,6 +122,7 @@ def _open(cache: Path) -> sqlite3.Connection:
 
 
 def _attach(connection: sqlite3.Connection, source: Source) -> None:
+    install(connection)
     connection.execute("ATTACH DATABASE ? AS cache", (str(source.cache),))
     if source.ledger is not None:
         connection.execute("ATTACH DATABASE ? AS ledger", (str(source.ledger),))
@@ -127,6 +135,7 @@ class _Seed:
         self._execute = connection.execute
         self._subdir = {"subdir": subdir, "stage": STAGE}
         self._ledger = source.ledger
+        self._timestamps = source.timestamps
 
     def apply(self) -> None:
         local = self._local_digest()
@@ -155,10 +164,14 @@ class _Seed:
             raise StaleCacheError("it was seeded from another ledger")
         self._set_note("ledger", identity)
         (serial,) = self._execute("SELECT serial FROM ledger.channel").fetchone()
-        values = {**self._subdir, "seeded": self._note("serial") or 0}
+        form = f"{_FORM} {self._timestamps}"
+        seeded = self._note("serial") if self._note("form") == form else None
+        self._set_note("form", form)
+        values = {**self._subdir, "seeded": seeded or 0}
+        entered = "entered" if self._timestamps == ARRIVAL else None
         self._execute(
             "INSERT OR REPLACE INTO main.index_json (path, index_json)"
-            " SELECT filename, record FROM ledger.artifact"
+            f" SELECT filename, {published('record', 'filename', entered)} FROM ledger.artifact"
             f" WHERE subdir = :subdir AND serial > :seeded AND NOT {IS_V3}",
             values,
         )
@@ -241,8 +254,9 @@ class _Seed:
         )
         for table in _TABLES:
             column = "record" if table == "index_json" else table
+            value = published(column, "filename", None) if column == "record" else column
             self._execute(
                 f"INSERT OR REPLACE INTO main.{table} (path, {table})"
-                f" SELECT filename, {column} {accepted} AND {column} IS NOT NULL",
+                f" SELECT filename, {value} {accepted} AND {column} IS NOT NULL",
                 self._subdir,
             )

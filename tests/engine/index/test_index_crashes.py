@@ -100,6 +100,8 @@ def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path, engine: st
         crashed = dies_at(point, lambda: indexed.index(later=LATER))  # noqa: B023
         names = published(indexed)
         assert names in (OLD, NEW), f"at point {point}"
+        local = indexed.records(SUBDIR).get("local-1.0-0.conda", {})
+        since = local.get("indexed_timestamp")
         indexed.index(later=LATER)
         assert published(indexed) == NEW, f"after point {point}"
         committed = indexed.committed
@@ -110,11 +112,14 @@ def test_every_point_of_an_index_run(conda_exe: Path, tmp_path: Path, engine: st
         assert links == {one.snapshot for one in kept}
         assert snapshots.is_converged(committed.mirror, CHANNEL, kept)
         hidden = {path.name for path in committed.mirror.index(CHANNEL).glob(".*")}
+        hidden -= {committed.mirror.first_published(CHANNEL).name}
         assert ".times" in hidden
         assert len(hidden) <= 3  # the link, its folder, and the one before
         for span in spans(kept):
             folder = committed.mirror.generation(CHANNEL, span.generation)
             assert find(committed.mirror, CHANNEL, span.since) == folder.name
+        moment = indexed.records(SUBDIR)["local-1.0-0.conda"]["indexed_timestamp"]
+        assert since in {None, moment}, f"after point {point}"
         if not crashed:
             break
         point += 1

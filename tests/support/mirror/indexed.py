@@ -37,6 +37,7 @@ def volumes(
     keep_generations: int = 5,
     keep_shards_days: float = 7.0,
     engine: str = "auto",
+    indexed_timestamp: str = "upstream",
     clock: Callable[[], float],
 ) -> Volumes:
     """What the indexer's functions take."""
@@ -49,6 +50,7 @@ def volumes(
         mirror_dir=mirror.root,
         state_dir=state.root,
         index_engine=engine,
+        indexed_timestamp=indexed_timestamp,
         conda_exe=str(conda),
     )
     return Volumes(mirror, state, settings, Stop(), clock)
