@@ -37,6 +37,16 @@ _REPLACED = (
     "artifact a JOIN incoming i USING (subdir, filename)"
     f" WHERE a.sha256 != i.sha256 AND a.{_HAS_BYTES}"
 )
+# Bytes that were here before, or promised, entered then: clients' cooldowns count from it.
+_FIRST_ENTERED = (
+    "min(entered,"
+    " ifnull((SELECT a.entered FROM artifact a WHERE a.subdir = incoming.subdir"
+    " AND a.filename = incoming.filename AND a.sha256 = incoming.sha256), entered),"
+    " ifnull((SELECT min(h.moment) FROM history h WHERE h.filename = incoming.filename"
+    " AND h.subdir = incoming.subdir AND h.sha256 = incoming.sha256"
+    " AND h.event = 'entered'), entered))"
+)
+_ENTERING = COLUMNS.replace("entered", _FIRST_ENTERED)
 _IS_COMMITTED = "EXISTS (SELECT 1 FROM artifact WHERE subdir = ?1 AND filename = ?2)"
 
 
@@ -234,7 +244,7 @@ class LedgerWriter(Ledger):
         )
         execute(
             f"INSERT OR REPLACE INTO artifact ({COLUMNS}, serial, verified, proof)"  # noqa: S608
-            f" SELECT {COLUMNS}, ?, entered, {artifact_proof()} FROM incoming",
+            f" SELECT {_ENTERING}, ?, entered, {artifact_proof()} FROM incoming",
             (serial,),
         )
         execute("DELETE FROM incoming")
@@ -293,7 +303,7 @@ class LedgerWriter(Ledger):
     def note_fetched(self, subdir: str, filename: str) -> None:
         """Remember that an artifact's bytes came because somebody asked for them."""
         self._remember(
-            "SELECT entered, 'fetched', subdir, filename, sha256, size, source FROM artifact"
+            "SELECT verified, 'fetched', subdir, filename, sha256, size, source FROM artifact"
             " WHERE subdir = ? AND filename = ?",
             (subdir, filename),
         )

@@ -87,6 +87,8 @@ class PromisesWriter(Promises):
     def keep(self, arrived: Arrived, *, moment: float) -> bool:
         """Note that promised bytes are in ``channels/``; return whether the row says so now.
 
+        They entered when they were promised: what is published of them does not change.
+
         False, and nothing changes: nobody promises these bytes any more.
         """
         row = self._ledger.artifact(arrived.subdir, arrived.filename)
@@ -96,7 +98,7 @@ class PromisesWriter(Promises):
             return True
         key = (arrived.subdir, arrived.filename)
         self._connection.execute(
-            "UPDATE artifact SET home = 'channels', size = ?3, sha256 = ?4, entered = ?5,"  # noqa: S608
+            "UPDATE artifact SET home = 'channels', size = ?3, sha256 = ?4,"  # noqa: S608
             f" verified = ?5, source = ?6, proof = {artifact_proof(size='?3', sha256='?4')}"
             " WHERE subdir = ?1 AND filename = ?2",
             (*key, arrived.size, arrived.sha256, moment, arrived.source),

@@ -5,6 +5,7 @@ Guaranteed: reading changes nothing; an index that can't be read lists nothing.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from syncer.conda.repodata import Refused, parse
 from syncer.conda.wanted import Wanted, sound, wanted
 from syncer.errors import IndexRejectedError
 from volume import generations
+from volume.errors import StateError
 from volume.layout import Mirror
 from volume.names import SUBDIRS
 
@@ -26,6 +28,26 @@ def listed(mirror: Mirror, channel: str) -> Iterator[Wanted]:
         folder = mirror.generation(channel, number)
         for subdir in _subdirs(folder):
             yield from _listed(folder, subdir)
+
+
+def says_arrival(mirror: Mirror, channel: str) -> bool:
+    """Whether the published generation says of each artifact when it came here (CEP 47)."""
+    try:
+        published = generations.published(mirror, channel)
+    except StateError as error:
+        _LOG.warning("%s; when artifacts came here begins anew", error)
+        return False
+    return published is not None and published.timestamps == generations.ARRIVAL
+
+
+def arrival(record: str) -> float | None:
+    """When a published record says that its artifact came here, in seconds since the epoch.
+
+    It may be upstream's word, which counts before any of ours as long as upstream says it.
+    """
+    moment = json.loads(record).get("indexed_timestamp")
+    is_moment = isinstance(moment, int) and not isinstance(moment, bool) and moment > 0
+    return moment / 1000 if is_moment else None
 
 
 def promised(mirror: Mirror, channel: str, subdir: str) -> dict[str, set[str]]:

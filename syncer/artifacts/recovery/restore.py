@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -69,9 +70,11 @@ class Restoration:
             InterruptedRunError: the run was stopped; what was committed stays.
         """
         self._drop_lost()
+        says_arrival = published.says_arrival(self._mirror, self._channel)
+        make = partial(self._row, says_arrival=says_arrival)
         count = 0
         for batch in _batches(self._candidates()):
-            rows = list(self._hashed(self._row, batch))
+            rows = list(self._hashed(make, batch))
             with self._lock(), self._ledger.transaction("restore"):
                 self._ledger.expect(rows)
                 self._ledger.accept_incoming(self._ledger.raise_serial())
@@ -126,8 +129,11 @@ class Restoration:
             yield folder / filename, "replaced"
         yield self._mirror.artifacts(self._channel, subdir) / filename, "channels"
 
-    def _row(self, candidate: tuple[Wanted, Path, Home]) -> Artifact | None:
-        """The row of an artifact whose bytes are what its record says."""
+    def _row(self, candidate: tuple[Wanted, Path, Home], *, says_arrival: bool) -> Artifact | None:
+        """The row of an artifact whose bytes are what its record says.
+
+        It entered when the index says that it did, so that no artifact becomes younger.
+        """
         artifact, path, home = candidate
         if artifact.sha256 is None:
             found = hashes_of(path)
@@ -137,6 +143,8 @@ class Restoration:
             is_right = sha256 == artifact.sha256
         if not is_right:
             return None
+        now = self._now()
+        said = published.arrival(artifact.record) if says_arrival else None
         return Artifact(
             subdir=artifact.subdir,
             filename=artifact.filename,
@@ -146,7 +154,7 @@ class Restoration:
             digest=artifact.digest,
             record=artifact.record,
             home=home,
-            entered=self._now(),
+            entered=now if said is None else min(said, now),
             source="",
             md5=artifact.md5,
             twin=artifact.twin,

@@ -94,9 +94,17 @@ def rattler_solve(
     *,
     variant: Variant = "shards",
     cache: Path | None = None,
+    exclude_newer: float | None = None,
 ) -> ClientResult:
-    """Solve with py-rattler, as pixi does."""
-    return _rattler(channel_url, subdir, specs, variant=variant, cache=cache, prefix=None)
+    """Solve with py-rattler, as pixi does.
+
+    ``exclude_newer``: no artifact that was published later, in seconds since the epoch, or that
+    does not say when.
+    """
+    return _rattler(
+        channel_url, subdir, specs, variant=variant, cache=cache, prefix=None,
+        exclude_newer=exclude_newer,
+    )  # fmt: skip
 
 
 def rattler_install(
@@ -126,6 +134,7 @@ def _rattler(
     mirrors: Mapping[str, list[str]] | None = None,
     is_query: bool = False,
     checks: bool = False,
+    exclude_newer: float | None = None,
 ) -> ClientResult:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rattler-")))
@@ -139,6 +148,7 @@ def _rattler(
             "mirrors": dict(mirrors or {}),
             "is_query": is_query,
             "checks": checks,
+            "exclude_newer": exclude_newer,
         }
         process = subprocess.run(
             [sys.executable, "-m", "tests.support.clients.rattler_client"],

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
                 for name, version in VIRTUAL_PACKAGES
             ],
             gateway=gateway,
+            **_cooldown(request["exclude_newer"]),
         )
         if request["prefix"] is not None:
             await install(
@@ -71,6 +73,13 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - rattler has many, and the test reads the message
         return {"error": f"{type(error).__name__}: {error}", "files": []}
     return {"error": None, "files": sorted(record.file_name for record in records)}
+
+
+def _cooldown(moment: float | None) -> dict[str, Any]:
+    if moment is None:
+        return {}
+    newest = datetime.fromtimestamp(moment, UTC)
+    return {"exclude_newer": newest, "timestamp_policy": "require-indexed-timestamp"}
 
 
 async def _records(
