@@ -22,6 +22,7 @@ On the mirror volume (big; may be a bind mount or NFS)::
     index/<channel>/gen-000042/     one complete output of the indexer, and .generation.json
     index/<channel>/.listed.db.gz   since when upstream lists what it lists; only with a cooldown
     index/<channel>/.hold.json      a rollback that is in force
+    index/<channel>/.first-published.json   since when people's own packages are published
     index/<channel>/current         symbolic link, swapped by rename: this is publication
     index/<channel>/snapshots/<time>  symbolic links to the kept generations
     index/<channel>/.times          symbolic link, swapped by rename, to a folder of links in which
@@ -63,7 +64,8 @@ I1  every record in a published index resolves over HTTP to bytes of that size a
 I2  all variants of a channel's index (json, zst, bz2, current_repodata, shards, run_exports)
     come from one generation;
 I3  nothing partial is ever visible under a served path;
-I4  every published record of a mirrored artifact equals upstream's record, hotfixes included;
+I4  every published record of a mirrored artifact equals upstream's record, hotfixes included, but
+    for ``url``, which says where the bytes are here, and what INDEXED_TIMESTAMP asks to add;
 I5  after any crash the next run converges without help;
 I6  the index never goes backwards in time except by an explicit rollback.
 

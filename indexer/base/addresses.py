@@ -110,7 +110,7 @@ def without_escapes(
 
 def may_have_address(text: str) -> bool:
     """Whether a record (a JSON text) has to be decoded to know; a look at its letters."""
-    return '"url"' in text or _ESCAPED_LETTER.search(text) is not None
+    return '"url"' in text or ("\\u00" in text and _ESCAPED_LETTER.search(text) is not None)
 
 
 def wrong_address(record: Mapping[str, Any], filename: str) -> bool:

@@ -15,7 +15,6 @@ from indexer.generations.generation import Draft, is_published
 from indexer.records.known_names import KnownNames
 from indexer.records.listing import Listing
 from indexer.records.rows import Row, Rows
-from volume import relations
 from volume.layout import Mirror
 from volume.sections import OLD_SECTIONS, V3
 
@@ -71,14 +70,19 @@ class Check:
                 )
 
     def addresses(
-        self, subdir: str, where: str, document: Mapping[str, Any], *, own: frozenset[str] = NONE
+        self,
+        subdir: str,
+        where: str,
+        document: Mapping[str, Any],
+        *,
+        own: frozenset[str] = NONE,
+        spared: frozenset[str] = NONE,
     ) -> None:
         """Refuse what leads clients elsewhere in what a document says beside the records.
 
-        Relations to other channels are left to ``verify_info``.
-
         Args:
             own: addresses that its ``info`` must have, and which must be empty.
+            spared: keys of its ``info`` that are verified otherwise.
 
         Raises:
             VerificationError: there is something, or it is of another subdir.
@@ -88,7 +92,6 @@ class Check:
         if info.get("subdir") != subdir:
             raise self.fail(subdir, f"{where} says that it is of subdir {info.get('subdir')!r}")
         self._refuse(subdir, where, [key for key in sorted(own) if info.pop(key, None) != ""])
-        spared = frozenset({relations.KEY})
         self._refuse(subdir, where, map(".".join, addresses.escapes(info, spared=spared)))
         self.beside(subdir, where, {key: document[key] for key in document if key != "info"})
 

@@ -18,6 +18,10 @@ from volume import relations
 from volume.sections import V3
 
 
+INFO_VERIFIED = frozenset({revisions.KEY, relations.KEY})
+"""The keys that are verified here."""
+
+
 def verify_info(
     check: Check, subdir: str, where: str, info: Mapping[str, Any], tally: Tally
 ) -> None:

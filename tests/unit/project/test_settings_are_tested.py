@@ -138,6 +138,7 @@ SHOWN_BY = {
     ),
     "KEEP_SHARDS_DAYS": f"{INDEXER}::test_a_shard_stays_for_so_many_days",
     "INDEX_POLL_SECONDS": f"{INDEXER}::test_it_looks_every_so_many_seconds",
+    "INDEXED_TIMESTAMP": "component/indexer/test_arrival.py::test_there_and_back",
     "INDEX_ENGINE": f"{INDEXER}::test_the_engine_is_a_choice",
     "LOG_LEVEL": f"{EFFECTS}::test_the_log_level_decides_what_is_said",
     "LOG_FORMAT": "component/ops/test_sync_command.py::test_logs_may_be_json",
