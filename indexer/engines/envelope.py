@@ -78,7 +78,7 @@ def envelope(
             # An unknown section of packages would list artifacts that are not here.
             sections[key] = value
     sections["removed"] = [one for one in sections["removed"] if not leads_away(one)]
-    info, of_info = without_escapes(info, spared=_CHECKED)
+    info, of_info = without_escapes(info, spared=frozenset({relations.KEY}))
     sections, beside = without_escapes(sections)
     for path in (*(("info", *path) for path in of_info), *beside):
         refuse(".".join(path), "it would lead clients off this mirror")

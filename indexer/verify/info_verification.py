@@ -17,9 +17,8 @@ from indexer.verify.check import Check
 from volume import relations
 from volume.sections import V3
 
-
-INFO_VERIFIED = frozenset({revisions.KEY, relations.KEY})
-"""The keys that are verified here."""
+RELATIONS = frozenset({relations.KEY})
+"""Addresses of other channels, which are verified here."""
 
 
 def verify_info(

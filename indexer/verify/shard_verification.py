@@ -11,7 +11,7 @@ from indexer.base.repodata import Record
 from indexer.generations import shards
 from indexer.records.rows import Row
 from indexer.verify.check import Check, Names, difference
-from indexer.verify.info_verification import INFO_VERIFIED, verify_shared
+from indexer.verify.info_verification import RELATIONS, verify_shared
 from indexer.verify.listed import listed
 from volume.program.stop import Stop
 from volume.sections import filename_of
@@ -30,7 +30,7 @@ def verify_shards(
     try:
         index = shards.read_index(check.draft.folder / subdir)
         document = {**index.beside, "info": index.info}
-        check.addresses(subdir, shards.INDEX, document, own=SHARDS_OWN, spared=INFO_VERIFIED)
+        check.addresses(subdir, shards.INDEX, document, own=SHARDS_OWN, spared=RELATIONS)
         verify_shared(check, subdir, index.info, info)
         base = check.draft.base
         old = {} if base is None else shards.inodes(base / subdir)

@@ -31,7 +31,7 @@ from indexer.engines.revisions import Tally
 from indexer.records.known_names import Fingerprint
 from indexer.records.rows import NAMELESS, Row
 from indexer.verify.check import Check, Names, difference
-from indexer.verify.info_verification import INFO_VERIFIED, verify_info
+from indexer.verify.info_verification import RELATIONS, verify_info
 from indexer.verify.listed import listed
 from indexer.verify.shard_verification import verify_shards
 from indexer.verify.variant_verification import verify_variants
@@ -102,7 +102,7 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dic
         if repodata.has_arrived:
             info = repodata.head["info"]
             document = {**repodata.tail, **repodata.head}
-            check.addresses(subdir, REPODATA, document, spared=INFO_VERIFIED)
+            check.addresses(subdir, REPODATA, document, spared=RELATIONS)
         else:
             info = _verify_repodata(check, subdir)
         verify_info(check, subdir, REPODATA, info, tally)
@@ -136,7 +136,7 @@ def _walking(check: Check, subdir: str, path: Path) -> Iterator[Walk]:
 def _verify_repodata(check: Check, subdir: str) -> dict[str, Any]:
     """The same by decoding everything: for a document in another form, and to find the words."""
     repodata = check.load(subdir, REPODATA)
-    check.addresses(subdir, REPODATA, repodata, spared=INFO_VERIFIED)
+    check.addresses(subdir, REPODATA, repodata, spared=RELATIONS)
     found = listed(check, subdir, REPODATA, repodata)
     missing: list[str] = []
     for row in check.rows.scan(subdir):
@@ -174,7 +174,7 @@ def _verify_run_exports(check: Check, subdir: str) -> None:
 def _verify_current(check: Check, subdir: str) -> None:
     current = check.load(subdir, CURRENT)
     info = _info(check, subdir, CURRENT, current)
-    check.addresses(subdir, CURRENT, current, spared=INFO_VERIFIED)
+    check.addresses(subdir, CURRENT, current, spared=RELATIONS)
     found, tally = listed(check, subdir, CURRENT, current), Tally()
     filenames = {filename_of(section, key) for section, key in found}
     rows = {(row.section, row.key): row for row in check.rows.get(subdir, filenames)}

@@ -90,6 +90,19 @@ def test_what_stands_beside_the_records_is_left_out_and_named(
     assert f"upstream's {key} is left out: it would lead clients off this mirror" in caplog.text
 
 
+def test_a_revision_keeps_its_message_and_no_address(indexed: IndexedMirror) -> None:
+    said = {"v3": {"message": EVIL, "later": 1}}
+    indexed.committed.carry(SUBDIR, {"info.repodata_revisions": json.dumps(said)})
+    indexed.index()
+    found = indexed.repodata(SUBDIR)["info"]["repodata_revisions"]["v3"]
+    assert found == {"message": EVIL, "later": 1, "n_packages": 2}
+    said["v3"]["invented"] = EVIL
+    indexed.committed.carry(SUBDIR, {"info.repodata_revisions": json.dumps(said)})
+    indexed.index()
+    found = indexed.repodata(SUBDIR)["info"]["repodata_revisions"]["v3"]
+    assert found == {"n_packages": 2}
+
+
 def test_relations_and_removed_names_go_one_by_one(indexed: IndexedMirror) -> None:
     relations = {"base": "../other", "overrides": EVIL}
     carried = {"info.channel_relations": relations, "removed": ["x-1-0.conda", EVIL, 7]}
@@ -170,6 +183,7 @@ BESIDE = [
     ("info", "base_url"), ("info", "shards_base_url"), ("info", "run_exports_base_url"),
     ("info", "url"), ("info", "invented"), ("info", "invented", "deep"), ("base_url",),
     ("invented",), ("info", "channel_relations", "base"),
+    ("info", "repodata_revisions", "v3", "invented"),
 ]  # fmt: skip
 RECORD = ("packages.conda", A, "url")
 TWIN = ("v3", "conda", "b-1.0-0", "url")
