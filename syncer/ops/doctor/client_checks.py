@@ -12,7 +12,7 @@ import requests
 from syncer.ops.doctor.finding import Finding, failed, ok, skipped, warning
 from syncer.settings.notify_settings import DEFAULT_MIRROR_URL
 from syncer.transport import answers
-from volume import generations
+from volume import generations, snapshots
 from volume.errors import MirrorError
 from volume.generations import Generation
 from volume.layout import Mirror, State
@@ -149,8 +149,10 @@ def _channel(
     subdir = max(generation.subdirs, key=lambda name: generation.subdirs[name].records, default="")
     if not subdir:
         return skipped(subject, "the index lists no subdir")
-    _compare(client, f"/{channel}/{subdir}/{_INDEX}",
-        _size(mirror.generation(channel, generation.number) / subdir / _INDEX))  # fmt: skip
+    size = _size(mirror.generation(channel, generation.number) / subdir / _INDEX)
+    _compare(client, f"/{channel}/{subdir}/{_INDEX}", size)
+    if snapshots.moment_of(generation.snapshot) is not None:
+        _compare(client, f"/snapshots/{generation.snapshot}/{channel}/{subdir}/{_INDEX}", size)
     artifact = _any_artifact(state, channel, subdir, generation.serial)
     if artifact is None:
         return ok(subject, f"{subdir}/{_INDEX} is served whole")

@@ -53,3 +53,17 @@ def test_a_base_is_found_as_it_was_at_that_time(site: Appliance, nginx: Nginx) -
     answer = requests.get(url, timeout=10)
     assert answer.status_code == 404, "it is older than all that is kept"
     assert "No index of that time" in answer.text
+
+
+def test_the_doctor_sees_whether_times_are_found(site: Appliance, nginx: Nginx) -> None:
+    well = site.syncer("doctor", MIRROR_URL=nginx.url)
+    assert "conda-forge for clients" in well.out
+    assert "/snapshots/" not in well.out
+    times = Mirror(site.mirror).times("conda-forge")
+    times.unlink()
+    ill = site.syncer("doctor", MIRROR_URL=nginx.url)
+    assert "leads to nothing and not to generation 1" in ill.out
+    assert "conda-forge/linux-64/repodata.json answered 404" in ill.out
+    assert ill.code == 1
+    site.indexer("--once")
+    assert "/snapshots/" not in site.syncer("doctor", MIRROR_URL=nginx.url).out
