@@ -1,11 +1,13 @@
 """The indexer on seeded channels: cold, with nothing to do, and after a day's change.
 
     .venv/bin/python -m benchmarks.index [--records 2000 80000] [--rounds 3] [--engine auto]
+        [--v3 0.33]
 
 Each figure is of a process of its own, with seconds by stage and the peak memory of the indexer
 and of the processes that it started. In the same run plain ``conda index`` writes nothing but
 ``repodata.json`` from the same records, seeded into its cache (seeding not counted): the ratio to
-it is what counts. Records: ``benchmarks.support.seeded``.
+it is what counts; with a share of records in revision 3 it is shown the others only. Records:
+``benchmarks.support.seeded``.
 """
 
 from __future__ import annotations
@@ -146,10 +148,10 @@ def show(label: str, runs: list[Measured], reference: float | None = None) -> fl
     return seconds
 
 
-def measure(count: int, rounds: int, conda: Path, engine: str) -> None:
+def measure(count: int, rounds: int, conda: Path, engine: str, v3: float) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-index-") as name:
         committed = CommittedMirror.below(Path(name), CHANNEL)
-        seeded = Seeded(committed)
+        seeded = Seeded(committed, v3)
         begin = time.perf_counter()
         seeded.fill(count)
         print(f"{count:,} records (volume made in {time.perf_counter() - begin:.0f} s)")
@@ -173,13 +175,14 @@ def main() -> None:
     parser.add_argument("--records", type=int, nargs="+", default=[2000, 80_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engine", default="auto", help="auto, own or conda-index")
+    parser.add_argument("--v3", type=float, default=0.0, help="share of records in revision 3")
     options = parser.parse_args()
     conda = conda_client()
     if conda is None:
         raise SystemExit("no conda with conda-index here; ./test engine makes one")
     print(f"engine: {options.engine}; {os.cpu_count()} cores")
     for count in options.records:
-        measure(count, options.rounds, conda, options.engine)
+        measure(count, options.rounds, conda, options.engine, options.v3)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from syncer.artifacts.document_tables import RunExports
 from syncer.artifacts.ledger_writer import LedgerWriter
 from tests.support.mirror.committed import ENTERED, CommittedMirror, row
 from volume.ledger.artifact import Artifact
+from volume.sections import old_section_of, v3_section_of
 
 COMPOSITE = Path(__file__).resolve().parents[3] / "shared/realdata/repodata/composite"
 SHARES = {"linux-64": 0.8, "noarch": 0.2}
@@ -33,9 +34,13 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class Seeded:
-    """One channel; ``present`` are the committed filenames by subdir."""
+    """One channel; ``present`` are the committed filenames by subdir.
+
+    ``v3`` is the share of artifacts that are listed in revision 3 alone (CEP 48).
+    """
 
     committed: CommittedMirror
+    v3: float = 0.0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     present: dict[str, list[str]] = field(default_factory=dict)
 
@@ -80,7 +85,8 @@ class Seeded:
         for filename in self.present[subdir][:fixed]:
             record = self._record(subdir, filename)
             depends = [*record.get("depends", []), "__glibc >=2.17"]
-            fixes.append(row(subdir, filename, {**record, "depends": depends}))
+            fixed_record = {**record, "depends": depends}
+            fixes.append(row(subdir, filename, fixed_record, section=self._section(filename)))
         self.committed.change(
             lambda ledger, serial: ledger.update_records(fixes, serial, moment=ENTERED)
         )
@@ -118,14 +124,19 @@ class Seeded:
             os.ftruncate(descriptor, record["size"])
         finally:
             os.close(descriptor)
-        return _row(subdir, filename, record)
+        return _row(subdir, filename, record, self._section(filename))
+
+    def _section(self, filename: str) -> str:
+        """Where upstream lists it, always the same of one filename."""
+        at = int.from_bytes(hashlib.sha256(filename.encode()).digest()[:4], "big") / 2**32
+        return v3_section_of(filename) if at < self.v3 else old_section_of(filename)
 
     def _commit(self, rows: list[Artifact]) -> None:
         self.committed.commit_rows(rows)
 
 
-def _row(subdir: str, filename: str, record: Record) -> Artifact:
-    made = row(subdir, filename, record)
+def _row(subdir: str, filename: str, record: Record, section: str) -> Artifact:
+    made = row(subdir, filename, record, section=section)
     # As upstreams write it: compact, keys in order.
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     values = {name: getattr(made, name) for name in Artifact.__slots__}

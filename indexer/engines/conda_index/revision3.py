@@ -117,7 +117,8 @@ class Revision3:
                 write(folder / (digest + shards.SUFFIX), data)
             digests[name] = digest
         created_at = str(index.info["created_at"])
-        write(folder / shards.INDEX, shards.pack_index(info, digests, created_at))
+        named = dict(sorted(digests.items()))
+        write(folder / shards.INDEX, shards.pack_index(info, named, created_at))
 
 
 def _forget(draft: Draft, shard: Path) -> None:

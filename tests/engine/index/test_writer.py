@@ -223,6 +223,24 @@ def test_records_of_revision_3_are_added(conda_exe: Path, tmp_path: Path) -> Non
             assert {p.name for p in (engine / SUBDIR).iterdir() if len(p.stem) > 60} == named
 
 
+def test_a_channel_of_revision_3_alone(conda_exe: Path, tmp_path: Path) -> None:
+    def begin(committed: CommittedMirror) -> None:
+        records = {f"{name}-1.0-0.conda": package(name).record for name in "ab"}
+        committed.commit_records(SUBDIR, records, section_of=v3_section_of)
+
+    def leave(committed: CommittedMirror) -> None:
+        committed.commit_records(SUBDIR, {"c-1.0-0.conda": package("c").record})
+        committed.retire(SUBDIR, "a-1.0-0.conda", "b-1.0-0.conda")
+
+    for count, steps in enumerate([(begin,), (begin, leave)]):
+        engine, own = index_both_ways(conda_exe, tmp_path / str(count), *steps)
+        check_equal(engine, own)
+        written_by = json.loads((engine / ".generation.json").read_bytes())["engine"]
+        assert written_by != "own writer"
+        document = load(engine / SUBDIR / "repodata.json")
+        assert ("v3" in document) == (steps == (begin,))
+
+
 def test_nothing_is_decoded_that_did_not_change(
     conda_exe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,9 +268,12 @@ def test_nothing_is_decoded_that_did_not_change(
     assert all(after[name] == before[name] for name in kept)
 
 
-def test_days_of_changes_end_where_a_cold_run_does(conda_exe: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("v3", [0.0, 0.33])
+def test_days_of_changes_end_where_a_cold_run_does(
+    conda_exe: Path, tmp_path: Path, v3: float
+) -> None:
     committed = CommittedMirror.below(tmp_path)
-    seeded = Seeded(committed)
+    seeded = Seeded(committed, v3)
     seeded.fill(1500)
 
     def index(engine: str) -> dict[str, bytes]:
