@@ -6,11 +6,11 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.conda.record import facts
-from syncer.conda.repodata import Entry, Index, Refused, format_problems
+from syncer.conda.repodata import Index, Refused, format_problems
 from syncer.conda.wanted import Wanted, sound, wanted
 from syncer.planning.promising import Names
 from syncer.planning.selection.outcome import Reason, SubdirSelection
-from volume.ledger.artifact import Known
+from volume.ledger.artifact import Known, promised_of
 from volume.run_document import Totals
 from volume.sections import SECTIONS
 
@@ -96,6 +96,7 @@ def plan_subdir(
     promised_anew: list[Wanted] = []
     refused = [*index.refused, *format_problems(index)]
     left = set(known)  # what is committed and not wanted, in the end
+    waiting = promised_of(known)
     held: Mapping[str, float] = selection.held if selection is not None else {}
     for entry in index.entries:
         is_wanted = selection is None or entry.filename in selection.wanted
@@ -104,12 +105,14 @@ def plan_subdir(
         # Also if the record turned bad or its bytes have to wait: that takes down nothing.
         left.discard(entry.filename)
         present = known.get(entry.filename)
-        if _is_here(present, entry, is_wanted=is_wanted):
+        # A promise that is to be kept now.
+        is_due = bool(waiting) and is_wanted and entry.filename in waiting
+        if present is not None and not is_due and present.digest == entry.digest:
             continue
         usable, problem = sound(entry) if entry.twin is not None else (entry, None)
         if problem is not None:
             refused.append(problem)
-            if _is_here(present, usable, is_wanted=is_wanted):
+            if present is not None and not is_due and present.digest == usable.digest:
                 continue
         artifact = wanted(usable, index.subdir)
         if isinstance(artifact, Refused):
@@ -134,12 +137,12 @@ def plan_subdir(
         name for name in sorted(left.difference(kept_anyway)) if name.endswith(unread)
     )
     leaving = sorted(left.difference(kept_anyway, undecided))
-    retired = tuple(name for name in leaving if not known[name].is_promised)
-    taken_back = tuple(name for name in leaving if known[name].is_promised)
+    retired = tuple(name for name in leaving if name not in waiting)
+    taken_back = tuple(name for name in leaving if name in waiting)
     retired_size = sum(known[filename].size for filename in retired)
     replaced_size = sum(known[artifact.filename].size for artifact in replaced)
-    present_size = sum(one.size for one in known.values() if not one.is_promised)
-    before = [one.size for one in known.values() if one.is_promised]
+    before = [known[name].size for name in waiting]
+    present_size = sum(one.size for one in known.values()) - sum(before)
     return SubdirPlan(
         subdir=index.subdir,
         new=tuple(new),
@@ -163,13 +166,6 @@ def plan_subdir(
         if selection is not None and selection.promised is not None
         else None,
     )
-
-
-def _is_here(present: Known | None, entry: Entry, *, is_wanted: bool) -> bool:
-    """Whether there is nothing to do: upstream changed nothing, and no promise is to be kept."""
-    if present is None or present.digest != entry.digest:
-        return False
-    return not (present.is_promised and is_wanted)
 
 
 def _standing(

@@ -69,7 +69,9 @@ class Survey:
 
     def release(self) -> None:
         """Free the records that upstream lists; what it says beside them stays."""
-        self.indexes = {subdir: replace(one, entries=()) for subdir, one in self.indexes.items()}
+        self.indexes = {
+            subdir: replace(one, entries=(), formats={}) for subdir, one in self.indexes.items()
+        }
         self.fetched = {
             subdir: replace(found, index=None) if found is not None else None
             for subdir, found in self.fetched.items()

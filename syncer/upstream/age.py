@@ -63,12 +63,12 @@ def lists_more(index: Index, known: Index) -> bool:
 
 def newest(entries: Iterable[Entry]) -> float:
     """The latest time that any of these records gives, in seconds since the epoch; 0 for none."""
-    return max((_time(entry) for entry in entries), default=0.0)
+    return max((_time(raw) for entry in entries for raw in entry.records), default=0.0)
 
 
-def _time(entry: Entry) -> float:
+def _time(record: msgspec.Raw) -> float:
     try:
-        times = _decode(entry.raw)
+        times = _decode(record)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return 0.0  # says nothing that can be understood
     found = (_seconds(value) for value in (times.timestamp, times.indexed_timestamp) if value)
