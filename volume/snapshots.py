@@ -36,6 +36,7 @@ _LAST = "99991231235959"
 _LAST_YEAR = 2099
 
 _FORM = "%Y%m%dT%H%M%SZ"
+_DIGITS = "%Y%m%d%H%M%S"
 _SNAPSHOT = re.compile(r"(\d{8})T(\d{6})Z")
 
 
@@ -75,29 +76,45 @@ def moment_of(snapshot: str) -> int | None:
 
 
 def spans(kept: Sequence[Generation]) -> list[Span]:
-    """What each kept generation is the answer to, by time; oldest first.
+    """What each kept generation is the answer to, by time; one may have several.
 
     ``kept`` is in the order of the numbers, as ``generations.kept`` gives it. A generation that
     was followed by one that expired says so itself; one of before 0.2.0, which does not, is known
-    for its own second only.
+    for its own second only. So is one whose time is later than that of one made after it, as a
+    clock was put back: of all times since then the newer one is the answer.
     """
     found: list[Span] = []
-    for one, following in zip_longest(kept, kept[1:]):
+    seconds: list[Span] = []
+    bound: str | None = None
+    for one, following in reversed(list(zip_longest(kept, kept[1:]))):
         since = _digits(one.snapshot)
         if since is None:
             continue
-        if following is None:
-            found.append(Span(one.number, since, None))
-            continue
-        is_next = following.number == one.number + 1
-        until = _digits(following.snapshot if is_next else one.followed)
-        # A clock that was put back between the two does not take a snapshot its own time.
-        found.append(Span(one.number, since, max(until or "", _next_second(one.snapshot))))
-    found.sort(key=lambda span: span.since)
-    return [
-        Span(one.generation, one.since, _earlier(one.until, following.since if following else None))
-        for one, following in zip_longest(found, found[1:])
-    ]
+        until = None
+        if following is not None:
+            is_next = following.number == one.number + 1
+            until = _digits(following.snapshot if is_next else one.followed) or since
+        until = min((time for time in (until, bound) if time is not None), default=None)
+        if until is None or since < until:
+            found.append(Span(one.number, since, until))
+        else:
+            seconds.append(Span(one.number, since, _next_second(since)))
+        bound = since if bound is None else min(since, bound)
+    for second in seconds:
+        found = [part for one in found for part in _without(one, second)]
+    return sorted([*found, *seconds], key=lambda span: span.since)
+
+
+def _without(one: Span, second: Span) -> Iterator[Span]:
+    """What is left of a span if one second of it is another's."""
+    end = second.until
+    if end is None or end <= one.since or (one.until is not None and one.until <= second.since):
+        yield one
+        return
+    if one.since < second.since:
+        yield Span(one.generation, one.since, second.since)
+    if one.until is None or end < one.until:
+        yield Span(one.generation, max(end, one.since), one.until)
 
 
 def blocks(kept: Sequence[Generation]) -> dict[str, int]:
@@ -107,8 +124,10 @@ def blocks(kept: Sequence[Generation]) -> dict[str, int]:
     was published opens them just after. Nobody else does, as there are smaller ones below them.
     """
     found: dict[str, int] = {}
-    if len(kept) > 1 and kept[-2].number == kept[-1].number - 1:
-        found.update(_blocks_of(spans(kept[:-1])))
+    before = kept[:-1]
+    divides = before and before[-1].number == kept[-1].number - 1
+    if divides and max(one.snapshot for one in before) < kept[-1].snapshot:
+        found.update(_blocks_of(spans(before)))
     return found | dict(_blocks_of(spans(kept)))
 
 
@@ -141,14 +160,9 @@ def _digits(snapshot: str) -> str | None:
     return match[1] + match[2] if match and moment_of(snapshot) is not None else None
 
 
-def _next_second(snapshot: str) -> str:
-    moment = datetime.strptime(snapshot, _FORM).replace(tzinfo=UTC)
-    return (moment + timedelta(seconds=1)).strftime("%Y%m%d%H%M%S")
-
-
-def _earlier(one: str | None, other: str | None) -> str | None:
-    there = [time for time in (one, other) if time is not None]
-    return min(there, default=None)
+def _next_second(digits: str) -> str:
+    moment = datetime.strptime(digits, _DIGITS).replace(tzinfo=UTC)
+    return (moment + timedelta(seconds=1)).strftime(_DIGITS)
 
 
 def _blocks_of(found: Sequence[Span]) -> Iterator[tuple[str, int]]:

@@ -22,10 +22,12 @@ _NAME = ".times-"
 
 
 def free_name(kept: Sequence[Generation], created: float) -> str:
-    """A new generation's snapshot: its time, and later than that of every kept one."""
-    times = (snapshots.moment_of(one.snapshot) for one in kept)
-    newest = max((time for time in times if time is not None), default=-1)
-    return snapshots.name_of(max(int(created), newest + 1))
+    """A new generation's snapshot: its time, or the next that no kept one has."""
+    taken = {one.snapshot for one in kept}
+    moment = int(created)
+    while (name := snapshots.name_of(moment)) in taken:
+        moment += 1
+    return name
 
 
 def is_converged(mirror: Mirror, channel: str, kept: Sequence[Generation]) -> bool:

@@ -83,6 +83,27 @@ def test_a_time_has_an_answer_while_the_folder_is_swapped(
                 break
 
 
+@given(st.lists(st.integers(0, 2_000_000), min_size=1, max_size=7, unique=True), st.data())
+def test_whatever_clocks_did_a_time_means_the_newest_made_of_those_not_younger(
+    seconds: list[int], data: st.DataObject
+) -> None:
+    times = [START + timedelta(seconds=number) for number in seconds]
+    kept = [
+        made(number, snapshots.name_of(int(moment.timestamp())))
+        for number, moment in enumerate(times, 1)
+    ]
+    near = st.builds(
+        lambda moment, number: moment + timedelta(seconds=number),
+        st.sampled_from(times),
+        st.one_of(st.integers(-2, 2), st.integers(-100_000, 100_000)),
+    )
+    for asked in data.draw(st.lists(near, min_size=1, max_size=20)):
+        before = [number for number, moment in enumerate(times, 1) if moment <= asked]
+        own = [number for number, moment in enumerate(times, 1) if moment == asked]
+        expected = own[0] if own else max(before, default=None)
+        assert looked_up(kept, asked.strftime("%Y%m%d%H%M%S")) == expected
+
+
 class TestSpans:
     def test_of_before_the_note_a_pinned_one_is_known_for_its_second(self) -> None:
         kept = [made(1, "20260101T000000Z"), made(9, "20260109T000000Z")]
@@ -98,6 +119,9 @@ class TestSpans:
         ]
         for one in kept:
             assert looked_up(kept, one.snapshot.replace("T", "").removesuffix("Z")) == one.number
+        assert looked_up(kept, "20260101095959") == 2
+        assert looked_up(kept, "20260101100001") == 2
+        assert looked_up(kept, "20260101120000") == 3
 
     @pytest.mark.parametrize("name", ["", "1", "2026", "20261301T000000Z", "x" * 16, "../../../x"])
     def test_a_name_that_is_no_time_is_left_out(self, name: str) -> None:
