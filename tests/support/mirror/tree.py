@@ -311,6 +311,8 @@ def outcome(volumes: Volumes, channel: str = "conda-forge") -> dict[str, object]
 _COMPARED = {
     "artifact": "subdir, filename, section, size, sha256, hex(digest), record, home, md5",
     "incoming": "subdir, filename",
+    "unkept": "subdir, filename, sha256",
+    "origin": "subdir, base, base_url",
     "retired": "subdir, filename, sha256, size, home, reason",
     "carried": "subdir, key, value",
     "run_exports": "subdir, filename, run_exports",
