@@ -8,7 +8,7 @@ what is published does. All that writes is called inside ``transaction``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from syncer.artifacts.ledger_writer import LedgerWriter
@@ -110,6 +110,25 @@ class PromisesWriter(Promises):
     def _want_sidecars(self, subdir: str, filename: str, record: str, twin: str | None) -> None:
         """What lies beside an artifact whose bytes are here now comes with the next sync."""
         SidecarWriter(self._ledger).want(subdir, filename, promised(record, twin))
+
+    def doubt(self, subdir: str, listed: Mapping[str, Set[str]], serial: int) -> None:
+        """Note what kept generations list and this ledger does not know: maybe it was promised.
+
+        Args:
+            listed: sha256 by filename.
+        """
+        known = self._ledger.known(subdir)
+        retired = {(row.filename, row.sha256) for row in self._ledger.retired(subdir)}
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO unkept VALUES (?, ?, ?, ?)",
+            (
+                (subdir, filename, sha256, serial)
+                for filename, hashes in listed.items()
+                for sha256 in hashes
+                if (filename, sha256) not in retired
+                and (filename not in known or known[filename].sha256 != sha256)
+            ),
+        )
 
     def set_origin(self, subdir: str, origin: Origin) -> None:
         """Note where the index of a subdir came from."""

@@ -1,6 +1,7 @@
 """A ledger that is new or an older copy, made whole from what the mirror volume says of itself.
 
-What the published generation lists, and whose bytes are here, is committed again; what lies in
+What the published generation lists, and whose bytes are here, is committed again; what it lists and
+nobody has may have been promised, and its name gets no other bytes meanwhile; what lies in
 ``retired/`` is downloadable for another grace period. So a lost state costs a hash of what is
 stored; what upstream and the policy say of it, the run that follows finds out as of any other.
 
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.recovery import published
 from syncer.conda.wanted import Wanted
 from volume.disk.files import hash_file, hashes_of, is_regular, size_of
@@ -86,7 +88,17 @@ class Restoration:
                 serial = self._ledger.raise_serial()
                 for row in retired:
                     self._ledger.enter_retired(replace(row, serial=serial), source="")
+        self._doubt_promises()
         return count
+
+    def _doubt_promises(self) -> None:
+        """What snapshots list and nobody has may be promises: no other bytes may get the name."""
+        promises = PromisesWriter(self._ledger)
+        for subdir in sorted(SUBDIRS):
+            listed = published.promised(self._mirror, self._channel, subdir)
+            if listed:
+                with self._lock(), self._ledger.transaction("restore promises"):
+                    promises.doubt(subdir, listed, self._ledger.raise_serial())
 
     def _drop_lost(self) -> None:
         """An older copy knows artifacts that have left since."""

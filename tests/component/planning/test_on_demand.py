@@ -4,13 +4,14 @@ The fetcher has its own tests; here it is ``keep``, which does to the volumes wh
 """
 
 import json
+import shutil
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from syncer.artifacts.promises import Arrived, PromisesWriter
-from tests.support.mirror.sync_harness import Syncer
+from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.mirror.tree import broken_promises, drop_generation, publish
 from tests.support.upstream import faults
 from tests.support.upstream.channel import Channel
@@ -285,6 +286,24 @@ def test_a_promise_that_can_not_be_downloaded_when_it_is_asked_for_stays_one(
     syncer.upstream.script(f"*/{A.filename}", faults.missing())
     sync(syncer, INCLUDE="a", expect="partial")
     assert home(syncer, A) == "promised"
+
+
+def test_a_lost_state_forgets_no_promise(syncer: Syncer, upstream: Channel) -> None:
+    upstream.publish(A, B, C)
+    sync(syncer)
+    keep(syncer, B)
+    index(syncer)
+    shutil.rmtree(syncer.volumes.state_dir)
+    syncer.volumes.state_dir.mkdir()
+    upstream.publish(NEW_A)
+    sync(syncer, options=TAKE_OVER)
+    assert (home(syncer, B), home(syncer, C)) == ("channels", "promised")
+    assert home(syncer, NEW_A) == "replaced"  # the snapshot promises others
+    index(syncer)
+    sync(syncer)
+    before = syncer.upstream.count(ARTIFACTS)
+    assert keep(syncer, C)
+    assert syncer.upstream.count(ARTIFACTS) == before
 
 
 def test_verify_looks_for_no_promised_bytes(syncer: Syncer, upstream: Channel) -> None:
