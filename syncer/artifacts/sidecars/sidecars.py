@@ -25,7 +25,7 @@ from syncer.artifacts.sidecars.store import SidecarStore
 from syncer.artifacts.sidecars.table import Sidecar, SidecarWriter
 from syncer.conda.attestations import Promised, promised, taken_apart
 from syncer.conda.wanted import Wanted
-from syncer.errors import is_upstreams_own
+from syncer.errors import HostStoppedError, is_upstreams_own
 from syncer.planning.plan import SubdirPlan
 from volume.errors import MirrorError
 
@@ -173,23 +173,22 @@ class Sidecars:
         unavailable = [one for one in every if isinstance(one, Unavailable)]
         if self._is_part:
             unavailable = []
-        missing = [_missing_row(one) for one in unavailable if one.asked.is_promised]
+        refused = [one for one in unavailable if one.asked.is_promised]
+        missing = [_missing_row(one) for one in refused if not _was_stopped(one.error)]
+        unasked = [_missing_row(one) for one in refused if _was_stopped(one.error)]
         probed = {_artifact(one.asked) for one in every if not one.asked.is_promised}
-        if not (rows or missing or probed):
+        if not (rows or refused or probed):
             return
         open_ones = [one for one in unavailable if not one.asked.is_promised]
         unanswered = {_artifact(one.asked) for one in open_ones if not is_upstreams_own(one.error)}
         now = self._now()
         with self._ledger.transaction("sidecars"):
             self._table.note(rows, moment=now)
-            self._table.note(missing)
+            self._table.note(missing, moment=now)
+            self._table.note(unasked)  # which are the first next time
             self._table.note_probes(probed - unanswered, now)
             self._table.note_probes(unanswered, now - PROBE_SECONDS + _UNANSWERED_SECONDS)
-        self._errors.update(
-            ((one.asked.subdir, one.asked.name), one.error)
-            for one in unavailable
-            if one.asked.is_promised
-        )
+        self._errors.update(((one.asked.subdir, one.asked.name), one.error) for one in refused)
         self._absent.update(
             (one.asked.subdir, one.asked.name) for one in every if isinstance(one, Nothing)
         )
@@ -214,7 +213,7 @@ class Sidecars:
         gone = {(row.subdir, row.name) for row in left}
         return [
             Missing(row, self._errors.get((row.subdir, row.name)))
-            for row in missing
+            for row in sorted(missing, key=lambda row: (row.subdir, row.name))
             if (row.subdir, row.name) not in gone
         ]
 
@@ -249,3 +248,8 @@ def _missing_row(one: Unavailable) -> Sidecar:
     asked = one.asked
     reason = str(one.error)
     return Sidecar(asked.subdir, asked.name, asked.filename, asked.sha256 or "", 0, reason)
+
+
+def _was_stopped(error: MirrorError) -> bool:
+    """Whether a host was not asked, as it had refused many."""
+    return any(isinstance(one, HostStoppedError) for one in (error, *getattr(error, "errors", ())))

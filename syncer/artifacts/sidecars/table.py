@@ -72,8 +72,8 @@ class SidecarTable:
         ]
 
     def missing(self) -> list[Sidecar]:
-        """Those that records promise and that are not here."""
-        return list(self._rows("missing IS NOT NULL ORDER BY subdir, name"))
+        """Those that records promise and that are not here, those asked for longest ago first."""
+        return list(self._rows("missing IS NOT NULL ORDER BY verified, subdir, name"))
 
     def orphans(self, *, every: bool) -> list[Sidecar]:
         """Those whose artifact is gone: of all, or of those that the ledger let go with it."""
@@ -134,7 +134,7 @@ class SidecarWriter(SidecarTable):
         self._many = ledger.connection.executemany
 
     def note(self, rows: Iterable[Sidecar], *, moment: float = 0.0) -> None:
-        """Write rows; ``moment`` is when the bytes of those that are here were verified."""
+        """Write rows; ``moment`` is when their bytes were verified, or last asked for in vain."""
         self._many(
             "INSERT OR REPLACE INTO sidecar"
             " (subdir, name, filename, sha256, size, missing, verified) VALUES (?,?,?,?,?,?,?)",

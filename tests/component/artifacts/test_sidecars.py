@@ -227,6 +227,12 @@ def test_a_host_that_has_none_of_many_is_not_asked_for_all(
     assert len(syncer.volumes.committed()) == 60  # and no artifact is less
     # After a hundred refusals it is left alone: two for each, as drafts had another place.
     assert syncer.upstream.count("*sigs*") == 100
+    # And begins with the others the next time: those have their turn, however many lack.
+    asked = {one.path.partition(".sigs")[0] for one in syncer.upstream.requests("*sigs*")}
+    lucky = next(one for one in many if not any(one.filename in path for path in asked))
+    channel.put_artifact("linux-64", named(ONE, lucky.filename), ONE)
+    sync(syncer, "partial", SYNC_CONNECTIONS="1")
+    assert here(syncer).keys() == {f"{lucky.filename}.sigs", named(ONE, lucky.filename)}
 
 
 WRONG: dict[str, dict[str, object]] = {
