@@ -1,9 +1,9 @@
 """Published wheels: one collection, with a list of its own and a simple index beside the files.
 
 A wheel here is a file of a Python package index that a lock file names: a wheel, or an sdist.
-Guaranteed: each lies under its own hash, at the path that the public index's file host has it at
-(``packages/<2>/<2>/<60 hex digits of blake2b-256>/<filename>``), so two files of one name are two
-files, and an address never gets other bytes. Times are seconds since the epoch, sizes are bytes.
+Guaranteed: each lies under its own hash (blake2b-256), and its address has that, as on the public
+index's file host; so two files of one name are two files, and an address never gets other bytes.
+Times are seconds since the epoch, sizes are bytes.
 """
 
 from __future__ import annotations
@@ -50,13 +50,18 @@ class Wheel:
 
     @property
     def path(self) -> str:
-        """Its place in the collection, and below ``/pypi/``."""
+        """Its place in the collection: one folder each, as each costs time when it goes."""
+        return f"packages/{self.blake2b}/{self.filename}"
+
+    @property
+    def address(self) -> str:
+        """Its place below ``/pypi/``: that of the public index; the web server knows the way."""
         digits = self.blake2b
         return f"packages/{digits[:2]}/{digits[2:4]}/{digits[4:]}/{self.filename}"
 
     @property
     def metadata_path(self) -> str:
-        """The same of its METADATA (PEP 658)."""
+        """Where its METADATA is (PEP 658)."""
         return f"{self.path}.metadata"
 
 

@@ -16,6 +16,9 @@ from packaging.version import InvalidVersion, Version
 
 from volume.wheels import Wheel, listed
 
+ROOT = "simple/_"
+"""Where the list of projects is; no project is called so."""
+
 _VERSION = "1.1"
 _SAFE = "-._+!"
 _NOTE = (
@@ -30,13 +33,13 @@ def documents(wheels: Iterable[Wheel]) -> dict[str, bytes]:
     for one in listed(wheels):
         projects.setdefault(one.project, []).append(one)
     found = {
-        "simple/index.html": _html_of_all(sorted(projects)),
-        "simple/index.json": _json({"projects": [{"name": name} for name in sorted(projects)]}),
+        f"{ROOT}.html": _html_of_all(sorted(projects)),
+        f"{ROOT}.json": _json({"projects": [{"name": name} for name in sorted(projects)]}),
     }
     for name, files in projects.items():
         files.sort(key=lambda one: (_order(one.version), one.filename, one.sha256))
-        found[f"simple/{name}/index.html"] = _html(name, files)
-        found[f"simple/{name}/index.json"] = _json(
+        found[f"simple/{name}.html"] = _html(name, files)
+        found[f"simple/{name}.json"] = _json(
             {
                 "name": name,
                 "versions": list(dict.fromkeys(one.version for one in files)),
@@ -55,7 +58,7 @@ def _order(version: str) -> Version:
 
 def _address(one: Wheel) -> str:
     """Relative to a project's page."""
-    folder, _, filename = one.path.rpartition("/")
+    folder, _, filename = one.address.rpartition("/")
     return f"../../{folder}/{quote(filename, safe=_SAFE)}"
 
 

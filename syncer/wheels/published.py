@@ -88,7 +88,7 @@ def hashed(collection: Collection) -> dict[str, Wheel]:
         VolumeError: a file can't be read.
     """
     found: dict[str, Wheel] = {}
-    for path in _files(folder_of(collection) / "packages", depth=3):
+    for path in _files(folder_of(collection) / "packages", depth=1):
         try:
             one = describe(path, path.name, files.hash_file(path))
         except ValueError:

@@ -80,7 +80,7 @@ def damage(simulator: ChannelSimulator, tmp_path: Path) -> Story:
     """Something rotted; verify takes it out and a sync gets it again."""
     story = first_sync(simulator, tmp_path)
     assert story.syncer.run(now=lambda: 0.0).status == "success"
-    path = story.folder / "mirror/pypi/current" / STAYS.path
+    path = story.folder / "mirror/pypi/current" / STAYS.place
     path.write_bytes(b"x" + STAYS.data[1:])
     return Story(story.syncer, story.folder, verify=True)
 
@@ -110,7 +110,7 @@ class Sweep:
 
     def problems(self, volumes: Volumes) -> list[str]:
         """Damage that the story begins with is none of the run's doing."""
-        rotten = published(volumes.mirror_dir).get(STAYS.path, b"")[:1] == b"x"
+        rotten = published(volumes.mirror_dir).get(STAYS.place, b"")[:1] == b"x"
         return [] if rotten else broken_wheels(volumes.mirror_dir)
 
     def stop_at(self, *points: int, mode: Mode = "kill") -> None:
@@ -179,5 +179,5 @@ def test_a_busy_day_has_every_kind_of_mutation(
     }
     assert kinds >= {"stage", "create", "link", "write", "swap", "remove", "unlink"}
     files, projects = sweep.expected
-    assert set(files) == {STAYS.path, COMES.path, LEAVES.path}, "one left, one is on its way"
+    assert set(files) == {STAYS.place, COMES.place, LEAVES.place}, "one left, one is on its way"
     assert set(projects) == {"stays", "comes"}

@@ -44,8 +44,8 @@ class TestFirstSync:
             file.filename.partition("-")[0]: [file.filename] for file in (ONE, SOURCE, TWO)
         }
         current = syncer.volumes.mirror_dir / "pypi/current"
-        assert (current / f"{ONE.path}.metadata").read_bytes() == metadata("one", "1.0")
-        assert (current / ONE.path).stat().st_mode & 0o777 == 0o644
+        assert (current / f"{ONE.place}.metadata").read_bytes() == metadata("one", "1.0")
+        assert (current / ONE.place).stat().st_mode & 0o777 == 0o644
 
     def test_a_page_says_what_is_here_and_for_which_python(
         self, syncer: Syncer, index: Index
@@ -53,17 +53,17 @@ class TestFirstSync:
         index.put(TWO, SOURCE)
         sync_wheels(syncer)
         simple = syncer.volumes.mirror_dir / "pypi/current/simple"
-        document = json.loads((simple / "two/index.json").read_text())
+        document = json.loads((simple / "two.json").read_text())
         (file,) = document["files"]
         assert document["meta"] == {"api-version": "1.1"}
         assert (document["name"], document["versions"]) == ("two", ["1.0"])
         assert (file["requires-python"], file["size"]) == (">=3.9", len(TWO.data))
         assert file["url"].startswith("../../packages/")
-        assert 'data-requires-python="&gt;=3.9"' in (simple / "two/index.html").read_text()
-        (source,) = json.loads((simple / "three/index.json").read_text())["files"]
+        assert 'data-requires-python="&gt;=3.9"' in (simple / "two.html").read_text()
+        (source,) = json.loads((simple / "three.json").read_text())["files"]
         assert source["requires-python"] == ">=3.8", "an sdist's is the lock file's"
         assert source["core-metadata"] is False
-        assert "no others" in (simple / "index.html").read_text()
+        assert "no others" in (simple / "_.html").read_text()
 
     def test_nothing_is_mirrored_unless_it_is_asked_for(self, syncer: Syncer, index: Index) -> None:
         index.put(ONE)
@@ -171,9 +171,9 @@ class TestNextSync:
         sync_wheels(syncer)
         current = syncer.volumes.mirror_dir / "pypi/current"
         if what == "a wheel":
-            (current / ONE.path).unlink()
+            (current / ONE.place).unlink()
         elif what == "its METADATA":
-            (current / f"{ONE.path}.metadata").unlink()
+            (current / f"{ONE.place}.metadata").unlink()
         elif what == "the list":
             (current / ".wheels.json").unlink()
         else:
@@ -188,12 +188,12 @@ class TestVerify:
     def test_damage_is_quarantined_and_fetched_again(self, syncer: Syncer, index: Index) -> None:
         index.put(ONE, TWO)
         sync_wheels(syncer)
-        path = syncer.volumes.mirror_dir / "pypi/current" / ONE.path
+        path = syncer.volumes.mirror_dir / "pypi/current" / ONE.place
         path.write_bytes(b"x" + ONE.data[1:])
         found = syncer.verify()
         assert found.exit_code == 3
         assert [(one.channel, one.subdir, one.filename) for one in found.damaged] == [
-            ("pypi", "wheels", ONE.path)
+            ("pypi", "wheels", ONE.place)
         ]
         assert here(syncer) == paths(ONE, TWO)
         kept = syncer.volumes.mirror_dir / "quarantine/pypi" / f"{ONE.filename}.{ONE.sha256[:16]}"
@@ -203,7 +203,7 @@ class TestVerify:
     def test_damaged_metadata_is_made_again(self, syncer: Syncer, index: Index) -> None:
         index.put(ONE)
         sync_wheels(syncer)
-        path = syncer.volumes.mirror_dir / "pypi/current" / f"{ONE.path}.metadata"
+        path = syncer.volumes.mirror_dir / "pypi/current" / f"{ONE.place}.metadata"
         path.write_bytes(b"Name: other\n")
         with index.upstream.recording() as seen:
             assert syncer.verify().exit_code == 3

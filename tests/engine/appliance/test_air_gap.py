@@ -203,7 +203,7 @@ def test_installers_and_wheels_are_carried_as_they_are(
     (kind / "gen-000001/Miniforge3-Linux-x86_64.sh").write_bytes(b"#!/bin/sh\n")
     (kind / "current").symlink_to("gen-000001")
     one = wheel("one")
-    path = connected.mirror / "pypi/gen-000001" / one.path
+    path = connected.mirror / "pypi/gen-000001" / one.place
     path.parent.mkdir(parents=True)
     path.write_bytes(one.data)
     (connected.mirror / "pypi/current").symlink_to("gen-000001")

@@ -37,6 +37,12 @@ class File:
         return hashlib.sha256(self.data).hexdigest()
 
     @property
+    def place(self) -> str:
+        """Where it is in the collection."""
+        digest = hashlib.blake2b(self.data, digest_size=32).hexdigest()
+        return f"packages/{digest}/{self.filename}"
+
+    @property
     def path(self) -> str:
         digest = hashlib.blake2b(self.data, digest_size=32).hexdigest()
         return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{self.filename}"
@@ -176,17 +182,17 @@ def sync_wheels(syncer: Syncer, *, now: float = 0.0, **settings: str) -> Channel
 
 
 def published(mirror_dir: Path) -> dict[str, bytes]:
-    """The files that a client can have, by path below `/pypi/`."""
+    """The files that a client can have, by place."""
     current = mirror_dir / "pypi/current"
     return {
         str(path.relative_to(current)): path.read_bytes()
-        for path in sorted(current.glob("packages/*/*/*/*"))
+        for path in sorted(current.glob("packages/*/*"))
         if not path.name.endswith(".metadata")
     }
 
 
 def paths(*files: File) -> dict[str, bytes]:
-    return {file.path: file.data for file in files}
+    return {file.place: file.data for file in files}
 
 
 class _Links(HTMLParser):
@@ -211,11 +217,11 @@ def listed(mirror_dir: Path) -> dict[str, list[str]]:
     current = mirror_dir / "pypi/current/simple"
     if not current.exists():
         return {}
-    projects = json.loads((current / "index.json").read_text())["projects"]
+    projects = json.loads((current / "_.json").read_text())["projects"]
     return {
         one["name"]: [
             file["filename"]
-            for file in json.loads((current / one["name"] / "index.json").read_text())["files"]
+            for file in json.loads((current / f"{one['name']}.json").read_text())["files"]
         ]
         for one in projects
     }
@@ -230,7 +236,7 @@ def broken_wheels(mirror_dir: Path) -> list[str]:
     here = published(mirror_dir)
     for path, data in here.items():
         digest = hashlib.blake2b(data, digest_size=32).hexdigest()
-        if path.split("/")[1:-1] != [digest[:2], digest[2:4], digest[4:]]:
+        if path.split("/")[1] != digest:
             problems.append(f"{path} has other bytes than its address says")
     rows = json.loads((current / ".wheels.json").read_text())["wheels"]
     if {row["sha256"] for row in rows} != {
@@ -238,26 +244,27 @@ def broken_wheels(mirror_dir: Path) -> list[str]:
     }:
         problems.append(".wheels.json differs from the files")
     simple = current / "simple"
-    names = [one["name"] for one in json.loads((simple / "index.json").read_text())["projects"]]
-    linked = [one["href"] for one in links((simple / "index.html").read_text())]
+    names = [one["name"] for one in json.loads((simple / "_.json").read_text())["projects"]]
+    linked = [one["href"] for one in links((simple / "_.html").read_text())]
     if linked != [f"{name}/" for name in names] or sorted(names) != sorted(
-        path.name for path in simple.iterdir() if path.is_dir()
+        path.stem for path in simple.glob("*.html") if path.stem != "_"
     ):
         problems.append(f"the list of projects is {names} and {linked}")
     for name in names:
-        problems += _broken_project(simple / name)
+        problems += _broken_project(simple, name)
     return problems
 
 
-def _broken_project(folder: Path) -> Iterable[str]:
-    document = json.loads((folder / "index.json").read_text())
-    found = links((folder / "index.html").read_text())
+def _broken_project(folder: Path, name: str) -> Iterable[str]:
+    document = json.loads((folder / f"{name}.json").read_text())
+    found = links((folder / f"{name}.html").read_text())
     if [one["href"].partition("#")[0] for one in found] != [
         one["url"] for one in document["files"]
     ]:
-        yield f"{folder.name}: its two forms differ"
+        yield f"{name}: its two forms differ"
     for link, one in zip(found, document["files"], strict=True):
-        path = (folder / re.sub("%2B", "+", one["url"])).resolve()
+        _, _, packages, *digits, filename = re.sub("%2B", "+", one["url"]).split("/")
+        path = folder.parent / packages / "".join(digits) / filename
         data = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(data).hexdigest() != one["hashes"]["sha256"] or len(data) != one["size"]:
             yield f"{one['filename']} has other bytes"
