@@ -66,12 +66,16 @@ class InstallersStatus:
 
 @dataclass(frozen=True, slots=True)
 class WheelsStatus:
-    """The wheels that the index lists, and those that it does not any more; sizes in bytes."""
+    """The wheels that the index lists, and those that it does not any more; sizes in bytes.
 
-    wheels: int
-    size: int
-    retired: int
-    retired_size: int
+    ``trouble`` is why they can't be told.
+    """
+
+    wheels: int = 0
+    size: int = 0
+    retired: int = 0
+    retired_size: int = 0
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,9 @@ class Status:
 
     @property
     def is_whole(self) -> bool:
-        """Whether something could be said of every channel."""
-        return all(one.trouble is None for one in self.channels)
+        """Whether something could be said of every channel, and of the wheels."""
+        wheels = self.wheels is None or self.wheels.trouble is None
+        return wheels and all(one.trouble is None for one in self.channels)
 
 
 def status(settings: Settings) -> Status:
@@ -137,7 +142,10 @@ def _mapped(mirror: Mirror) -> float | None:
 
 
 def _wheels(mirror: Mirror) -> WheelsStatus:
-    present = wheels.read(mirror).values()
+    try:
+        present = wheels.read(mirror).values()
+    except StateError as error:
+        return WheelsStatus(trouble=str(error))
     here = wheels.listed(present)
     size = sum(one.size for one in here)
     return WheelsStatus(
@@ -226,7 +234,9 @@ def describe(found: Status) -> str:
     lines.extend(
         f"{one.kind}: {one.installers:,} installers, {amount(one.size)}" for one in found.installers
     )
-    if found.wheels is not None:
+    if found.wheels is not None and found.wheels.trouble:
+        lines.append(named(wheels.PYPI, found.wheels.trouble))
+    elif found.wheels is not None:
         lines.append(f"{wheels.PYPI}: {found.wheels.wheels:,} wheels, {amount(found.wheels.size)}")
         if found.wheels.retired:
             lines.append(

@@ -98,7 +98,9 @@ class TestFirstSync:
         assert "pypi: 1 wheels, " in syncer.command("status").out
         status = json.loads(syncer.command("status", "--json").out)
         size = len(ONE.data)
-        assert status["wheels"] == {"wheels": 1, "size": size, "retired": 0, "retired_size": 0}
+        assert status["wheels"] == {
+            "wheels": 1, "size": size, "retired": 0, "retired_size": 0, "trouble": None,
+        }  # fmt: skip
         (result,) = json.loads(syncer.command("--once", "--json").out)["wheels"]
         assert (result["channel"], result["unchanged"]) == ("pypi", True)
 

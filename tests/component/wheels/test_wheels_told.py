@@ -91,6 +91,10 @@ def test_the_doctor_says_when_the_list_is_damaged(syncer: Syncer, index: Index) 
     (syncer.volumes.mirror_dir / "pypi/current/.wheels.json").write_text("[]")
     (one,) = wheel_findings(syncer)
     assert one.state == "failed" and "can't be understood" in one.fact
+    answer = syncer.command("status")
+    assert answer.code == 1
+    assert "pypi: " in answer.out and "can't be understood" in answer.out
+    assert "conda-forge: " in answer.out, "it hides nothing else"
 
 
 def test_status_tells_what_is_kept_for_now(syncer: Syncer, index: Index) -> None:

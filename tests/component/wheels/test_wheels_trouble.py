@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from syncer.wheels import wheels_sync
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.upstream import faults
 from tests.support.upstream.http_messages import Response
@@ -223,3 +224,19 @@ def test_no_shape_of_an_entry_costs_the_others(
     index.lock(index.entry(ONE), entry)
     sync_wheels(syncer)
     assert here(syncer) == paths(ONE)
+
+
+def test_wheels_that_are_larger_than_anybody_said_leave_what_must_stay_free(
+    syncer: Syncer, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is what is simulated: it has less than MIN_FREE once the plan was accepted."""
+    index.put(ONE, TWO)
+    free = iter([10_000_000_000])
+    monkeypatch.setattr(wheels_sync, "free_space", lambda mirror: next(free, 1_000))
+    run = syncer.run(MIN_FREE="1GB")
+    assert run.status == "failed"
+    assert run.error is not None and "must stay free (MIN_FREE)" in run.error
+    assert here(syncer) == {}
+    monkeypatch.undo()
+    assert sync_wheels(syncer, MIN_FREE="0").status == "success"
+    assert here(syncer) == paths(ONE, TWO)
