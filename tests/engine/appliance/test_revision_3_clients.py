@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients.clients import Variant, rattler_install, rattler_records, rattler_solve
+from tests.support.clients.faithful_reader import FaithfulReader
 from tests.support.clients.nginx import executable, serving
 from tests.support.mirror.appliance import Appliance
 from tests.support.upstream.channel import Channel
@@ -84,3 +85,12 @@ def test_what_only_revision_3_lists_is_installed(served: tuple[str, str], tmp_pa
 def test_two_records_of_one_artifact_are_as_good_here_as_there(served: tuple[str, str]) -> None:
     there, here = (rattler_solve(url, SUBDIR, ["both"], variant="json") for url in served)
     assert here == there
+
+
+def test_every_variant_agrees_and_every_record_resolves(served: tuple[str, str]) -> None:
+    url, _, channel = served[1].rpartition("/")
+    reader = FaithfulReader(url)
+    with reader.session:
+        index = reader.read(channel, SUBDIR)
+        assert {"v3/both-1.0-0.conda", "both-1.0-0.conda"} <= index.records.keys()
+        assert reader.check_artifacts(index) == 6

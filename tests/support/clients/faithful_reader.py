@@ -21,6 +21,7 @@ import zstandard
 from tests.support.upstream.packages import Record
 
 SECTIONS = ("packages", "packages.conda")
+V3_PREFIX = "v3/"
 ALL_VARIANTS = frozenset(
     (
         "repodata.json.zst",
@@ -52,6 +53,7 @@ class PublishedIndex:
 
     @property
     def records(self) -> dict[str, Record]:
+        """By filename; one of revision 3 by `v3/<filename>`."""
         return records_of(self.repodata)
 
 
@@ -99,7 +101,7 @@ class FaithfulReader:
             Inconsistent: it is missing or differs, and the index still lists it so.
         """
         record = index.records[filename]
-        answer = self._fetch(urljoin(index.url, filename))
+        answer = self._fetch(urljoin(index.url, filename.removeprefix(V3_PREFIX)))
         problem = "is missing" if answer is None else difference(answer.content, record)
         if problem is None:
             return True
@@ -118,7 +120,9 @@ class FaithfulReader:
         for name, decode in (("repodata.json.zst", from_zst), ("repodata.json.bz2", from_bz2)):
             other = self._document(folder + name, decode)
             if other is not None and other != repodata:
-                raise Inconsistent(f"{folder}{name} differs: {describe(repodata, other)}")
+                raise Inconsistent(
+                    f"{folder}{name} differs: {describe(records_of(repodata), records_of(other))}"
+                )
         self._check_current(folder, repodata)
         run_exports = self._read_run_exports(folder, repodata)
         shards = self._read_shards(folder, repodata, run_exports)
@@ -143,7 +147,8 @@ class FaithfulReader:
             raise Inconsistent(f"{folder}run_exports.json.zst differs from run_exports.json")
         found: Record | None = packed if plain is None else plain
         if found is not None:
-            unknown = records_of(found).keys() - records_of(repodata).keys()
+            known = {name.removeprefix(V3_PREFIX) for name in records_of(repodata)}
+            unknown = records_of(found).keys() - known
             if unknown:
                 raise Inconsistent(f"{folder}run_exports.json has unknown {sorted(unknown)[:3]}")
         return found
@@ -156,7 +161,8 @@ class FaithfulReader:
             return {}
         self._refuse_absolute(folder, index["info"])
         base = urljoin(folder, index["info"].get("shards_base_url", ""))
-        collected: dict[str, dict[str, Record]] = {section: {} for section in SECTIONS}
+        collected: dict[str, Record] = {}
+        exports = None if run_exports is None else records_of(run_exports)
         names = {}
         for name, digest in index["shards"].items():
             names[name] = digest.hex()
@@ -166,28 +172,27 @@ class FaithfulReader:
                 raise Inconsistent(f"the shard of {name} is missing: {url}")
             if hashlib.sha256(answer.content).digest() != digest:
                 raise Inconsistent(f"the shard of {name} has another hash: {url}")
-            shard = from_msgpack(answer.content)
-            for section in SECTIONS:
-                for filename, packed in shard.get(section, {}).items():
-                    record = record_of_shard(packed)
-                    if record["name"] != name:
-                        raise Inconsistent(f"the shard of {name} lists {filename}: {url}")
-                    self._check_shard_run_exports(folder, filename, section, record, run_exports)
-                    collected[section][filename] = record
-        for section in SECTIONS:
-            if collected[section] != without_run_exports(repodata.get(section, {})):
-                raise Inconsistent(f"{folder} shards differ: {describe(repodata, collected)}")
+            for listed, packed in records_of(from_msgpack(answer.content)).items():
+                record = record_of_shard(packed)
+                if record["name"] != name:
+                    raise Inconsistent(f"the shard of {name} lists {listed}: {url}")
+                self._check_shard_run_exports(folder, listed, record, exports)
+                collected[listed] = record
+        expected = without_run_exports(records_of(repodata))
+        if collected != expected:
+            raise Inconsistent(f"{folder} shards differ: {describe(expected, collected)}")
         return names
 
     def _check_shard_run_exports(
-        self, folder: str, filename: str, section: str, record: Record, run_exports: Record | None
+        self, folder: str, listed: str, record: Record, exports: Mapping[str, Record] | None
     ) -> None:
         carried = record.pop("run_exports", None)
-        if carried is None or run_exports is None:
+        if carried is None or exports is None:
             return
-        listed = run_exports.get(section, {}).get(filename, {}).get("run_exports", {})
-        if carried != listed:
-            raise Inconsistent(f"{folder} run_exports of {filename}: {carried} != {listed}")
+        filename = listed.removeprefix(V3_PREFIX)
+        said = exports.get(filename, {}).get("run_exports", {})
+        if carried != said:
+            raise Inconsistent(f"{folder} run_exports of {filename}: {carried} != {said}")
 
     def _refuse_absolute(self, folder: str, info: Mapping[str, Any]) -> None:
         for name in ("base_url", "shards_base_url"):
@@ -232,12 +237,18 @@ class FaithfulReader:
 
 
 def records_of(document: Mapping[str, Any]) -> dict[str, Record]:
-    """All records of a document with repodata's sections."""
-    return {
+    """All records of a document with repodata's sections; `v3/<filename>` are of revision 3."""
+    old = {
         filename: record
         for section in SECTIONS
         for filename, record in document.get(section, {}).items()
     }
+    v3 = {
+        f"{V3_PREFIX}{key}.{extension}": record
+        for extension, records in document.get("v3", {}).items()
+        for key, record in records.items()
+    }
+    return {**old, **v3}
 
 
 def record_of_shard(packed: Record) -> Record:
@@ -265,9 +276,8 @@ def difference(data: bytes, record: Record) -> str | None:
     return None
 
 
-def describe(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def describe(left: Mapping[str, Record], right: Mapping[str, Record]) -> str:
     """The first few file names whose records differ."""
-    left, right = records_of(one), records_of(other)
     names = sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
     return f"{len(names)} records, e.g. {names[:3]}" if names else "other than in records"
 
