@@ -71,12 +71,14 @@ def made_ready(simulator: ChannelSimulator, tmp_path: Path) -> Story:
 def first_sync(simulator: ChannelSimulator, tmp_path: Path) -> Story:
     """Nothing is there yet."""
     story = made_ready(simulator, tmp_path)
-    simulator.channel("conda-forge").publish(
+    channel = simulator.channel("conda-forge")
+    channel.publish(
         package("a", run_exports={"weak": ["a"]}),
         package("b", extension=".tar.bz2"),
-        package("c", padding_bytes=4000),
         package("n", subdir="noarch"),
     )
+    channel.publish(package("c", padding_bytes=4000), revision=3)
+    channel.twin("linux-64", "a-1.0-0.conda", flags=["x"])
     return story
 
 
@@ -118,7 +120,8 @@ def busy_day(simulator: ChannelSimulator, tmp_path: Path) -> Story:
     sync(17)
     publish(volumes)
     # Today: an addition, a replacement, a second one, a hotfix, a removal, two that come back (one
-    # with other bytes); a removed file to move, two to delete, and a replacement to settle.
+    # with other bytes), two that revision 3 lists too or alone; a removed file to move, two to
+    # delete, and a replacement to settle.
     with channel.editing():
         channel.publish(
             package("new", padding_bytes=4000),
@@ -129,6 +132,8 @@ def busy_day(simulator: ChannelSimulator, tmp_path: Path) -> Story:
             package("n", subdir="noarch"),
         )
         channel.hotfix("linux-64", "hotfixed-1.0-0.conda", depends=["stays0"])
+        channel.twin("linux-64", "stays1-1.0-0.conda", flags=["x"])
+        channel.move_to_v3("linux-64", "stays2-1.0-0.conda")
         remove("removed")
     return story
 

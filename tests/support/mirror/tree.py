@@ -309,12 +309,13 @@ def outcome(volumes: Volumes, channel: str = "conda-forge") -> dict[str, object]
 
 
 _COMPARED = {
-    "artifact": "subdir, filename, section, size, sha256, hex(digest), record, home, md5",
+    "artifact": "subdir, filename, section, size, sha256, hex(digest), record, twin, home, md5",
     "incoming": "subdir, filename",
     "unkept": "subdir, filename, sha256",
     "origin": "subdir, base, base_url",
     "retired": "subdir, filename, sha256, size, home, reason",
     "carried": "subdir, key, value",
+    "refused": "subdir, filename, reason",
     "run_exports": "subdir, filename, run_exports",
     "channeldata": "name, data",
     "sidecar": "subdir, name, filename, sha256, size, missing",
