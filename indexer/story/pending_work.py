@@ -82,9 +82,10 @@ def find(
     ):
         reason = None  # what is published is more complete than this ledger is yet
     else:
-        reason = _reason(serial, newest, look, cache) or _other_timestamps(
-            newest, timestamps, cache, has_mirrored=serial > 0
-        )
+        reason = _reason(serial, newest, look, cache)
+        if reason is None and newest is not None and newest.number == current:
+            # A rollback that holds is not ended by a setting.
+            reason = _other_timestamps(newest, timestamps, cache, has_mirrored=serial > 0)
         moment = time.time() if now is None else now
         own = Takeover(mirror, state, channel, cache, ledger, newest, moment)
         if reason is None and own.is_due():
@@ -108,9 +109,9 @@ def _reason(serial: int, newest: Generation | None, look: Look, cache: RecordCac
 
 
 def _other_timestamps(
-    newest: Generation | None, wanted: str, cache: RecordCache, *, has_mirrored: bool
+    newest: Generation, wanted: str, cache: RecordCache, *, has_mirrored: bool
 ) -> str | None:
-    if newest is None or newest.timestamps == wanted:
+    if newest.timestamps == wanted:
         return None
     if has_mirrored and generations.ARRIVAL in {newest.timestamps, wanted}:
         return f"INDEXED_TIMESTAMP is {wanted} now"

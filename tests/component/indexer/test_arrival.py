@@ -10,9 +10,11 @@ import pytest
 
 from indexer.base.repodata import records_in
 from indexer.generations import shards
+from indexer.generations.chosen import release, rollback
 from tests.support.mirror.committed import ENTERED, CommittedMirror, row
 from tests.support.mirror.indexed import IndexedMirror, volumes
 from tests.support.upstream.packages import package
+from volume import generations
 from volume.sections import v3_section_of
 
 SUBDIR = "linux-64"
@@ -124,3 +126,16 @@ def test_bytes_that_come_again_were_here_before(committed: CommittedMirror) -> N
     committed.commit_rows([other])
     indexed.index()
     assert moments(indexed)[A] == HERE + 10**9
+
+
+def test_a_setting_ends_no_rollback(committed: CommittedMirror) -> None:
+    off, on = mirror(committed, "upstream"), mirror(committed, "arrival")
+    off.index()
+    committed.hotfix(SUBDIR, A, {**package("a").record, "depends": ["b"]})
+    off.index()
+    rollback(off.volumes, committed.channel)
+    assert not on.index().is_new
+    assert generations.current_number(committed.mirror, committed.channel) == 1
+    release(off.volumes, committed.channel)
+    assert on.index().is_new
+    assert moments(on)[A] == HERE
