@@ -73,6 +73,7 @@ class Client:
         self._http = KeepAlive(int(self.url.rpartition(":")[2]))
         self._seen: deque[Seen] = deque(maxlen=6)
         self._revisions: dict[int, tuple[int, str]] = {}
+        self._moments: dict[tuple[str, str], object] = {}
 
     def turn(self) -> None:
         """Look at everything once."""
@@ -123,8 +124,18 @@ class Client:
         for filename, record in index.records.items():
             if record["name"] == DENIED:
                 self.report("policy", f"{index.url}{filename}", "it is denied, and listed")
-            if not self.known.has_record(f"{subdir}/{filename}", record_key(record)):
+            is_mine = self.channel == person.CHANNEL
+            theirs = self._without_moment(filename, record) if is_mine else record
+            if not self.known.has_record(f"{subdir}/{filename}", record_key(theirs)):
                 self.report("I4", f"{index.url}{filename}", f"never upstream's record: {record}")
+
+    def _without_moment(self, filename: str, record: dict[str, Any]) -> dict[str, Any]:
+        """A hand-filled package's record as it was made, and since when it is there: for ever."""
+        moment = record.get("indexed_timestamp")
+        first = self._moments.setdefault((filename, record["sha256"]), moment)
+        if not isinstance(moment, int) or moment != first:
+            self.report("I4", filename, f"published since {first}, then since {moment}")
+        return {key: value for key, value in record.items() if key != "indexed_timestamp"}
 
     def _check_revision(self, number: int, subdir: str, index: PublishedIndex) -> None:
         """One generation is one state of upstream, and a later one is none of an earlier time."""
