@@ -204,6 +204,7 @@ def test_a_lost_state_is_made_whole_with_both_revisions(syncer: Syncer, channel:
     syncer.channel()
     publish(syncer.volumes)
     before = committed(syncer)
+    assert {("v3.conda", "both-1.0-0"), ("v3.tar.bz2", "bzipped-1.0-0")} < before.keys()
     shutil.rmtree(syncer.volumes.state_dir)
     syncer.volumes.state_dir.mkdir()
     syncer.upstream.reset_log()
