@@ -101,7 +101,8 @@ class Permit:
 
     def object(self, candidate: Candidate) -> LeftOut | None:
         """What the policy has against this build itself: pins, licence, size, age."""
-        facts, twin = candidate.facts, candidate.twin
+        facts = candidate.facts
+        twin = None if candidate.entry.twin is None else candidate.twin
         why = self._object_to_depends(facts) if self._pins else None
         if why is not None and (twin is None or self._object_to_depends(twin) is not None):
             return LeftOut(Reason.PINNED, why)

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from syncer.conda.filename import of_filename, unlisted
-from syncer.conda.record import Candidate, candidate
+from syncer.conda.record import Candidate
+from syncer.conda.record import candidate as read_candidate
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import SpecSet
 from syncer.planning.selection.outcome import LeftOut, Reason, Selected, SubdirSelection
@@ -93,6 +95,7 @@ class Selector:
         only_needed = only_needed or bool(policy.specs or policy.spec_files)
         asks_for_all = not policy.on_demand or bool(policy.newest_versions or policy.newest_builds)
         self._takes_all = not self._include and not only_needed and asks_for_all
+        self._read = partial(read_candidate, channel)
         self.due = 0.0
         """When the first cooldown ends that kept something from environments; 0 if none did."""
         self._whys = {spec: f"include = {spec.text}" for spec in self._include.specs}
@@ -337,9 +340,6 @@ class Selector:
             listing = ListedNames.of(self._channel, self._indexes)
             include, exclude = self._include.specs, self._permit.exclude.specs
             yield from warnings_of(listing, include, exclude, self._permit.bar)
-
-    def _read(self, subdir: str, entry: Entry) -> Candidate:
-        return candidate(self._channel, subdir, entry)
 
     def _named(self, subdir: str, entry: Entry) -> Candidate:
         """All its records say the same where a name, a version and a build decide."""
