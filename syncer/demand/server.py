@@ -32,7 +32,7 @@ from volume.ledger.artifact import Artifact
 from volume.program.stop import Stop
 
 _LOG = logging.getLogger(__name__)
-_BLOCK = 128 << 10  # bytes read and sent at a time, for each reader
+_BLOCK = 256 << 10  # bytes read and sent at a time, for each reader
 _KEPT = "/~kept/"  # nginx's name of channels/; no channel has one with a tilde
 _HEALTH = "/healthz"
 _DRAINING_SECONDS = 20.0

@@ -41,7 +41,7 @@ from volume.program.sizes import amount
 from volume.program.stop import Stop
 
 _LOG = logging.getLogger(__name__)
-_BLOCK = 32 << 10  # bytes that readers get at a time, so that the first come soon
+_BLOCK = 32 << 10  # bytes that readers get first, so that they come soon
 _PATIENCE = Limits(read_timeout=30.0, tries=3)  # somebody waits
 _RENEWAL_SECONDS = 60.0
 _MOST_REMEMBERED = 10_000

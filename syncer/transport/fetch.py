@@ -53,8 +53,8 @@ class Expected:
     any bytes will do. ``largest`` is compared where there is no ``size``, and ``is_small`` says of
     such a body that most are. ``otherwise`` tells people what becomes of it if other bytes come.
     Where a web page comes, its host is asked for nothing more, unless the body ``is_optional``:
-    then a page is only other bytes. ``block`` is how many bytes are handed to the sink at a time; a
-    body of no more comes as a whole.
+    then a page is only other bytes. ``block`` is how many bytes are handed to the sink first; the
+    pieces grow from there, and a body of no more comes as a whole.
     """
 
     name: str
@@ -286,6 +286,7 @@ class _Body:
     def _start(self) -> None:
         self._waiting: list[bytes] = []
         self._waiting_size = 0
+        self._block = self._expected.block
         self.position = 0
         self._sha256 = hashlib.sha256()
         # Beside a sha256 it costs twice as much again: only where that is little. Of conda-forge's
@@ -347,8 +348,9 @@ class _Body:
         self.position += len(chunk)
         self._waiting.append(chunk)
         self._waiting_size += len(chunk)
-        if self._waiting_size >= self._expected.block:
+        if self._waiting_size >= self._block:
             self._flush()
+            self._block = min(2 * self._block, BLOCK)
 
     def _flush(self) -> None:
         """Write and hash what waits: libcurl's pieces are too small to do it for each."""
