@@ -125,6 +125,8 @@ def _toml(definition: Definition) -> str:
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
     return f"{value:g}" if isinstance(value, float) else str(value) if value is not None else '""'
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from syncer.settings.policy import ChannelPolicy, Policy
 
-OTHER = {bool: True, int: 7, float: 7.5, tuple: ("a",)}
+OTHER = {bool: True, int: 7, float: 7.5, tuple: ("a",), str: "other"}
 NOT_SELECTING = {"canary", "canary_blocks", "wipe_guard_percent", "upstreams"}
 KEYS = [field.name for field in fields(ChannelPolicy) if "definition" in field.metadata]
 
