@@ -26,6 +26,7 @@ from volume.disk import documents, files
 from volume.errors import LockBusyError, MirrorError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
+from volume.ledger.promises import Promises
 from volume.program import exposition
 from volume.program.exposition import Family, Sample, sample
 from volume.usage import Usage
@@ -44,8 +45,10 @@ _GAUGES = {
     "disk_free_inodes": "Files that can still be made on a volume's file system.",
     "committed_serial": "The number of the last commit to a channel.",
     "published_serial": "The number of the commit that a channel's published index is of.",
-    "committed_artifacts": "Artifacts that are committed.",
+    "committed_artifacts": "Artifacts that are committed, and here.",
     "committed_bytes": "Bytes of these artifacts.",
+    "promised_artifacts": "Artifacts that are listed, and fetched when somebody asks.",
+    "promised_bytes": "Bytes of these artifacts, as far as their records tell.",
     "retained_artifacts": "Artifacts out of the index that are kept for their grace period.",
     "retained_bytes": "Bytes of these artifacts.",
     "published_generation": "The number of the generation that is published.",
@@ -70,9 +73,10 @@ Found = tuple[str, Sample]
 class _Totals:
     """Sums of a ledger, or of the wheels' list, and when they must be made again."""
 
-    key: tuple[int, int]
+    key: tuple[int, ...]
     subdirs: dict[str, tuple[int, int]]
     retained: tuple[int, int]
+    promised: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -199,6 +203,9 @@ class Metrics:
         for subdir, (count, size) in totals.subdirs.items():
             yield "committed_artifacts", sample(count, channel=channel, subdir=subdir)
             yield "committed_bytes", sample(size, channel=channel, subdir=subdir)
+        for subdir, (count, size) in totals.promised.items():
+            yield "promised_artifacts", sample(count, channel=channel, subdir=subdir)
+            yield "promised_bytes", sample(size, channel=channel, subdir=subdir)
         yield "retained_artifacts", sample(totals.retained[0], channel=channel)
         yield "retained_bytes", sample(totals.retained[1], channel=channel)
         if is_held or serial == (published.serial if published is not None else 0):
@@ -234,12 +241,21 @@ class Metrics:
         except OSError:
             synced = 0
         known = self._totals.get(channel)
-        if known is None or known.key != (serial, synced):
+        key = (serial, synced, ledger.events)  # nor does what is fetched on demand
+        if known is None or known.key != key:
             retained = ledger.retired()
+            promised = Promises(ledger).totals()
             known = self._totals[channel] = _Totals(
-                key=(serial, synced),
-                subdirs=ledger.totals(),
+                key=key,
+                subdirs={
+                    subdir: (
+                        count - promised.get(subdir, (0, 0))[0],
+                        size - promised.get(subdir, (0, 0))[1],
+                    )
+                    for subdir, (count, size) in ledger.totals().items()
+                },
                 retained=(len(retained), sum(row.size for row in retained)),
+                promised=promised,
             )
         return known
 

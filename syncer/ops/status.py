@@ -20,6 +20,7 @@ from volume.disk import documents
 from volume.errors import MirrorError, StateError
 from volume.layout import NAME_MAPPING, Mirror, State
 from volume.ledger.ledger import Ledger
+from volume.ledger.promises import Promises
 from volume.program.durations import duration, moment
 from volume.program.sizes import amount
 from volume.run_document import HostTotals, Keeping, RunDocument, named
@@ -35,8 +36,9 @@ _MOST_KEPT = 10  # shown by name; the run document and --json have more
 class ChannelStatus:
     """One channel: sizes in bytes, times in seconds since the epoch.
 
-    ``twins`` is how many artifacts of a subdir have two records. ``trouble`` is why nothing else
-    can be said of it.
+    ``subdirs`` are artifacts and bytes that are listed, ``promised`` those of them that are not
+    here; ``twins`` is how many artifacts of a subdir have two records. ``trouble`` is why nothing
+    else can be said of it.
     """
 
     channel: str
@@ -44,6 +46,7 @@ class ChannelStatus:
     published_serial: int | None
     published: float | None
     subdirs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    promised: dict[str, tuple[int, int]] = field(default_factory=dict)
     twins: dict[str, int] = field(default_factory=dict)
     retired: int = 0
     retired_size: int = 0
@@ -178,6 +181,7 @@ def _channel(settings: Settings, mirror: Mirror, state: State, channel: str) -> 
             published_serial=serial,
             published=created,
             subdirs=ledger.totals(),
+            promised=Promises(ledger).totals(),
             twins=ledger.twins(),
             retired=len(retired),
             retired_size=sum(row.size for row in retired),
@@ -211,6 +215,7 @@ def describe(found: Status) -> str:
         lines.append(f"{channel.channel}: {state}")
         lines.extend(
             f"  {subdir}: {count:,} artifacts{_records(channel, subdir)}, {amount(size)}"
+            f"{_promised(channel, subdir)}"
             for subdir, (count, size) in channel.subdirs.items()
         )
         lines.extend(f"  {note}" for note in channel.relations)
@@ -248,6 +253,11 @@ def describe(found: Status) -> str:
     if found.free is not None:
         lines.append(f"Free on the mirror volume: {amount(found.free)}")
     return "\n".join(lines)
+
+
+def _promised(channel: ChannelStatus, subdir: str) -> str:
+    count, size = channel.promised.get(subdir, (0, 0))
+    return f"; of these {count:,}, {amount(size)}, are fetched when asked for" if count else ""
 
 
 def _records(channel: ChannelStatus, subdir: str) -> str:

@@ -234,9 +234,9 @@ def _planned(channel: str, survey: Survey, committed: Sequence[Candidate]) -> It
         for name in (*plan.kept_anyway, *plan.undecided)
     }
     for subdir, index in survey.indexes.items():
-        wanted = survey.selections[subdir].wanted
+        selection = survey.selections[subdir]
         for entry in index.entries:
-            if entry.filename in wanted:
+            if entry.filename in selection.wanted or selection.promises(entry.filename):
                 yield candidate(channel, subdir, entry)
     for one in committed:
         if (one.subdir, one.filename) in staying:

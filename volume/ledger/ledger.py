@@ -371,6 +371,12 @@ class Ledger:
         )
         return (Event(*row) for row in rows)
 
+    @property
+    def events(self) -> int:
+        """How many events the history has."""
+        row = self.connection.execute("SELECT max(rowid) FROM history").fetchone()
+        return row[0] or 0
+
     def first_event(self) -> float | None:
         """When the channel's history begins, in seconds since the epoch."""
         row = self.connection.execute("SELECT moment FROM history ORDER BY rowid LIMIT 1")

@@ -178,11 +178,12 @@ def _size(path: Path) -> int | None:
 
 
 def _any_artifact(state: State, channel: str, subdir: str, serial: int) -> Artifact | None:
-    """One that the published generation lists as the ledger does."""
+    """One that is here, and that the published generation lists as the ledger does."""
     ledger = Ledger.read(state.ledger(channel))
     if ledger is None:
         return None
     with ledger:
         if ledger.serial != serial:
             return None
-        return next(iter(ledger.artifacts(subdir)), None)
+        here = (row for row in ledger.artifacts(subdir) if row.home != "promised")
+        return next(here, None)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from syncer.artifacts.promises import Arrived, PromisesWriter
+from syncer.ops.doctor.client_checks import _any_artifact
 from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.mirror.tree import broken_promises, drop_generation, publish
 from tests.support.upstream import faults
@@ -332,3 +333,31 @@ def test_adoption_takes_over_what_would_be_promised(syncer: Syncer, upstream: Ch
     sync(syncer)
     assert syncer.volumes.promised() == names([B])
     assert syncer.upstream.count(ARTIFACTS) == 0
+
+
+def test_status_and_explain_say_what_is_promised(syncer: Syncer, upstream: Channel) -> None:
+    upstream.publish(A, B)
+    sync(syncer, INCLUDE="a")
+    status = syncer.command("status").out
+    assert f"2 artifacts, {(A.record['size'] + B.record['size']) / 1000:.1f} kB" in status
+    assert "of these 1," in status and "are fetched when asked for" in status
+    answer = syncer.command("--once", "--dry-run", "--explain", "b", INCLUDE="a")
+    assert f"{B.filename}: promised, downloaded when somebody asks" in answer.out
+
+
+def test_a_canary_can_be_installed_of_what_is_promised(syncer: Syncer, upstream: Channel) -> None:
+    upstream.publish(A, B)
+    sync(syncer, CANARY="a", CANARY_BLOCKS="yes")
+    upstream.publish(C)
+    sync(syncer, CANARY="a", CANARY_BLOCKS="yes")
+    assert syncer.run(CANARY="a").canaries == []
+
+
+def test_the_doctor_asks_for_nothing_that_is_promised(syncer: Syncer, upstream: Channel) -> None:
+    upstream.publish(A, B)
+    sync(syncer, INCLUDE="b")
+    index(syncer)
+    with syncer.volumes.ledger() as ledger:
+        serial = ledger.serial
+    found = _any_artifact(syncer.volumes.state, "conda-forge", "linux-64", serial)
+    assert found is not None and found.filename == B.filename
