@@ -24,7 +24,7 @@ _Value = str | bytes | int | float | None
 
 def install(connection: sqlite3.Connection) -> None:
     """Let a connection understand ``published``."""
-    connection.create_function("published_record", 3, _published, deterministic=True)
+    connection.create_function("published_record", 3, as_published, deterministic=True)
 
 
 def published(record: str, filename: str, entered: str | None) -> str:
@@ -45,8 +45,11 @@ def published(record: str, filename: str, entered: str | None) -> str:
     )
 
 
-def _published(record: _Value, filename: str, entered: int | None) -> _Value:
-    """What is no JSON object stays as it is: whoever reads it refuses it."""
+def as_published(record: _Value, filename: str, entered: int | None) -> _Value:
+    """A record as it is published; ``entered`` is in milliseconds, None if it is not to be said.
+
+    What is no JSON object stays as it is: whoever reads it refuses it.
+    """
     if not isinstance(record, str):
         return record
     may_have_moment = entered is None or f'"{_KEY}"' in record
