@@ -84,6 +84,10 @@ Fetch on demand (fetcher, no channel lock; its claim on the name keeps a sync fr
     bytes of a promised row are verified in staging and made durable, get their name in
     ``channels/``, and one transaction that finds the row still promised says so; the serial stays.
     Stopped before that, the name has the promised bytes already, and the next sync notes it.
+Evict (syncer, channel lock, and the claim on each name). One transaction says that rows are
+    promised again, then their names in ``channels/`` go; the serial stays. Stopped between, the
+    name has the promised bytes, and the next sync notes it. Who reads the file at that moment reads
+    it to its end.
 Index and publish (indexer, channel lock). Work exists when the ledger's serial differs from that
     of the current generation's document. The next generation starts as a hard-linked copy of the
     current one, is filled, verified, fsynced; its document is written into it; then the link is

@@ -27,7 +27,8 @@ class Totals:
 
     All count artifacts; ``twins`` of the ``offered`` ones have two records (CEP 48).
     ``promised`` are listed from now on and downloaded when somebody asks; ``standing`` are all of
-    these after the run, ``taken_back`` those that leave the index.
+    these after the run, ``taken_back`` those that leave the index. ``evicted`` are here because
+    somebody asked for them, and are only promised again after the run.
     """
 
     channel: str = _UNKNOWN
@@ -57,6 +58,8 @@ class Totals:
     standing: int = 0
     standing_size: int = 0
     taken_back: int = 0
+    evicted: int = 0
+    evicted_size: int = 0
     twins: int = 0
 
     @property
@@ -165,6 +168,8 @@ class ChannelRun:
     committed_serial: int = 0
     retired: int = 0
     expired: int = 0
+    evicted: int = 0
+    evicted_size: int = 0
     failures: tuple[FailedArtifact, ...] = ()
     failed: int = 0
     failure_kinds: Mapping[str, int] = field(default_factory=dict)

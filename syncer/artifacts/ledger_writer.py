@@ -308,6 +308,14 @@ class LedgerWriter(Ledger):
             (subdir, filename),
         )
 
+    def note_evicted(self, subdir: str, filename: str, *, moment: float) -> None:
+        """Remember that an artifact's bytes went, and are fetched again when somebody asks."""
+        self._remember(
+            "SELECT ?, 'evicted', subdir, filename, sha256, size, source FROM artifact"
+            " WHERE subdir = ? AND filename = ?",
+            (moment, subdir, filename),
+        )
+
     def set_retired_home(self, retired: Retired, home: Home) -> None:
         """Note where retired bytes are now."""
         self.connection.execute(

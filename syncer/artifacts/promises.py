@@ -8,6 +8,7 @@ what is published does. All that writes is called inside ``transaction``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
@@ -106,6 +107,34 @@ class PromisesWriter(Promises):
         self._ledger.note_fetched(*key)
         self._want_sidecars(*key, row.record, row.twin)
         return True
+
+    def promise_again(self, subdir: str, filename: str, *, moment: float) -> Artifact | None:
+        """Let an artifact be promised whose bytes may go; return its row, as it was.
+
+        None, and nothing changes: it is not in ``channels/``, or its name had other bytes that a
+        kept generation lists. Its sha256 stays, so no other bytes can ever keep the promise.
+        """
+        row = self._ledger.artifact(subdir, filename)
+        if row is None or row.home != "channels" or self._has_others(row):
+            return None
+        self._ledger.note_evicted(subdir, filename, moment=moment)
+        self._ledger.set_home(subdir, filename, "promised")
+        return row
+
+    def _has_others(self, row: Artifact) -> bool:
+        unkept = self.with_other_bytes(row.subdir, {row.filename: row.sha256})
+        return bool(unkept) or bool(self._ledger.retired(row.subdir, row.filename))
+
+    def need(self, subdir: str, filenames: Iterable[str]) -> None:
+        """Note what of a subdir is here, or is to be, though nobody may ask for it."""
+        execute = self._connection.execute
+        names = json.dumps(sorted(filenames))
+        execute(
+            "DELETE FROM needed WHERE subdir = ?1"
+            " AND filename NOT IN (SELECT value FROM json_each(?2))",
+            (subdir, names),
+        )
+        execute("INSERT OR IGNORE INTO needed SELECT ?1, value FROM json_each(?2)", (subdir, names))
 
     def _want_sidecars(self, subdir: str, filename: str, record: str, twin: str | None) -> None:
         """What lies beside an artifact whose bytes are here now comes with the next sync."""

@@ -125,6 +125,14 @@ class Store:
             return _UNCLAIMED
         return self._claims.wait(subdir, filename, sleep)
 
+    def claim_free(self, subdir: str, filename: str) -> AbstractContextManager[None] | None:
+        """The same right, if nobody has it now.
+
+        Raises:
+            VolumeError: the state volume refused.
+        """
+        return _UNCLAIMED if self._claims is None else self._claims.take(subdir, filename)
+
     def staged(self, subdir: str, filename: str, digest: bytes) -> Path:
         """Where one artifact is staged; ``digest`` is that of its record."""
         return self._mirror.staged(self._channel, subdir, filename, digest)
@@ -224,7 +232,7 @@ class Store:
             if folder.is_dir():
                 for path in sorted(folder.iterdir()):
                     filename = path.name.rsplit(".", 2)[0]  # layout.staged_name
-                    claim = self._claims.take(subdir, filename) if self._claims else _UNCLAIMED
+                    claim = self.claim_free(subdir, filename)
                     if claim is not None:  # else somebody is at it
                         with claim:
                             unlink(path)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from syncer.ops import usage
 from syncer.settings.settings import Settings
 from syncer.sync import session
 from syncer.sync.collections.rehash import Rehashed
@@ -54,6 +55,8 @@ def sync(
     Raises:
         MirrorError: as ``session.session`` does; what goes wrong later is in the run.
     """
+    if settings.demand_size:
+        usage.refresh(settings, stop, now())
     with session.session(
         settings, options, stop, role="sync", show_plan=show_plan, now=now
     ) as shared:

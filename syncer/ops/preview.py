@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from syncer.artifacts import history
 from syncer.errors import NoSpaceError
 from syncer.ops import once, presence
+from syncer.planning.eviction import Evictions
 from syncer.planning.guard import check_space
+from syncer.planning.plan import Amount
 from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
 from syncer.sync.channel import ChannelSync
+from syncer.sync.evicting import Evicting, Needed
 from syncer.sync.report import left_out_lines, nothing_approved, plan_table
 from syncer.sync.session import Options, tools
 from syncer.sync.work import Work
@@ -75,13 +78,19 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
     problems: list[str] = []
     explanations: list[Explanation] = []
     left_out: list[FailedArtifact] = []
+    looked: dict[str, Needed] = {}
     for channel in settings.channels:
         work = ChannelSync(shared, channel, allow_wipe=channel in options.allow_wipe)
-        _look(work, plans, problems)
+        if _look(work, plans, problems):
+            looked[channel] = work.needed
         warnings += [named(channel, warning) for warning in work.result.warnings]
         if options.explain:
             explanations += work.explain(options.explain)
         left_out += work.result.failures
+    evicting = Evicting(shared)
+    evictions = evicting.plan(looked)
+    plans = with_evictions(plans, evictions)
+    warnings += evicting.warnings(evictions)
     for name, one in once.collections(settings).items():
         collected = one.make(shared, name, allow_wipe=name in options.allow_wipe)
         _look(collected, plans, problems)
@@ -106,14 +115,27 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
     )
 
 
-def _look(work: Work, plans: list[Totals], problems: list[str]) -> None:
+def with_evictions(plans: Sequence[Totals], evictions: Evictions) -> list[Totals]:
+    """The plans with what gives up its bytes after them."""
+    amounts = evictions.amounts()
+    found = []
+    for plan in plans:
+        gone = amounts.get((plan.channel, plan.subdir), Amount())
+        found.append(replace(plan, evicted=gone.count, evicted_size=gone.size))
+    return found
+
+
+def _look(work: Work, plans: list[Totals], problems: list[str]) -> bool:
+    """Look at a work's plan; return whether it would be carried out."""
     try:
         plans.extend(work.preview())
+        return True
     except MirrorError as error:
         if isinstance(error, InterruptedRunError):
             raise
         plans.extend(work.result.plan)
         problems.append(named(work.result.channel, str(error)))
+        return False
 
 
 def too_much(plans: Sequence[Totals], free: int | None, reserve: int) -> list[str]:

@@ -300,6 +300,12 @@ def _describe_run(found: Status) -> str:
         elif result.failed:
             text += f"\n  {result.channel}: {result.failed:,} artifacts left out"
             text += f", named in {found.left_out}" if found.left_out else ""
+    for result in found.run.channels:
+        if result.evicted:
+            text += (
+                f"\n  {result.channel}: {result.evicted:,} artifacts evicted"
+                f" ({amount(result.evicted_size)}), listed still"
+            )
     for spec in found.run.approved:
         text += f"\n  let in before its cooldown ended, by --approve: {spec}"
     for one in found.run.canaries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from syncer.usage.collector import Collected, Collector
 from syncer.usage.counts import Counts
 from syncer.usage.report import Unused
 from volume import locks, usage
+from volume.errors import LockBusyError, StateError, VolumeError
 from volume.layout import State
 from volume.ledger.artifact import Artifact
 from volume.ledger.ledger import Ledger
@@ -27,6 +29,9 @@ LOG = "requests.log"
 
 _MOST = 10  # shown by name; --json has all
 _DAYS = 30  # that the page shows
+_PATIENCE = 60.0  # seconds in which somebody else has counted
+
+_LOG = logging.getLogger(__name__)
 
 
 def open_counts(settings: Settings, now: float) -> Counts:
@@ -57,6 +62,20 @@ def collect(settings: Settings, stop: Stop, now: float, *, wait_seconds: float) 
         if found.lines or _is_of_another_day(state.usage_document, now):
             usage.write(state, _shown(report.of(counts, settings.channels, days=_DAYS, now=now)))
         return found
+
+
+def refresh(settings: Settings, stop: Stop, now: float) -> bool:
+    """Count what nginx has logged before something is decided by it; return whether that could be.
+
+    Raises:
+        InterruptedRunError: asked to stop.
+    """
+    try:
+        collect(settings, stop, now, wait_seconds=_PATIENCE)
+    except (VolumeError, StateError, LockBusyError) as error:
+        _LOG.warning("what clients asked for last is not counted: %s", error)
+        return False
+    return True
 
 
 def _is_of_another_day(path: Path, now: float) -> bool:

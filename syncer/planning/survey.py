@@ -103,7 +103,13 @@ class Surveyor:
         Raises:
             UpstreamError: an index can't be had, or there is none at all.
         """
-        return f"{self._offer.digest} {self._selections.fingerprint(self._channel)}"
+        noted = " needed" if self.evicts else ""  # to be looked at once when that begins
+        return f"{self._offer.digest} {self._selections.fingerprint(self._channel)}{noted}"
+
+    @property
+    def evicts(self) -> bool:
+        """Whether artifacts of this channel may give up their bytes."""
+        return self._policy.on_demand and bool(self._settings.demand_size)
 
     def look_again(self) -> bool:
         """Ask upstream once more; return whether it published since.

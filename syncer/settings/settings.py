@@ -211,6 +211,13 @@ class Settings(Policy, InstallerSettings, UsageSettings, NotifySettings, Common)
         "Bytes that must stay free on the mirror volume; a plan that would use them is refused.",
         section="Limits",
     )  # fmt: skip
+    demand_size: int = setting(
+        "DEMAND_SIZE", "0", parsers.size,
+        "Bytes to keep of what is here only because clients asked for it (ON_DEMAND), for example"
+        " 500GB; a sync takes away what was asked for longest ago, and lists it still. 0 means as"
+        " much as the disk holds.",
+        section="Limits",
+    )  # fmt: skip
     health_hours: float = setting(
         "HEALTH_HOURS", "50", parsers.number(1, 8760),
         "Hours without a good sync after which the syncer counts as unhealthy.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from syncer.artifacts import kept, refused
@@ -20,6 +20,7 @@ from syncer.artifacts.downloads.progress import Progress
 from syncer.artifacts.downloads.staging import Batch, Staging
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
+from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.recovery.restore import Restoration
 from syncer.artifacts.recovery.strays import Stray, Sweep
 from syncer.artifacts.retire import Retirement
@@ -27,6 +28,7 @@ from syncer.artifacts.sidecars.fetching import SidecarFetch
 from syncer.artifacts.sidecars.sidecars import Sidecars
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.errors import GuardError, is_upstreams_own
+from syncer.planning.eviction import needed
 from syncer.planning.locked_artifacts import stays
 from syncer.planning.selection.outcome import Selected
 from syncer.planning.selection.permit import denied_hashes
@@ -338,12 +340,26 @@ class ChannelSync:
             is_without = beside_artifacts.conclude(self.result, self._warn)
             with ledger.transaction("settle run"):
                 refused.write(ledger, refused.of_plans(survey.plans))
+                self._note_needed(survey, ledger)
                 if not failures and ledger.is_behind:  # nothing was missing: the indexer may go on
                     ledger.raise_serial()
                 if not failures and not is_without:
                     due = min(filter(None, (survey.due, sidecars.due)), default=0.0)
                     ledger.settle(Settled(self._surveyor.inputs(), due))
                 ledger.set_restored()
+
+    def _note_needed(self, survey: Survey, ledger: LedgerWriter) -> None:
+        """For whoever evicts: upstream need not have published anything for that."""
+        if self._surveyor.evicts:
+            promises = PromisesWriter(ledger)
+            for subdir, names in needed(survey.plans, survey.selections).items():
+                promises.need(subdir, names)
+
+    def needed(self, ledger: Ledger, subdir: str) -> Set[str]:
+        """What of a subdir keeps its bytes, after a ``preview``."""
+        del ledger
+        seen = self._seen
+        return needed(seen.plans, seen.selections).get(subdir, set()) if seen else set()
 
     def _report(self, survey: Survey, failures: Sequence[Failed]) -> None:
         for failed in failures:

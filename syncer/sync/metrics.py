@@ -30,6 +30,8 @@ COUNTERS = {
     "sync_failures_total": "Artifacts left out and channels not synced, by kind of failure.",
     "retired_artifacts_total": "Artifacts that left the index.",
     "expired_artifacts_total": "Artifacts deleted after their grace period.",
+    "evicted_artifacts_total": "Artifacts on demand that gave up their bytes.",
+    "evicted_bytes_total": "Bytes of these artifacts.",
     "upstream_requests_total": "Requests to an upstream host.",
     "upstream_received_bytes_total": "Bytes of bodies that an upstream host sent.",
     "upstream_unchanged_total": "Answers that nothing changed (304).",
@@ -51,6 +53,8 @@ _OF_CHANNELS = {
     "downloaded_bytes_total": "downloaded_size",
     "retired_artifacts_total": "retired",
     "expired_artifacts_total": "expired",
+    "evicted_artifacts_total": "evicted",
+    "evicted_bytes_total": "evicted_size",
 }
 _PLANNED = {
     "kept": ("kept", "kept_size"),

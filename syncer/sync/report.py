@@ -12,7 +12,7 @@ from volume.run_document import FailedArtifact, Totals, named, unnamed
 
 _HEAD = (
     "channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired",
-    "promised", "locked", "kept anyway", "held back", "denied", "left out",
+    "promised", "evicted", "locked", "kept anyway", "held back", "denied", "left out",
 )  # fmt: skip
 _SHOWN_FAILURES = 20
 _ALWAYS = 7  # columns; the others are there when they say something
@@ -69,6 +69,7 @@ def _row(plan: Totals) -> tuple[str, ...]:
         f"{plan.hotfixed:,}",
         _cell(plan.retired, plan.retired_size),
         _cell(plan.standing, plan.standing_size),
+        _cell(plan.evicted, plan.evicted_size),
         _cell(plan.locked, plan.locked_size),
         f"{plan.kept_anyway:,}",
         _cell(plan.held, plan.held_size),
@@ -138,6 +139,11 @@ def _channel(result: ChannelResult, left_out: Path, word: str = "artifacts commi
             lines.append(
                 f"  on demand: {promised:,} more are listed ({size}), fetched when asked for"
             )
+    if result.evicted:
+        lines.append(
+            f"  evicted: {counted(result.evicted, 'artifact')} ({amount(result.evicted_size)}) that"
+            " nobody has asked for lately; listed still, and fetched when asked for"
+        )
     lines.extend(f"  warning: {warning}" for warning in result.warnings)
     return [*lines, *left_out_lines(result.failures, left_out)]
 

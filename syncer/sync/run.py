@@ -38,6 +38,8 @@ class ChannelResult:
     committed_serial: int = 0
     retired: int = 0
     expired: int = 0
+    evicted: int = 0
+    evicted_size: int = 0
     failures: list[FailedArtifact] = field(default_factory=list)
     failed: int = 0
     failure_kinds: dict[str, int] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class ChannelResult:
             committed_serial=self.committed_serial,
             retired=self.retired,
             expired=self.expired,
+            evicted=self.evicted,
+            evicted_size=self.evicted_size,
             failures=tuple(self.failures[:_MOST_FAILURES]),
             failed=self.failed,
             failure_kinds=dict(self.failure_kinds),

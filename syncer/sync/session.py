@@ -19,6 +19,7 @@ from syncer.planning.offer import Offers
 from syncer.planning.selections import Selections
 from syncer.settings.settings import Settings
 from syncer.sync.channel import ChannelSync
+from syncer.sync.evicting import Evicting
 from syncer.sync.failure import kind_of
 from syncer.sync.pulse import Pulse
 from syncer.sync.recorder import Recorder
@@ -184,6 +185,7 @@ def sync_channels(
         for channel in channels:
             allow_wipe = channel in options.allow_wipe
             _carry_out(ChannelSync(for_channels, channel, allow_wipe=allow_wipe), run.channels)
+        Evicting(for_channels).run(run.channels)
         of_name = {PYPI: run.wheels, NAME_MAPPING: run.name_mapping}
         for name, make in beside.items():
             allow_wipe = name in options.allow_wipe

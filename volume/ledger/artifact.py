@@ -179,9 +179,9 @@ class WrongMd5:
 class Event:
     """One line of the history. ``moment`` is in seconds since the epoch, ``size`` in bytes.
 
-    ``event`` is entered, fetched (entered on demand), replaced, hotfixed, damaged (its bytes),
-    doubted (its row), expired, or why the artifact was retired. Of promises there is none: it is
-    about bytes.
+    ``event`` is entered, fetched (entered on demand), evicted (its bytes went, and are promised),
+    replaced, hotfixed, damaged (its bytes), doubted (its row), expired, or why the artifact was
+    retired. Of promises there is none: it is about bytes.
     """
 
     moment: float

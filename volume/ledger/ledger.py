@@ -387,7 +387,8 @@ class Ledger:
         """Bytes that came in since a moment, less those that were deleted."""
         row = self.connection.execute(
             "SELECT sum(CASE WHEN event IN ('entered', 'fetched') THEN size"
-            " WHEN event = 'expired' THEN -size ELSE 0 END) FROM history WHERE moment >= ?",
+            " WHEN event IN ('expired', 'evicted') THEN -size ELSE 0 END) FROM history"
+            " WHERE moment >= ?",
             (since,),
         )
         return row.fetchone()[0] or 0

@@ -35,6 +35,16 @@ class Origin:
     base_url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """An artifact whose bytes are here; ``entered`` is when it was listed first, or came."""
+
+    subdir: str
+    filename: str
+    size: int
+    entered: float
+
+
 class Promises:
     """Those of one channel, from its open ledger."""
 
@@ -75,6 +85,28 @@ class Promises:
             (subdir, json.dumps(sha256)),
         )
         return {row[0] for row in rows}
+
+    def needed(self, subdir: str) -> set[str]:
+        """Filenames of what is here, or is to be, though nobody may ask for it."""
+        rows = self._connection.execute("SELECT filename FROM needed WHERE subdir = ?", (subdir,))
+        return {row[0] for row in rows}
+
+    def arrivals(self) -> dict[tuple[str, str], float]:
+        """When bytes came last, by (subdir, filename), in seconds since the epoch."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, max(moment) FROM history"
+            " WHERE event IN ('entered', 'fetched') GROUP BY subdir, filename"
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def here(self, subdir: str) -> list[Here]:
+        """What of a subdir has its bytes in ``channels/``."""
+        rows = self._connection.execute(
+            "SELECT subdir, filename, size, entered FROM artifact"
+            " WHERE subdir = ? AND home = 'channels'",
+            (subdir,),
+        )
+        return [Here(*row) for row in rows]
 
     def origin(self, subdir: str) -> Origin:
         """Where upstream's index of a subdir came from, as far as it is on record."""

@@ -11,6 +11,8 @@ Tables (the indexer may attach the file and read them in SQL):
   file has the name, and ``sha256`` is empty and ``size`` 0 if upstream's record does not tell.
 - ``unkept``: promises that were taken back or got other bytes: kept generations may still list
   those, so the name gets no others in ``channels/`` before they are gone.
+- ``needed``: artifacts of a channel on demand that are here, or are to be, for another reason than
+  that somebody asked for them, as a sync found out last; only if something is ever evicted.
 - ``origin``: where the index of a subdir came from, without credentials, and its ``base_url``.
 - ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
@@ -66,6 +68,8 @@ CREATE TABLE unkept (
     PRIMARY KEY (subdir, filename, sha256)) WITHOUT ROWID;
 CREATE TABLE origin (
     subdir TEXT PRIMARY KEY, base TEXT NOT NULL, base_url TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE needed (
+    subdir TEXT NOT NULL, filename TEXT NOT NULL, PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
 """
 
 TABLES = f"""

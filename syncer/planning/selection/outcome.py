@@ -44,6 +44,10 @@ def day(moment: float) -> str:
         return "a date beyond the calendar"
 
 
+ONLY_HERE = "on_demand = yes, and it is here"
+"""Why something is wanted that nothing asks for, in a channel on demand."""
+
+
 @dataclass(frozen=True, slots=True)
 class SubdirSelection:
     """What is selected of one subdir, by filename.

@@ -26,7 +26,13 @@ from syncer.conda.record import Candidate
 from syncer.conda.record import candidate as read_candidate
 from syncer.conda.repodata import Entry, Index
 from syncer.conda.spec import SpecSet
-from syncer.planning.selection.outcome import LeftOut, Reason, Selected, SubdirSelection
+from syncer.planning.selection.outcome import (
+    ONLY_HERE,
+    LeftOut,
+    Reason,
+    Selected,
+    SubdirSelection,
+)
 from syncer.planning.selection.permit import Objections, Permit, has_these_bytes
 from syncer.planning.selection.unmatched import ListedNames, emptied, met, warnings_of
 from syncer.settings.policy import Policy
@@ -37,7 +43,6 @@ Present = Mapping[str, Mapping[str, Known]]
 FirstSeen = Mapping[tuple[str, str], float]
 
 _EVERYTHING = "everything is included"
-_HERE = "on_demand = yes, and it is here"
 _PROMISED = "on_demand = yes: downloaded when somebody asks for it"
 _NOTHING = LeftOut(Reason.NOT_INCLUDED, "no environment needs it")
 _TWIN = LeftOut(Reason.TWIN, "prefer_conda = yes")
@@ -181,7 +186,7 @@ class Selector:
             here = {name for name, known in present.items() if not known.is_promised}
             listed = {entry.filename for entry in index.entries}
             draft.promised |= listed - here
-            draft.wanted.update(dict.fromkeys(listed & here, _HERE))
+            draft.wanted.update(dict.fromkeys(listed & here, ONLY_HERE))
             return draft
         read = self._read if self._reads_records() else self._named
         left_out = self._not_included if self._include else _NOTHING
@@ -222,7 +227,7 @@ class Selector:
         included = self._included(candidate)
         why = needed or included
         if why is None and self._policy.on_demand:
-            why = _PROMISED if known is None else _HERE
+            why = _PROMISED if known is None else ONLY_HERE
         if why is None:
             return None, self._not_included if self._include else _NOTHING
         if (out := permit.object(candidate)) is not None:
@@ -296,7 +301,7 @@ class Selector:
         elif known is None or known.is_promised:
             draft.promised.add(filename)
         else:
-            draft.wanted[filename] = _HERE
+            draft.wanted[filename] = ONLY_HERE
 
     def _keep_unlisted(self, subdir: str, draft: _Draft) -> None:
         """Keep what upstream dropped and ``keep`` names; only filename and hash are known of it."""

@@ -145,3 +145,37 @@ def test_a_sync_on_demand_is_killed_at_any_point(
             assert broken_promises(volumes) == [], (point, announced)
             assert outcome(volumes) == expected, (point, announced)
             assert litter(volumes) == [], (point, announced)
+
+
+def test_an_eviction_is_killed_at_any_point(
+    simulator: ChannelSimulator, memory_folder: Path
+) -> None:
+    """What is evicted is promised or here at any time, and a later run evicts what is left."""
+    story = made_ready(simulator, memory_folder)
+    syncer = story.syncer
+    syncer.environment |= {"ON_DEMAND": "yes", "INCLUDE": "here"}
+    there, old, late = package("here"), package("old"), package("late")
+    simulator.channel("conda-forge").publish(there, old, late)
+    assert syncer.run().status == "success"
+    for one in (old, late):
+        assert fetch_once(syncer, f"/conda-forge/linux-64/{one.filename}").outcome == "kept"
+    publish(syncer.volumes)
+    assert syncer.run().status == "success"
+    syncer.environment["DEMAND_SIZE"] = "1"
+    with CrashRunner() as runner:
+        whole = story.copy(memory_folder / "whole")
+        ended = runner.run(story.environment(whole), now=1e9)
+        assert ended.status == "success" and broken_promises(whole) == []
+        assert any("evict" in line for line in ended.announced)
+        expected = outcome(whole)
+        assert set(whole.served()) == {f"linux-64/{there.filename}"}
+        for point, announced in enumerate(ended.announced):
+            volumes = story.copy(memory_folder / "copy")
+            environment = story.environment(volumes)
+            stopped = runner.run(environment, now=1e9, point=point)
+            assert stopped.status in {"ended with -9", "success"}, (point, announced)
+            assert broken_promises(volumes) == [], (point, announced)
+            assert runner.run(environment, now=1e9).status == "success", (point, announced)
+            assert broken_promises(volumes) == [], (point, announced)
+            assert outcome(volumes) == expected, (point, announced)
+            assert litter(volumes) == [], (point, announced)

@@ -250,25 +250,51 @@ def _select(volumes: Volumes, channel: str, table: str, columns: str) -> list[An
         found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (table,))
         if not found.fetchone()[0]:
             return []
-        return connection.execute(f"SELECT {columns} FROM {table}").fetchall()
+    return _ask(volumes, channel, f"SELECT {columns} FROM {table}")
+
+
+def _ask(volumes: Volumes, channel: str, query: str) -> list[Any]:
+    path = volumes.state_dir / "channels" / slug(channel) / "ledger.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
 
 
 def _unresolved(volumes: Volumes, channel: str) -> list[str]:
     """I1 for every kept generation, resolved as nginx does; a promise may still be one."""
     problems = []
+    evicted = _evicted(volumes, channel)
     for generation in generations.kept(volumes.mirror, channel):
         folder = volumes.mirror.generation(channel, generation.number)
         promised = json.loads((folder / "promised.json").read_text())
         for name, digest in json.loads((folder / "listing.json").read_text()).items():
             places = (folder, *(volumes.mirror_dir / home / channel for home in _SERVED))
             found = next((place / name for place in places if (place / name).is_file()), None)
-            if found is None and name in promised:
+            if found is None and (name in promised or (name, digest) in evicted):
                 continue
             if found is None:
                 problems.append(f"generation {generation.number} lists {name}: 404")
             elif sha256(found) != digest:
                 problems.append(f"generation {generation.number} lists {name}: other bytes")
     return problems
+
+
+def _evicted(volumes: Volumes, channel: str) -> set[tuple[str, str]]:
+    """What gave up its bytes, as the history says, and is promised, or was until lately."""
+    gone = "history WHERE event = 'evicted'"
+    waiting = (
+        "(SELECT subdir, filename, sha256 FROM artifact WHERE home = 'promised'"
+        " UNION SELECT subdir, filename, sha256 FROM unkept)"
+    )
+    if not _select(volumes, channel, "unkept", "count(*)"):
+        return set()
+    found = [
+        {(f"{subdir}/{filename}", sha256) for subdir, filename, sha256 in rows}
+        for rows in (
+            _ask(volumes, channel, f"SELECT subdir, filename, sha256 FROM {source}")
+            for source in (gone, waiting)
+        )
+    ]
+    return found[0] & found[1]
 
 
 _SERVED = ("channels", "retired")
@@ -313,6 +339,7 @@ _COMPARED = {
     "incoming": "subdir, filename",
     "unkept": "subdir, filename, sha256",
     "origin": "subdir, base, base_url",
+    "needed": "subdir, filename",
     "retired": "subdir, filename, sha256, size, home, reason",
     "carried": "subdir, key, value",
     "refused": "subdir, filename, reason",

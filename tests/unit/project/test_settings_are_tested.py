@@ -84,6 +84,7 @@ SHOWN_BY = {
     "CONDA_REPO_URL": "component/upstream/test_channel_kinds.py::test_a_university_mirror_is_a_plain_base",
     "DEMAND_CONNECTIONS": f"{FETCHER}::test_no_more_at_a_time_than_allowed",
     "DEMAND_RATE_LIMIT": f"{FETCHER}::test_the_rate_limit_holds",
+    "DEMAND_SIZE": "component/demand/test_demand_size.py::test_what_was_asked_for_longest_ago_goes",
     "SYNC_CONNECTIONS": f"{MANNERS}::test_no_more_connections_than_allowed",
     "SYNC_TRIES": "component/transport/test_sync_transfers.py::test_tries_end_and_retry_after_is_honoured",
     "SYNC_RATE_LIMIT": f"{MANNERS}::test_the_rate_limit_holds_for_all_connections_together",
