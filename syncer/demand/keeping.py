@@ -36,12 +36,19 @@ class Keeper:
         *,
         now: Callable[[], float],
         check: Callable[[], None],
+        run: str = _WRITER,
     ) -> None:
-        """``check`` is called while the ledger is waited for; what it raises ends the waiting."""
+        """Nothing is opened before it is needed.
+
+        Args:
+            check: called while the ledger is waited for; what it raises ends the waiting.
+            run: who fetches, for the history.
+        """
         self._store = store
         self._ledger = ledger
         self._now = now
         self._check = check
+        self._run = run
 
     def keep(self, staged: Path, arrived: Arrived) -> bool:
         """Keep a promise; False if nobody promises these bytes any more.
@@ -69,7 +76,7 @@ class Keeper:
 
     def _note(self, staged: Path, arrived: Arrived) -> bool:
         with (
-            LedgerWriter.create(self._ledger, run=_WRITER) as ledger,
+            LedgerWriter.create(self._ledger, run=self._run) as ledger,
             ledger.transaction("keep promise"),
         ):
             is_kept = PromisesWriter(ledger).keep(arrived, moment=self._now())

@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_notify(commands)
     _add_usage(commands)
     _add_fetcher(commands)
+    _add_warm(commands)
     return parser
 
 
@@ -187,6 +188,22 @@ def _add_fetcher(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="where; %(default)s if unsaid",
     )
     parser.add_argument("--health", action="store_true", help="whether it is well; for Docker")
+
+
+def _add_warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "fetch ahead, once, what files or MatchSpecs need of channels on demand (ON_DEMAND)"
+    parser = commands.add_parser("warm", help=text, description=text)
+    parser.add_argument(
+        "asked",
+        nargs="+",
+        metavar="FILE|SPEC",
+        help="pixi.lock, conda-lock.yml, an explicit list, environment.yml, or such as numpy=2",
+    )
+    parser.add_argument(
+        "--dry-run", dest="looks_only", action="store_true", help="show what it would be, and stop"
+    )
+    _add_wait(parser)
+    _add_json(parser)
 
 
 def _percentage(text: str) -> float:

@@ -12,22 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from syncer.conda.record import Candidate, candidate
-from syncer.conda.repodata import Entry
 from syncer.errors import GuardError
 from syncer.planning.environments.request import Locked, Request
 from syncer.settings.policy import Environment, Policy, platforms
 from syncer.settings.settings import Settings
 from volume.layout import State
-from volume.ledger.artifact import Artifact
 from volume.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
+    from syncer.planning.listed import everything
     from syncer.planning.selection.catalog import Catalog, Key
     from syncer.planning.selections import RequestedEnvironment
-    from syncer.planning.survey import Survey
+from syncer.planning.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +202,7 @@ class Canaries:
             if ledger is None:
                 continue
             with ledger:
-                for subdir in ledger.subdirs():
-                    for row in ledger.artifacts(subdir):
-                        yield _candidate(channel, row)
+                yield from everything(channel, ledger)
 
     def _retired(self, channels: Iterable[str]) -> dict[Key, str]:
         found: dict[Key, str] = {}
@@ -218,12 +213,6 @@ class Canaries:
                     for row in ledger.retired():
                         found[(channel, row.subdir, row.filename)] = row.sha256
         return found
-
-
-def _candidate(channel: str, row: Artifact) -> Candidate:
-    twin = None if row.twin is None else msgspec.Raw(row.twin.encode())
-    entry = Entry(row.filename, row.section, msgspec.Raw(row.record.encode()), twin)
-    return candidate(channel, row.subdir, entry)
 
 
 def _planned(channel: str, survey: Survey, committed: Sequence[Candidate]) -> Iterator[Candidate]:

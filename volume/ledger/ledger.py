@@ -200,6 +200,17 @@ class Ledger:
         ).fetchone()
         return Artifact(*row) if row else None
 
+    def artifacts_of(self, name: str) -> Iterator[Artifact]:
+        """Committed artifacts of a package name."""
+        for subdir in self.subdirs():
+            # From "name-" to "name.": "." follows "-". Those of "name-other" are among them.
+            rows = self.connection.execute(
+                f"SELECT {COLUMNS} FROM artifact WHERE subdir = ? AND filename > ?"  # noqa: S608
+                " AND filename < ? ORDER BY filename",
+                (subdir, f"{name}-", f"{name}."),
+            )
+            yield from (Artifact(*row) for row in rows if package_name(row[1]) == name)
+
     def incoming(self) -> list[Artifact]:
         """Rows of a commit that was not finished."""
         return [
