@@ -16,7 +16,7 @@ from syncer.planning.plan import Amount
 from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
-from syncer.sync.channel import ChannelSync
+from syncer.sync.channel.channel import ChannelSync
 from syncer.sync.evicting import Evicting, Needed
 from syncer.sync.report import left_out_lines, nothing_approved, plan_table
 from syncer.sync.session import Options, tools

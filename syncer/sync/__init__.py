@@ -4,7 +4,7 @@ Guaranteed: one channel's trouble does not hold back the others, a volume's trou
 the run document says at every moment how far it is; a run that hangs can be told from one that
 works (``pulse``).
 Public: ``session.session`` and ``session.sync_channels``, ``session.Options``, ``work.Work``,
-``channel.ChannelSync``, ``run.Run``, ``scrub`` for ``verify``, ``report`` for people, ``recorder``
-for /metrics. ``collections`` is what
-works above share (installers, wheels); which of them a run has is decided in ``ops``.
+``channel.channel.ChannelSync``, ``run.Run``, ``scrub`` for ``verify``, ``report`` for people,
+``recorder`` for /metrics. ``collections`` is what works above share (installers, wheels); which of
+them a run has is decided in ``ops``.
 """

@@ -21,7 +21,7 @@ from syncer.artifacts.recovery.strays import Stray
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.sidecars.sweep import find as sidecar_strays
 from syncer.artifacts.sidecars.table import SidecarTable, SidecarWriter
-from syncer.sync.channel import ChannelSync
+from syncer.sync.channel.channel import ChannelSync
 from syncer.sync.tools import Tools
 from volume.disk.files import hashes_of, is_regular
 from volume.errors import InterruptedRunError, VolumeError

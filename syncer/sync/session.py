@@ -18,7 +18,7 @@ from syncer.planning.canary import Canaries
 from syncer.planning.offer import Offers
 from syncer.planning.selections import Selections
 from syncer.settings.settings import Settings
-from syncer.sync.channel import ChannelSync
+from syncer.sync.channel.channel import ChannelSync
 from syncer.sync.evicting import Evicting
 from syncer.sync.failure import kind_of
 from syncer.sync.pulse import Pulse

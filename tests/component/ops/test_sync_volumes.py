@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.sync.channel import ChannelSync
+from syncer.sync.channel.channel import ChannelSync
 from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.mirror.tree import Volumes, broken_promises, outcome, snapshot
 from tests.support.upstream.packages import package

@@ -7,7 +7,7 @@ import pytest
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.conda import entries
-from syncer.sync.beside_index import BesideIndex
+from syncer.sync.channel.beside_index import BesideIndex
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.upstream import faults
 from tests.support.upstream.channel import Channel, compress_zst

@@ -21,8 +21,6 @@ from syncer.artifacts.downloads.staging import Batch, Staging
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.promises import PromisesWriter
-from syncer.artifacts.recovery.restore import Restoration
-from syncer.artifacts.recovery.strays import Stray, Sweep
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.sidecars.fetching import SidecarFetch
 from syncer.artifacts.sidecars.sidecars import Sidecars
@@ -33,12 +31,12 @@ from syncer.planning.locked_artifacts import stays
 from syncer.planning.selection.outcome import Selected
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor
-from syncer.sync.beside_artifacts import BesideArtifacts
-from syncer.sync.beside_index import BesideIndex
+from syncer.sync.channel.beside_artifacts import BesideArtifacts
+from syncer.sync.channel.beside_index import BesideIndex
+from syncer.sync.channel.upkeep import Upkeep
 from syncer.sync.failure import kind_of
 from syncer.sync.run import ChannelResult
 from syncer.sync.tools import Tools
-from volume import generations
 from volume.ledger.artifact import Settled
 from volume.ledger.ledger import Ledger
 from volume.ledger.promises import Origin
@@ -50,8 +48,6 @@ if TYPE_CHECKING:
     from syncer.planning.selection.explain import Explanation
 
 _LOG = logging.getLogger(__name__)
-_SHOWN = 20  # names in one message
-_DAY = 86400.0
 
 
 class ChannelSync:
@@ -120,12 +116,13 @@ class ChannelSync:
             sidecars = tools.sidecars(self._channel, ledger)
             committer = Committer(self._store, ledger, now=tools.now, sidecars=sidecars)
             retirement = Retirement(self._store, ledger)
+            upkeep = self._upkeep(ledger)
             with self._locked():
-                self._recover(ledger, committer, retirement)
-            self._restore(ledger)
+                upkeep.recover(committer, retirement)
+            upkeep.restore()
             self._offer.listen(self._warn)
-            self._heal(ledger)
-            self._compare(ledger)
+            upkeep.heal(lambda: self._is_settled(ledger))
+            upkeep.compare()
             if self._is_settled(ledger):
                 self.result.unchanged = True
                 self._name_refused(refused.read(ledger))
@@ -135,8 +132,8 @@ class ChannelSync:
             with self._locked():
                 if self.result.unchanged:  # upstream took back what a stopped run was fetching
                     self._store.clear_staging(self._offer.fetched)
-                self._tidy(ledger, retirement)
-                self._sweep(ledger)
+                self._tidy(ledger, upkeep, retirement)
+                upkeep.sweep()
             self.result.committed_serial = ledger.serial
         tools.selections.release(self._channel)
         return self.result
@@ -170,97 +167,25 @@ class ChannelSync:
         with tools.open_ledger(self._channel) as ledger, self._locked():
             retirement = Retirement(self._store, ledger)
             committer = Committer(self._store, ledger, now=tools.now)
-            self._recover(ledger, committer, retirement)
-            self._tidy(ledger, retirement)
+            upkeep = self._upkeep(ledger)
+            upkeep.recover(committer, retirement)
+            self._tidy(ledger, upkeep, retirement)
 
-    def _locked_artifacts(self, ledger: LedgerWriter) -> LockedArtifacts:
-        return LockedArtifacts(self._store, ledger, now=self._tools.now)
+    def _upkeep(self, ledger: LedgerWriter) -> Upkeep:
+        return Upkeep(self._tools, self._channel, self._store, ledger, self._warn)
 
-    def _recover(self, ledger: LedgerWriter, committer: Committer, retirement: Retirement) -> None:
-        if recovered := committer.finish():
-            _LOG.info(
-                "%s: finished a commit of %s that was interrupted",
-                self._channel, counted(recovered, "artifact"),
-            )  # fmt: skip
-        self._locked_artifacts(ledger).finish()
-        retirement.quarantine()
-        # A file that was half moved must be where its row says before its name is wanted again.
-        retirement.move(self._published())
-
-    def _restore(self, ledger: LedgerWriter) -> None:
-        """Make whole what a lost or older ledger lacks, before anything is planned by it."""
-        tools = self._tools
-        if ledger.is_behind or ledger.is_restoring:
-            restoration = Restoration(
-                tools.mirror, self._channel, ledger, tools.stop, lock=self._locked, now=tools.now
-            )
-            if count := restoration.restore():
-                self._warn(
-                    "the state volume knew less than is published: hashed and taken over again"
-                    f" {counted(count, 'artifact')}"
-                )
-
-    def _heal(self, ledger: LedgerWriter) -> None:
-        """Let damaged rows be taken from upstream again, before the indexer meets them."""
-        kept = generations.kept(self._tools.mirror, self._channel)
-        # The indexer looked at each row, and says of each damaged one that it left it out.
-        is_sound = bool(kept) and kept[-1].serial == ledger.serial and not kept[-1].met_damage
-        if is_sound and self._is_settled(ledger):
-            return
-        damaged = ledger.unproven()
-        if not damaged:
-            return
-        with self._locked(), ledger.transaction("forget damaged rows"):
-            ledger.raise_serial()
-            ledger.forget_unproven(moment=self._tools.now())
-        self._warn(
-            f"the ledger had {counted(len(damaged), 'damaged row')}, taken from upstream again:"
-            f" {_named(damaged)}; look at the state volume's disk"
+    def _tidy(self, ledger: LedgerWriter, upkeep: Upkeep, retirement: Retirement) -> None:
+        self.result.expired = upkeep.expire(retirement)
+        upkeep.expire_sidecars(is_thorough=not self.result.unchanged)
+        is_locked = stays(self._tools.selections.locked(self._channel))
+        seen = self._seen
+        self.result.kept = kept.keeping(
+            kept.read(ledger),
+            seen.plans if seen else None,
+            seen.selections if seen else {},
+            [row for row in ledger.retired() if is_locked(row)],
         )
-
-    def _compare(self, ledger: LedgerWriter) -> None:
-        """Let the ledger and the folders agree on what is here, before a plan is made of it."""
-        sweep = self._sweeper(ledger)
-        with self._locked():
-            self._name_strays(sweep.clear())
-            lost = sweep.forget_lost()
-        if lost:
-            self._warn(
-                f"{len(lost):,} artifacts were not in channels/{self._channel} any more, and are"
-                f" asked for again: {_named([f'{row.subdir}/{row.filename}' for row in lost])}"
-            )
-        with self._locked():
-            away = self._tools.sidecar_sweep(self._channel, ledger).compare()
-        if away:
-            self._warn(
-                f"{counted(len(away), 'file')} of sidecars/{self._channel} were not there any more,"
-                f" and are asked for again: {_named([f'{one.subdir}/{one.name}' for one in away])}"
-            )
-
-    def _sweeper(self, ledger: LedgerWriter) -> Sweep:
-        return Sweep(self._tools.mirror, self._channel, self._store, ledger, now=self._tools.now)
-
-    def _sweep(self, ledger: LedgerWriter) -> None:
-        if self._tools.adoption is None:
-            # Else it is a part of a sync: what is wanted may not all have been looked for.
-            self._name_strays(self._sweeper(ledger).sweep())
-            strange = self._tools.sidecar_sweep(self._channel, ledger).sweep()
-            if strange:
-                self._warn(
-                    f"sidecars/{self._channel} had {counted(len(strange), 'file')} that nobody"
-                    f" knows, moved to quarantine/{self._channel}: {_named(strange)}"
-                )
-
-    def _name_strays(self, strays: Sequence[Stray]) -> None:
-        if strays:
-            self._warn(
-                f"channels/{self._channel} had {counted(len(strays), 'file')} that nobody knows,"
-                f" moved to quarantine/{self._channel}: {_named(strays)}; packages of your own"
-                f" belong in local/{self._channel}"
-            )
-
-    def _published(self) -> generations.Generation | None:
-        return generations.published(self._tools.mirror, self._channel)
+        kept.write(ledger, self.result.kept)
 
     def _downloads(self, meter: Progress) -> Downloads:
         tools = self._tools
@@ -322,7 +247,7 @@ class ChannelSync:
         # One hold of the lock for all of it: the indexer makes one generation of one sync.
         with self._locked():
             self._commit_locked(committer, batch)
-            self._locked_artifacts(ledger).place(locked)
+            LockedArtifacts(self._store, ledger, now=self._tools.now).place(locked)
             if all(is_upstreams_own(failed.error) for failed in failures):
                 self.result.retired = retirement.retire(
                     [(plan.subdir, name) for plan in survey.plans for name in plan.retired],
@@ -455,28 +380,6 @@ class ChannelSync:
         )  # fmt: skip
         self._tools.checkpoint()
 
-    def _tidy(self, ledger: LedgerWriter, retirement: Retirement) -> None:
-        tools = self._tools
-        retirement.move(self._published())
-        is_locked = stays(tools.selections.locked(self._channel))
-        expired = retirement.expire(
-            generations.kept(tools.mirror, self._channel),
-            now=tools.now(),
-            grace_seconds=tools.settings.retire_days * _DAY,
-            stays=is_locked,
-        )
-        self.result.expired = expired.artifacts
-        beside = tools.sidecar_sweep(self._channel, ledger)
-        beside.expire(is_thorough=not self.result.unchanged)
-        seen = self._seen
-        self.result.kept = kept.keeping(
-            kept.read(ledger),
-            seen.plans if seen else None,
-            seen.selections if seen else {},
-            [row for row in ledger.retired() if is_locked(row)],
-        )
-        kept.write(ledger, self.result.kept)
-
 
 def _origins(survey: Survey) -> dict[str, Origin]:
     """Where whoever fetches on demand finds what the indexes list."""
@@ -485,9 +388,3 @@ def _origins(survey: Survey) -> dict[str, Origin]:
         for subdir, found in survey.fetched.items()
         if found is not None
     }
-
-
-def _named(things: Sequence[object]) -> str:
-    """The first few, by name."""
-    shown = ", ".join(str(thing) for thing in things[:_SHOWN])
-    return f"{shown} and {len(things) - _SHOWN:,} more" if len(things) > _SHOWN else shown
