@@ -43,7 +43,7 @@ _HARMLESS = frozenset(
 )  # fmt: skip
 """Fields of an entry of ``channeldata.json`` (CEP 38)."""
 
-_TEXTS = frozenset({"message"})
+_REVISIONS = "repodata_revisions"
 _NAMED = re.compile(r"(?:.*[_.-])?(?:url|urls|uri|href|mirrors?)", re.IGNORECASE)
 # URL standard: blanks and control characters at the ends, and line ends and tabs anywhere, are cut.
 _CUT = re.compile(r"[\t\n\r]")
@@ -92,8 +92,13 @@ def escapes(value: object, *, spared: frozenset[str] = frozenset()) -> Iterator[
                     continue
                 if _NAMED.fullmatch(name) or leads_away(name):
                     yield here
-                elif name not in _TEXTS or not isinstance(inner, str):
+                elif not (_is_message(here) and isinstance(inner, str)):
                     stack.append((here, inner))
+
+
+def _is_message(path: Path) -> bool:
+    """Whether it is the message of a revision, which people read (CEP 48)."""
+    return len(path) == 3 and (path[0], path[2]) == (_REVISIONS, "message")
 
 
 def without_escapes(

@@ -15,7 +15,7 @@ import json
 import sqlite3
 from typing import Any
 
-from indexer.base.addresses import may_have_address, wrong_address
+from indexer.base.addresses import may_have_address
 
 _KEY = "indexed_timestamp"
 _Value = str | bytes | int | float | None
@@ -65,7 +65,7 @@ def as_published(record: _Value, filename: str, entered: int | None) -> _Value:
     if not isinstance(found, dict):
         return record
     changes: dict[str, Any] = {}
-    if wrong_address(found, filename):
+    if "url" in found:  # written anew also if it is right: the text may hold another one before it
         changes["url"] = filename
     if entered is not None and found.get(_KEY) is None:
         changes[_KEY] = entered

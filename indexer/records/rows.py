@@ -24,6 +24,8 @@ from volume.sections import V3_SECTIONS, key_of, old_section_of, v3_section_of
 
 NAMELESS = "it is no JSON, or has no name"
 """What is wrong with a record that says no name."""
+TWO_NAMES = "it says its name twice"
+"""What is wrong with a record whose name SQLite and Python read differently."""
 
 
 @dataclass(frozen=True, slots=True)

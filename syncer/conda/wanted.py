@@ -7,6 +7,7 @@ are both left out.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ from volume.sections import V3_SECTIONS
 _HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 # A number of 19 digits, or with an exponent; also what looks so within a text.
 _LONG_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9]{19}|[0-9.]+[eE])")
+# The end of a key; also what looks so within a text.
+_KEY_END = re.compile(rb'"\s*:')
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,33 @@ def _check(text: bytes) -> None:
     """Refuse what some client or the indexer's engine would stumble over.
 
     Raises:
-        ValueError: it is no JSON, nested absurdly deep, or holds a number that 64 bits can't.
+        ValueError: it is no JSON, nested absurdly deep, holds a number that 64 bits can't, or says
+            a thing twice: of two values some programs take the first, others the last, or neither.
     """
     value = msgspec.json.decode(text)
+    keys = len(value) if text.count(b"{") == 1 else _keys(value)
+    # There are no fewer colons than keys, so nearly every record is told by their number.
+    if text.count(b":") != keys and len(_KEY_END.findall(text)) != keys:
+        json.loads(text, object_pairs_hook=_said_once)
     # Nearly no text can hold such a thing, and a look at it costs a fifth of one at each value.
     if text.count(b"{") + text.count(b"[") > limits.NESTING or _LONG_NUMBER.search(text):
         _check_values(value)
+
+
+def _keys(value: object) -> int:
+    """How many keys the maps in a value have."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_keys, value.values()))
+    return sum(map(_keys, value)) if isinstance(value, list) else 0
+
+
+def _said_once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse a map that has a key twice."""
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f"it says {key[:80]!a} twice")
+        seen.add(key)
 
 
 def _check_values(value: object, depth: int = 0) -> None:

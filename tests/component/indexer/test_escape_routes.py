@@ -74,6 +74,16 @@ def test_a_record_says_where_its_bytes_are_here(tmp_path: Path, url: Any) -> Non
     assert not indexed.index().is_new
 
 
+def test_an_address_does_not_hide_before_the_right_one(indexed: IndexedMirror) -> None:
+    """Of a key that is there twice some clients take the first value."""
+    text = json.dumps({**package("a").record, "url": A}, separators=(",", ":"))
+    indexed.committed.say(SUBDIR, A, f'{{"url":"{EVIL}",{text[1:]}')
+    assert indexed.index().is_new
+    for variant in ("repodata.json", "current_repodata.json"):
+        assert b"evil" not in (indexed.current / SUBDIR / variant).read_bytes()
+    assert indexed.repodata(SUBDIR)["packages.conda"][A] == json.loads(text)
+
+
 @pytest.mark.parametrize(
     "key",
     ["info.base_url", "info.shards_base_url", "info.run_exports_base_url", "info.mirrors",
@@ -96,7 +106,7 @@ def test_a_revision_keeps_its_message_and_no_address(indexed: IndexedMirror) -> 
     indexed.index()
     found = indexed.repodata(SUBDIR)["info"]["repodata_revisions"]["v3"]
     assert found == {"message": EVIL, "later": 1, "n_packages": 2}
-    said["v3"]["invented"] = EVIL
+    said["v3"]["invented"] = {"message": EVIL}
     indexed.committed.carry(SUBDIR, {"info.repodata_revisions": json.dumps(said)})
     indexed.index()
     found = indexed.repodata(SUBDIR)["info"]["repodata_revisions"]["v3"]

@@ -134,7 +134,8 @@ def test_any_field_of_any_type(odd: list[tuple[str, Any]]) -> None:
     ("field", "value"), [("size", 2**64), ("fn", "\ud800"), ("timestamp", float("nan")),
                          ("tags", Raw("[" * 100 + "]" * 100)), ("name", None),
                          ("tags", Raw("[" * 2000 + "]" * 2000)), ("size", Raw("1e999")),
-                         ("size", Raw("1" * 5000)), ("size", Raw("{"))],
+                         ("size", Raw("1" * 5000)), ("size", Raw("{")),
+                         ("invented", Raw('1,"name":"another"'))],
 )  # fmt: skip
 def test_what_no_document_can_hold_is_left_out_and_named(
     field: str, value: Any, tmp_path: Path

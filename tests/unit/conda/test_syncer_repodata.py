@@ -320,3 +320,36 @@ def test_a_look_at_the_text_misses_nothing(value: object) -> None:
         assert isinstance(found, Refused)
     else:
         assert isinstance(found, Wanted)
+
+
+_SAID = json.dumps(GOOD, separators=(",", ":"))[1:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name":"z",' + _SAID,
+        '{"name" : "z",\n' + _SAID,
+        '{"n\\u0061me":"z",' + _SAID,
+        '{"url":"https://evil.invalid/x","url":"a-1-0.conda",' + _SAID,
+        '{"extra_depends":{"x":["a:b"],"x":[]},' + _SAID,
+        '{"invented":[{},[{"x":1,"x":1}]],' + _SAID,
+    ],
+)
+def test_a_record_that_says_a_thing_twice_is_left_out(text: str) -> None:
+    found = decide_text(text)
+    assert isinstance(found, Refused)
+    assert "twice" in found.reason
+
+
+@given(st.recursive(
+    st.one_of(st.text(st.sampled_from('":,{}[]\\ a')), st.none()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(st.sampled_from('":{ \\ab')), inner, max_size=3),
+    ),
+))  # fmt: skip
+def test_no_record_that_says_each_thing_once_is_taken_for_another(value: object) -> None:
+    for separators in ((",", ":"), (", ", ": "), (" , ", " : ")):
+        text = json.dumps({**GOOD, "invented": value}, separators=separators)
+        assert isinstance(decide_text(text), Wanted)
