@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from syncer.conda.record import Candidate, candidate
 from syncer.errors import GuardError
 from syncer.planning.environments.request import Locked, Request
+from syncer.planning.listed import everything
 from syncer.settings.policy import Environment, Policy, platforms
 from syncer.settings.settings import Settings
 from volume.layout import State
 from volume.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
-    from syncer.planning.listed import everything
     from syncer.planning.selection.catalog import Catalog, Key
     from syncer.planning.selections import RequestedEnvironment
-from syncer.planning.survey import Survey
+    from syncer.planning.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
