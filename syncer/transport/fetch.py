@@ -43,6 +43,7 @@ from volume.program.log import redact
 from volume.program.stop import Stop
 
 BLOCK = 1 << 20  # bytes written and hashed at a time
+_GROWTH = 4  # of the pieces of a body that begins with smaller ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +351,7 @@ class _Body:
         self._waiting_size += len(chunk)
         if self._waiting_size >= self._block:
             self._flush()
-            self._block = min(2 * self._block, BLOCK)
+            self._block = min(2 * self._block, _GROWTH * self._expected.block, BLOCK)
 
     def _flush(self) -> None:
         """Write and hash what waits: libcurl's pieces are too small to do it for each."""
