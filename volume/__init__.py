@@ -41,7 +41,7 @@ On the state volume (small; a local filesystem)::
 
     instance.json                   the same id; until the mirror is won, one that is not claimed
     locks/                          lock files, never unlinked; of staging-<slug>.lock one byte for
-                                    each artifact that somebody stages (``syncer.artifacts.claims``)
+                                    each artifact that somebody stages (``artifacts/store/claims``)
     channels/<slug>/ledger.db       written by the syncer and its fetcher: what is committed
     channels/<slug>/upstream/       written by the syncer only: upstream's index as last fetched
     channels/<slug>/engine/         the indexer's own: caches of conda-index and of its own writer

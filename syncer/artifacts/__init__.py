@@ -6,6 +6,6 @@ anywhere is rolled forward by the next run.
 
 ``downloads`` brings verified bytes into staging. ``Committer``, ``Retirement`` and
 ``LockedArtifacts`` take them in and out, each step in the ledger (``LedgerWriter``) and on the disk
-(``Store``, which alone moves artifacts). ``recovery`` deals with bytes that the ledger does not
-know, and rows that a lost state does not have.
+(``store.Store``, which alone moves artifacts). ``recovery`` deals with bytes that the ledger does
+not know, and rows that a lost state does not have.
 """

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncer.artifacts.store import Store, has_size
+from syncer.artifacts.store.staging_area import has_size
+from syncer.artifacts.store.store import Store
 from syncer.artifacts.task import Staged
 from syncer.conda.wanted import Wanted
 from volume.layout import MIRROR_FOLDERS, Mirror
@@ -53,13 +54,13 @@ def find(
     Raises:
         VolumeError: a volume refused.
     """
-    if store.stage_again(artifact.subdir, artifact.filename, artifact.size, staged):
+    if store.staging.reuse(artifact.subdir, artifact.filename, artifact.size, staged):
         return None
     if adoption is None or has_size(str(staged), artifact.size):
         return None
     for path in adoption.candidates(channel, artifact.subdir, artifact.filename):
         if has_size(str(path), artifact.size):
-            return path.as_uri() if store.stage_from(path, staged) else None
+            return path.as_uri() if store.staging.adopt(path, staged) else None
     return None
 
 

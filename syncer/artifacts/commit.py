@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.sidecars.sidecars import Sidecars
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from syncer.artifacts.task import Staged
 from syncer.conda.wanted import Wanted
 from volume.ledger.artifact import Artifact, Home, Retired
@@ -67,7 +67,7 @@ class Committer:
             return
         if self._sidecars is not None:  # before the records that promise them
             self._sidecars.commit(one for item in staged for one in item.sidecars)
-        self._store.settle_staged()
+        self._store.staging.sync()
         retired = self._ledger.retired_names()
         shown = functools.cache(redact)  # artifacts come from a few folders
         taken = self._store.taken(staged) | self._promised_otherwise(staged)

@@ -17,7 +17,7 @@ from itertools import islice
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from syncer.planning.eviction import Asked
 from syncer.planning.plan import Amount
 from volume.ledger.artifact import Artifact
@@ -57,7 +57,7 @@ class Eviction:
         return Amount(count, size)
 
     def _claim(self, claims: contextlib.ExitStack, one: Asked) -> bool:
-        claim = self._store.claim_free(one.subdir, one.filename)
+        claim = self._store.staging.claim_free(one.subdir, one.filename)
         if claim is not None:
             claims.enter_context(claim)
         return claim is not None

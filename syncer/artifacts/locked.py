@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from syncer.artifacts.task import Staged
 from syncer.planning.locked_artifacts import REASON
 from volume.ledger.artifact import Retired
@@ -40,7 +40,7 @@ class LockedArtifacts:
             for row in self._ledger.retired()
             if row.reason == REASON and not self._store.has(row)
         ]
-        found = [(path, row) for row in absent if (path := self._store.find_staged(row))]
+        found = [(path, row) for row in absent if (path := self._store.staging.find(row))]
         self._store.commit_retired(found)
         placed = {row for _, row in found}
         lost = [row for row in absent if row not in placed]
@@ -58,12 +58,12 @@ class LockedArtifacts:
         if not staged:
             return
         rows = [self._row(item) for item in staged]
-        self._store.settle_staged()
+        self._store.staging.sync()
         with self._ledger.transaction("journal locked"):
             for item, row in zip(staged, rows, strict=True):
                 self._ledger.enter_retired(row, source=redact(item.source))
         self._store.commit_retired(
-            (self._store.staged(row.subdir, row.filename, item.digest), row)
+            (self._store.staging.path(row.subdir, row.filename, item.digest), row)
             for item, row in zip(staged, rows, strict=True)
         )
 

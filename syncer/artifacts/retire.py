@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from volume.generations import Generation
 from volume.ledger.artifact import Placed, Retired
 

@@ -6,7 +6,7 @@ serves those bytes, which are the promised ones, and the next sync notes it.
 
 Guaranteed: the transaction changes nothing if nobody promises these bytes any more; then the name
 is gone again when it ends. It waits for another writer of the ledger as long as that takes.
-Callers have claimed the name (``artifacts/claims.py``), so no sync stages it meanwhile.
+Callers have claimed the name (``artifacts/store/claims.py``), so no sync stages it meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import Arrived, PromisesWriter
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from volume.disk.files import unlink
 from volume.errors import VolumeError
 

@@ -15,10 +15,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from syncer.artifacts.claims import Claims
 from syncer.artifacts.downloads.part import Part
 from syncer.artifacts.promises import Arrived
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.claims import Claims
+from syncer.artifacts.store.store import Store
 from syncer.demand import answers
 from syncer.demand.answers import Refusal
 from syncer.demand.flight import Flight, Growing
@@ -216,7 +216,7 @@ class Transfers:
         self._stop.check()
         claims = Claims(self._state.claims(name.channel))
         store = Store(self._mirror, name.channel, claims)
-        with store.claim(name.subdir, name.filename, self._stop.sleep):
+        with store.staging.claim(name.subdir, name.filename, self._stop.sleep):
             row = self._promised.find(name)  # it may have come, or gone, while we waited
             if row is None or row.home == "replaced":
                 return answers.GONE
@@ -224,8 +224,8 @@ class Transfers:
                 return None
             identity.check(self._mirror, self._state)
             self._check(name, row)
-            store.staging(name.subdir)
-            staged = store.staged(name.subdir, name.filename, row.digest)
+            store.staging.folder(name.subdir)
+            staged = store.staging.path(name.subdir, name.filename, row.digest)
             delivered = self._fetch(flight, row, str(staged))
             arrived = Arrived(
                 name.subdir, name.filename, delivered.sha256,

@@ -99,8 +99,8 @@ class Warming:
 
     def _keep(self, staged: Staged) -> None:
         tools, artifact = self._tools, staged.task.artifact
-        path = self._store.staged(artifact.subdir, artifact.filename, artifact.digest)
-        with self._store.claim(artifact.subdir, artifact.filename, tools.stop.sleep):
+        path = self._store.staging.path(artifact.subdir, artifact.filename, artifact.digest)
+        with self._store.staging.claim(artifact.subdir, artifact.filename, tools.stop.sleep):
             row = self._promised.find(Name(self._channel, artifact.subdir, artifact.filename))
             arrived = Arrived(
                 artifact.subdir, artifact.filename, staged.sha256,

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from syncer.artifacts.adopt import Adoption
-from syncer.artifacts.claims import Claims
 from syncer.artifacts.downloads.progress import Report
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.sidecars.sidecars import Sidecars
 from syncer.artifacts.sidecars.store import SidecarStore
 from syncer.artifacts.sidecars.sweep import SidecarSweep
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.claims import Claims
+from syncer.artifacts.store.store import Store
 from syncer.planning.canary import Canaries
 from syncer.planning.offer import Offers
 from syncer.planning.selections import Selections

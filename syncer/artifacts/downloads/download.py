@@ -16,7 +16,8 @@ from syncer.artifacts.adopt import Adoption
 from syncer.artifacts.downloads.part import Meter, Part
 from syncer.artifacts.downloads.writeback import Writeback
 from syncer.artifacts.sidecars.fetching import SidecarFetch
-from syncer.artifacts.store import StagingFolder, Store
+from syncer.artifacts.store.staging_area import StagingFolder
+from syncer.artifacts.store.store import Store
 from syncer.artifacts.task import Absent, Failed, Staged, Task
 from syncer.conda.wanted import Wanted
 from syncer.errors import IntegrityError, UpstreamError
@@ -66,8 +67,8 @@ class Downloads:
             InterruptedRunError: the run was stopped.
         """
         for subdir in {task.artifact.subdir for task in tasks}:
-            self._folders[subdir] = self._store.staging(subdir)
-        with Writeback(self._store.root, self._meter) as writeback:
+            self._folders[subdir] = self._store.staging.folder(subdir)
+        with Writeback(self._store.staging.root, self._meter) as writeback:
             # Whatever ends this early ends the run: transfers in flight see it at their next chunk
             # and keep what they have.
             yield from self._fetch.workers(self._workers).run(
@@ -90,7 +91,7 @@ class Downloads:
 
     def _stage(self, task: Task, meter: Meter) -> Staged | Absent:
         artifact = task.artifact
-        with self._store.claim(artifact.subdir, artifact.filename, self._stop.sleep):
+        with self._store.staging.claim(artifact.subdir, artifact.filename, self._stop.sleep):
             return self._stage_claimed(task, meter)
 
     def _stage_claimed(self, task: Task, meter: Meter) -> Staged | Absent:

@@ -25,7 +25,7 @@ from pathlib import Path
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import Arrived, PromisesWriter
 from syncer.artifacts.recovery import published
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from volume.disk.files import (
     hash_file,
     hashes_of,

@@ -131,7 +131,7 @@ class ChannelSync:
                 self._change(ledger, committer, retirement, sidecars)
             with self._locked():
                 if self.result.unchanged:  # upstream took back what a stopped run was fetching
-                    self._store.clear_staging(self._offer.fetched)
+                    self._store.staging.clear(self._offer.fetched)
                 self._tidy(ledger, upkeep, retirement)
                 upkeep.sweep()
             self.result.committed_serial = ledger.serial
@@ -261,7 +261,7 @@ class ChannelSync:
                 )
             beside.commit()  # of what is committed now
             if not failures:
-                self._store.clear_staging(survey.fetched)
+                self._store.staging.clear(survey.fetched)
             is_without = beside_artifacts.conclude(self.result, self._warn)
             with ledger.transaction("settle run"):
                 refused.write(ledger, refused.of_plans(survey.plans))

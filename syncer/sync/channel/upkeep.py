@@ -16,7 +16,7 @@ from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.recovery.restore import Restoration
 from syncer.artifacts.recovery.strays import Stray, Sweep
 from syncer.artifacts.retire import Retirement
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from syncer.planning.locked_artifacts import stays
 from syncer.sync.tools import Tools
 from volume import generations

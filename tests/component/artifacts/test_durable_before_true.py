@@ -33,7 +33,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         sync(path)
         seen.append(f"sync {path}")
 
-    for module in ("volume.disk.files", "syncer.artifacts.store"):
+    for module in ("volume.disk.files", "syncer.artifacts.store.store"):
         monkeypatch.setattr(f"{module}.sync_directory", recording)
     faults.install(lambda moment, name: seen.append(name) if moment == "after" else None)
     yield seen

@@ -14,7 +14,7 @@ from syncer.artifacts.downloads.progress import Progress
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
 from syncer.artifacts.retire import Retirement
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.record import Facts
 from syncer.planning.environments.request import Locked

@@ -156,7 +156,7 @@ def test_nothing_goes_while_upstream_is_away(full: Syncer) -> None:
 
 
 def test_what_somebody_is_fetching_is_left_alone(full: Syncer) -> None:
-    from syncer.artifacts.claims import Claims
+    from syncer.artifacts.store.claims import Claims
 
     claim = Claims(full.volumes.state.claims("conda-forge")).take(A.subdir, A.filename)
     assert claim is not None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from syncer.artifacts.downloads.download import Downloads
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.conda.wanted import Wanted
 from syncer.settings.secrets import Secrets

@@ -7,7 +7,7 @@ import pytest
 
 from syncer.artifacts.commit import Committer
 from syncer.artifacts.ledger_writer import LedgerWriter
-from syncer.artifacts.store import Store
+from syncer.artifacts.store.store import Store
 from syncer.artifacts.task import Staged, Task
 from syncer.conda.wanted import Wanted
 from tests.support.mirror.tree import Volumes
