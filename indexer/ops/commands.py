@@ -29,6 +29,8 @@ from volume.names import check_channel
 from volume.program import settings as define
 from volume.program.sizes import amount
 
+_HELD = "rolled back; 'indexer rollback --release' publishes the newest again"
+
 
 def once(volumes: Volumes, options: argparse.Namespace) -> int:
     """Index every channel that has work, or the named ones."""
@@ -47,6 +49,8 @@ def once(volumes: Volumes, options: argparse.Namespace) -> int:
         return code
     for item in reports:
         print(_line(item))
+        if (held := rolled_back.read(volumes.mirror, item.channel)) is not None:
+            print(f"  generation {held.generation} is published: {_HELD}")
         _print_left_out(volumes, item.channel)
     if not reports:
         print("There is no channel on the mirror volume yet.")
@@ -127,7 +131,7 @@ def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
         for span in row["snapshots"]:
             print(f"  /snapshots: from {span['since']} until {span['until'] or 'now'}")
         if row["held"]:
-            print("  rolled back; 'indexer rollback --release' publishes the newest again")
+            print(f"  {_HELD}")
         if row["work"]:
             print(f"  to do: {row['work']}")
         if row["error"]:

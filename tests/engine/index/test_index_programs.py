@@ -172,9 +172,10 @@ def test_rollback_and_release(committed: CommittedMirror, environment: dict[str,
         (1, True, True),
         (2, False, False),
     ]
-    indexer(environment, "--once")
+    assert "generation 1 is published: rolled back" in indexer(environment, "--once").stdout
     assert current(committed) == 1
     assert "generation 2" in indexer(environment, "rollback", "--release").stdout
+    assert "rolled back" not in indexer(environment, "--once").stdout
     assert current(committed) == 2
 
 
