@@ -28,7 +28,8 @@ class Totals:
     All count artifacts; ``twins`` of the ``offered`` ones have two records (CEP 48).
     ``promised`` are listed from now on and downloaded when somebody asks; ``standing`` are all of
     these after the run, ``taken_back`` those that leave the index. ``evicted`` are here because
-    somebody asked for them, and are only promised again after the run.
+    somebody asked for them, and are only promised again after the run. ``unused`` are those of the
+    retired, or on demand of the kept, that nobody asked for in PRUNE_UNUSED_DAYS.
     """
 
     channel: str = _UNKNOWN
@@ -60,6 +61,8 @@ class Totals:
     taken_back: int = 0
     evicted: int = 0
     evicted_size: int = 0
+    unused: int = 0
+    unused_size: int = 0
     twins: int = 0
 
     @property

@@ -17,7 +17,7 @@ from syncer.artifacts.sidecars.table import SidecarWriter
 from syncer.conda.attestations import promised
 from syncer.conda.wanted import Wanted
 from volume.ledger.artifact import Artifact, Home
-from volume.ledger.promises import Origin, Promises
+from volume.ledger.promises import Origin, Promises, Pruned
 from volume.ledger.schema import COLUMNS, artifact_proof, proof
 
 _NEW_PROOF = proof("?1", "?2", "?3", "?4", "?5", "?11", "?7", added="?12")
@@ -135,6 +135,14 @@ class PromisesWriter(Promises):
             (subdir, names),
         )
         execute("INSERT OR IGNORE INTO needed SELECT ?1, value FROM json_each(?2)", (subdir, names))
+
+    def prune(self, pruned: Iterable[Pruned]) -> None:
+        """Note what is left out as nobody asks for it: these and no others."""
+        self._connection.execute("DELETE FROM pruned")
+        self._connection.executemany(
+            "INSERT INTO pruned VALUES (?, ?, ?, ?)",
+            [(one.subdir, one.filename, one.size, one.last) for one in pruned],
+        )
 
     def _want_sidecars(self, subdir: str, filename: str, record: str, twin: str | None) -> None:
         """What lies beside an artifact whose bytes are here now comes with the next sync."""

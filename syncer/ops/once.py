@@ -55,13 +55,18 @@ def sync(
     Raises:
         MirrorError: as ``session.session`` does; what goes wrong later is in the run.
     """
-    if settings.demand_size:
-        usage.refresh(settings, stop, now())
     with session.session(
         settings, options, stop, role="sync", show_plan=show_plan, now=now
     ) as shared:
+        if _asks_for_usage(settings) and usage.refresh(settings, stop, now()):
+            shared.selections.unused.trust()
         beside = {} if options.adoption else makers(settings)
         return session.sync_channels(shared, settings.channels, options, beside)
+
+
+def _asks_for_usage(settings: Settings) -> bool:
+    prunes = any(one.prune_unused_days for one in settings.policies.values())
+    return bool(settings.demand_size) or prunes
 
 
 def makers(settings: Settings) -> dict[str, Maker]:

@@ -73,6 +73,7 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
         InterruptedRunError: it was stopped.
     """
     shared = tools(settings, options, stop, show_plan=lambda plans: None, writes=False)
+    shared.selections.unused.trust()  # counted minutes ago, as scheduled; a dry run writes nothing
     plans: list[Totals] = []
     warnings: list[str] = []
     problems: list[str] = []
@@ -87,10 +88,9 @@ def preview(settings: Settings, options: Options, stop: Stop) -> Preview:
         if options.explain:
             explanations += work.explain(options.explain)
         left_out += work.result.failures
-    evicting = Evicting(shared)
-    evictions = evicting.plan(looked)
+    evictions, told = Evicting(shared, options.allow_wipe).plan(looked)
     plans = with_evictions(plans, evictions)
-    warnings += evicting.warnings(evictions)
+    warnings += [named(one.channel, one.text) for one in told]
     for name, one in once.collections(settings).items():
         collected = one.make(shared, name, allow_wipe=name in options.allow_wipe)
         _look(collected, plans, problems)

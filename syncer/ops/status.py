@@ -37,8 +37,8 @@ class ChannelStatus:
     """One channel: sizes in bytes, times in seconds since the epoch.
 
     ``subdirs`` are artifacts and bytes that are listed, ``promised`` those of them that are not
-    here; ``twins`` is how many artifacts of a subdir have two records. ``trouble`` is why nothing
-    else can be said of it.
+    here; ``twins`` is how many artifacts of a subdir have two records. ``pruned`` are not here, or
+    not for long, as nobody asked for them. ``trouble`` is why nothing else can be said of it.
     """
 
     channel: str
@@ -51,6 +51,8 @@ class ChannelStatus:
     retired: int = 0
     retired_size: int = 0
     kept: Keeping = field(default_factory=Keeping)
+    pruned: int = 0
+    pruned_size: int = 0
     is_held: bool = False
     quarantined: tuple[str, ...] = ()
     wrong_md5: tuple[str, ...] = ()
@@ -175,6 +177,7 @@ def _channel(settings: Settings, mirror: Mirror, state: State, channel: str) -> 
         return ChannelStatus(channel, 0, serial, created)
     with ledger:
         retired = ledger.retired()
+        pruned = Promises(ledger).pruned()
         return ChannelStatus(
             channel=channel,
             committed_serial=ledger.serial,
@@ -186,6 +189,8 @@ def _channel(settings: Settings, mirror: Mirror, state: State, channel: str) -> 
             retired=len(retired),
             retired_size=sum(row.size for row in retired),
             kept=kept.read(ledger),
+            pruned=len(pruned),
+            pruned_size=sum(one.size for one in pruned),
             is_held=is_held,
             quarantined=tuple(map(str, strays.quarantined(mirror, channel))),
             wrong_md5=tuple(map(str, ledger.wrong_md5())),
@@ -223,6 +228,11 @@ def describe(found: Status) -> str:
             lines.append(
                 f"  out of the index, kept for now: {channel.retired:,} artifacts,"
                 f" {amount(channel.retired_size)}"
+            )
+        if channel.pruned:
+            lines.append(
+                f"  not kept, as nobody asked for it (PRUNE_UNUSED_DAYS): {channel.pruned:,}"
+                f" artifacts, {amount(channel.pruned_size)}"
             )
         lines.extend(_describe_kept(channel.kept))
         if channel.quarantined:

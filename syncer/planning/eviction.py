@@ -1,7 +1,8 @@
 """Which artifacts on demand give up their bytes, and what of them is needed here. Pure.
 
 What is here only because somebody asked for it is bounded by ``DEMAND_SIZE``: what was asked for
-longest ago is only promised again. That nothing else needs it is worked out from the selection, not
+longest ago is only promised again. So is what nobody asked for in ``PRUNE_UNUSED_DAYS``. That
+nothing else needs it is worked out from the selection, not
 from how it came: what ``INCLUDE`` or an environment asks for may have been fetched on demand.
 """
 
@@ -19,7 +20,8 @@ class Asked:
     """An artifact that is here only because somebody asked for it.
 
     ``last`` is when, or when its bytes came if nobody did since; in seconds since the epoch.
-    ``is_pinned``: a pinned snapshot lists it, so its bytes stay.
+    ``is_pinned``: a pinned snapshot lists it, so its bytes stay. ``is_unused``: nobody asked for it
+    in PRUNE_UNUSED_DAYS, so they go even if there is room.
     """
 
     channel: str
@@ -28,6 +30,7 @@ class Asked:
     size: int
     last: float
     is_pinned: bool = False
+    is_unused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,21 @@ class Evictions:
 
 
 def choose(asked: Iterable[Asked], bound: int) -> Evictions:
-    """Choose so that what stays has at most ``bound`` bytes; 0 bounds nothing."""
-    found = list(asked)
-    over = sum(one.size for one in found) - bound
-    if not bound or over <= 0:
-        return Evictions()
-    chosen: list[Asked] = []
-    order = sorted(found, key=lambda one: (one.last, one.channel, one.subdir, one.filename))
-    for one in order:
+    """Choose what is unused, and so much that what stays has at most ``bound`` bytes.
+
+    Args:
+        bound: 0 bounds nothing.
+    """
+    order = sorted(asked, key=lambda one: (one.last, one.channel, one.subdir, one.filename))
+    movable = [one for one in order if not one.is_pinned]
+    chosen = [one for one in movable if one.is_unused]
+    over = sum(one.size for one in order) - sum(one.size for one in chosen) - bound
+    if not bound:
+        return Evictions(tuple(chosen))
+    for one in movable:
         if over <= 0:
             break
-        if not one.is_pinned:
+        if not one.is_unused:
             chosen.append(one)
             over -= one.size
     return Evictions(tuple(chosen), max(0, over))

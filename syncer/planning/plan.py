@@ -37,7 +37,9 @@ class SubdirPlan:
     deny list. ``offered`` are artifacts; ``twins`` of them have two records. ``promised`` are
     listed and downloaded when somebody asks, ``promised_anew`` with another record than before;
     ``taken_back`` are promises that leave the index. ``kept``, ``replaced`` and ``retired`` have
-    bytes here; ``standing`` counts all that is promised after the run, None if nothing is to be.
+    bytes here; ``unused`` are those of the retired, or on demand of the kept, that nobody asked for
+    in PRUNE_UNUSED_DAYS; ``standing`` counts all that is promised after the run, None if nothing is
+    to be.
     """
 
     subdir: str
@@ -59,6 +61,7 @@ class SubdirPlan:
     promised_anew: tuple[Wanted, ...] = ()
     taken_back: tuple[str, ...] = ()
     standing: Amount | None = None
+    unused: Amount = Amount()
 
     @property
     def downloads(self) -> tuple[Wanted, ...]:
@@ -165,7 +168,15 @@ def plan_subdir(
         standing=_standing(known, before, promised, [*taken_back, *(one.filename for one in new)])
         if selection is not None and selection.promised is not None
         else None,
+        unused=_unused(known, selection) if selection is not None else Amount(),
     )
+
+
+def _unused(known: Mapping[str, Known], selection: SubdirSelection) -> Amount:
+    """What nobody asks for of what is here."""
+    here = [known[name] for name in selection.unused if name in known]
+    sizes = [one.size for one in here if not one.is_promised]
+    return Amount(len(sizes), sum(sizes))
 
 
 def _standing(
@@ -251,4 +262,6 @@ def totals(
         standing=plan.standing.count if plan.standing else 0,
         standing_size=plan.standing.size if plan.standing else 0,
         taken_back=len(plan.taken_back),
+        unused=plan.unused.count,
+        unused_size=plan.unused.size,
     )

@@ -22,6 +22,7 @@ from syncer.planning.environments.spec_file import Remote
 from syncer.planning.locked_artifacts import Standing, compare, placed
 from syncer.planning.offer import Offer, Offers
 from syncer.planning.selection.outcome import Selected
+from syncer.planning.unused import Unused
 from syncer.settings.policy import Environment
 from syncer.settings.settings import Settings
 from syncer.upstream.cache import Cache
@@ -63,6 +64,7 @@ class Selections:
         now: Callable[[], float],
         writes: bool,
     ) -> None:
+        self.unused = Unused(settings, state, now=now)
         self._settings = settings
         self._state = state
         self._offers = offers
@@ -107,7 +109,10 @@ class Selections:
         Raises:
             UpstreamError: a channel that shares an environment with it can't be asked.
         """
-        parts = [self._settings.policy(channel).fingerprint, *self._approved]
+        policy = self._settings.policy(channel)
+        parts = [policy.fingerprint, *self._approved]
+        if policy.prune_unused_days:
+            parts.append(self.unused.of(channel).digest)
         for asked in self.requested:
             if channel in asked.environment.channels:
                 parts.append(repr(asked.environment))
@@ -321,6 +326,7 @@ class Selections:
             now=self._now(),
             present=self._present(channel, offer) if present is None else present,
             first_seen=self._first_seen(channel, offer) if policy.cooldown_days else {},
+            unused=self.unused.of(channel).names,
             approved=self._approved,
             only_needed=any(
                 channel in environment.channels for environment in self._settings.environments

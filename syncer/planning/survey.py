@@ -109,7 +109,8 @@ class Surveyor:
     @property
     def evicts(self) -> bool:
         """Whether artifacts of this channel may give up their bytes."""
-        return self._policy.on_demand and bool(self._settings.demand_size)
+        bounds = self._settings.demand_size or self._policy.prune_unused_days
+        return self._policy.on_demand and bool(bounds)
 
     def look_again(self) -> bool:
         """Ask upstream once more; return whether it published since.

@@ -168,6 +168,12 @@ class Policy:
         "MatchSpecs of what stays in the index although upstream drops it.",
         section=_POLICY,
     )  # fmt: skip
+    prune_unused_days: int = setting(
+        "PRUNE_UNUSED_DAYS", "0", parsers.whole_number(0, 3650),
+        "Leave out what was here for so many days and nobody asked for, until somebody does; on"
+        " demand it is listed still. What KEEP or an environment needs stays. 0 means never.",
+        section=_POLICY,
+    )  # fmt: skip
     canary: tuple[str, ...] = setting(
         "CANARY", "", _requests,
         "MatchSpecs that must have a solution on this mirror alone; checked at each sync.",

@@ -1,7 +1,9 @@
 """The end of a run on channels on demand: what nobody asked for longest gives up its bytes.
 
-``DEMAND_SIZE`` is one bound for all channels, so they are looked at together, after each had its
-turn. Guaranteed: only artifacts of channels that this run has seen upstream list, as their rows
+So does what nobody asked for in ``PRUNE_UNUSED_DAYS``, if the wipe guard agrees. ``DEMAND_SIZE`` is
+one bound for all channels, so they are looked at together, after each had its turn.
+
+Guaranteed: only artifacts of channels that this run has seen upstream list, as their rows
 have them; what is used is known from the counts (``usage``), and where these are new, damaged or
 not there, from when the bytes came.
 """
@@ -9,10 +11,13 @@ not there, from when the bytes came.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from dataclasses import dataclass, replace
 
 from syncer.artifacts.eviction import Eviction
 from syncer.planning.eviction import Asked, Evictions, choose
+from syncer.planning.guard import share_of
+from syncer.planning.plan import Amount
 from syncer.sync.run import ChannelResult
 from syncer.sync.tools import Tools
 from syncer.usage import counts as usage
@@ -25,6 +30,15 @@ from volume.program.sizes import amount, counted
 
 _LOG = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person should know of a channel."""
+
+    channel: str
+    text: str
+
+
 Needed = Callable[[Ledger, str], Set[str]]
 """What of a subdir keeps its bytes, for a channel's ledger."""
 
@@ -35,13 +49,18 @@ def noted(ledger: Ledger, subdir: str) -> Set[str]:
 
 
 class Evicting:
-    """Looks at what is here because somebody asked for it, and bounds it."""
+    """Looks at what is here because somebody asked for it, and bounds it.
 
-    def __init__(self, tools: Tools) -> None:
+    Args:
+        allow_wipe: channels that may lose as much as PRUNE_UNUSED_DAYS takes.
+    """
+
+    def __init__(self, tools: Tools, allow_wipe: Collection[str] = ()) -> None:
         self._tools = tools
+        self._allow_wipe = allow_wipe
 
-    def plan(self, channels: Mapping[str, Needed]) -> Evictions:
-        """What is to give up its bytes; nothing is changed.
+    def plan(self, channels: Mapping[str, Needed]) -> tuple[Evictions, list[Told]]:
+        """What is to give up its bytes, and what a person should know; nothing is changed.
 
         Args:
             channels: those that may evict, and what they need.
@@ -50,13 +69,42 @@ class Evicting:
             VolumeError, StateError: a ledger can't be read.
         """
         settings = self._tools.settings
-        asked = [
-            one
-            for channel, needed in channels.items()
-            if settings.demand_size and settings.policy(channel).on_demand
-            for one in self._asked(channel, needed)
-        ]
-        return choose(asked, settings.demand_size)
+        asked: list[Asked] = []
+        told: list[Told] = []
+        for channel, needed in channels.items():
+            policy = settings.policy(channel)
+            if policy.on_demand and (settings.demand_size or policy.prune_unused_days):
+                found, refusal = self._guarded(channel, *self._asked(channel, needed))
+                asked += found
+                told += [Told(channel, refusal)] if refusal else []
+        evictions = choose(asked, settings.demand_size)
+        if evictions.over:
+            told.append(
+                Told(
+                    asked[0].channel,
+                    f"DEMAND_SIZE={amount(settings.demand_size)} can't be held: what pinned"
+                    f" snapshots list is {amount(evictions.over)} more; end a pin"
+                    " ('indexer pin-generation --release'), or allow more",
+                )
+            )
+        return evictions, told
+
+    def _guarded(
+        self, channel: str, asked: list[Asked], present: Amount
+    ) -> tuple[list[Asked], str]:
+        """What may be taken away as unused, and why it is not; the wipe guard is asked."""
+        unused = [one for one in asked if one.is_unused and not one.is_pinned]
+        size = sum(one.size for one in unused)
+        share = share_of(len(unused), size, present.count, present.size)
+        most = self._tools.settings.policy(channel).wipe_guard_percent
+        if share <= most or channel in self._allow_wipe:
+            return asked, ""
+        return [replace(one, is_unused=False) for one in asked], (
+            f"PRUNE_UNUSED_DAYS would take the bytes of {len(unused):,} of {present.count:,}"
+            f" artifacts ({amount(size)} of {amount(present.size)}, {share:.0f} %), more than"
+            f" WIPE_GUARD_PERCENT={most:g} allows: all stay; if it is right, run"
+            f" 'syncer --once --allow-wipe {channel}'"
+        )
 
     def run(self, results: Iterable[ChannelResult]) -> None:
         """Evict what is too much, of the channels whose upstream this run could look at.
@@ -65,59 +113,57 @@ class Evicting:
             VolumeError: a volume refused.
             InterruptedRunError: the run was stopped.
         """
-        of = {one.channel: one for one in results if one.error is None}
-        if not self._tools.settings.demand_size or self._tools.adoption is not None:
+        if self._tools.adoption is not None:
             return
-        evictions = self.plan(dict.fromkeys(of, noted))
+        of = {one.channel: one for one in results if one.error is None}
+        evictions, told = self.plan(dict.fromkeys(of, noted))
+        for one in told:
+            of[one.channel].warnings.append(one.text)
         for channel, result in of.items():
             chosen = [one for one in evictions.chosen if one.channel == channel]
             if chosen:
                 self._evict(channel, chosen, result)
-        for warning in self.warnings(evictions):
-            for one in of.values():
-                if self._tools.settings.policy(one.channel).on_demand:
-                    one.warnings.append(warning)
-                    break
 
     def _evict(self, channel: str, chosen: list[Asked], result: ChannelResult) -> None:
         tools = self._tools
         tools.checkpoint()
         _LOG.info(
-            "%s: what was asked for longest ago gives up its bytes (DEMAND_SIZE=%s): %s, %s",
-            channel, amount(tools.settings.demand_size), counted(len(chosen), "artifact"),
-            amount(sum(one.size for one in chosen)),
+            "%s: what was asked for longest ago gives up its bytes: %s, %s",
+            channel, counted(len(chosen), "artifact"), amount(sum(one.size for one in chosen)),
         )  # fmt: skip
         with tools.open_ledger(channel) as ledger, tools.channel_lock(channel):
             found = Eviction(tools.store(channel), ledger).evict(chosen, now=tools.now)
         result.evicted += found.count
         result.evicted_size += found.size
 
-    def warnings(self, evictions: Evictions) -> list[str]:
-        """What a person should know of them."""
-        if not evictions.over:
-            return []
-        bound = amount(self._tools.settings.demand_size)
-        return [
-            f"DEMAND_SIZE={bound} can't be held: what pinned snapshots list is"
-            f" {amount(evictions.over)} more; end a pin ('indexer pin-generation --release'),"
-            " or allow more"
-        ]
-
-    def _asked(self, channel: str, needed: Needed) -> Iterator[Asked]:
+    def _asked(self, channel: str, needed: Needed) -> tuple[list[Asked], Amount]:
+        """What is here only because somebody asked for it, and how much is here in all."""
         ledger = Ledger.read(self._tools.state.ledger(channel))
         if ledger is None:
-            return
+            return [], Amount()
+        found: list[Asked] = []
+        count = size = 0
+        idle = self._tools.selections.unused.of(channel).found
         with ledger:
             arrivals = Promises(ledger).arrivals()
             pins = _Pins(generations.kept(self._tools.mirror, channel), ledger.identity)
             for subdir in ledger.subdirs():
                 stays = needed(ledger, subdir)
                 used = self._last_use(channel, subdir)
-                for one in Promises(ledger).here(subdir):
+                unused = idle.get(subdir, {})
+                here = Promises(ledger).here(subdir)
+                count, size = count + len(here), size + sum(one.size for one in here)
+                for one in here:
                     if one.filename not in stays:
                         came = arrivals.get((subdir, one.filename), one.entered)
                         last = max(came, used.get(one.filename, 0.0))
-                        yield Asked(channel, subdir, one.filename, one.size, last, pins.list(one))
+                        found.append(
+                            Asked(
+                                channel, subdir, one.filename, one.size, last,
+                                is_pinned=pins.list(one), is_unused=one.filename in unused,
+                            )
+                        )  # fmt: skip
+        return found, Amount(count, size)
 
     def _last_use(self, channel: str, subdir: str) -> Mapping[str, float]:
         path = self._tools.state.usage

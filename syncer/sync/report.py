@@ -12,7 +12,7 @@ from volume.run_document import FailedArtifact, Totals, named, unnamed
 
 _HEAD = (
     "channel", "subdir", "kept", "new", "replaced", "hotfixed", "retired",
-    "promised", "evicted", "locked", "kept anyway", "held back", "denied", "left out",
+    "promised", "unused", "evicted", "locked", "kept anyway", "held back", "denied", "left out",
 )  # fmt: skip
 _SHOWN_FAILURES = 20
 _ALWAYS = 7  # columns; the others are there when they say something
@@ -69,6 +69,7 @@ def _row(plan: Totals) -> tuple[str, ...]:
         f"{plan.hotfixed:,}",
         _cell(plan.retired, plan.retired_size),
         _cell(plan.standing, plan.standing_size),
+        _cell(plan.unused, plan.unused_size),
         _cell(plan.evicted, plan.evicted_size),
         _cell(plan.locked, plan.locked_size),
         f"{plan.kept_anyway:,}",

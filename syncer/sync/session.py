@@ -185,7 +185,7 @@ def sync_channels(
         for channel in channels:
             allow_wipe = channel in options.allow_wipe
             _carry_out(ChannelSync(for_channels, channel, allow_wipe=allow_wipe), run.channels)
-        Evicting(for_channels).run(run.channels)
+        Evicting(for_channels, options.allow_wipe).run(run.channels)
         of_name = {PYPI: run.wheels, NAME_MAPPING: run.name_mapping}
         for name, make in beside.items():
             allow_wipe = name in options.allow_wipe

@@ -246,6 +246,10 @@ class Counts:
             )
         )  # fmt: skip
 
+    def has_any(self, *, since: int) -> bool:
+        """Whether anything at all was asked for since a day."""
+        return bool(self._one("SELECT EXISTS (SELECT 1 FROM day WHERE day >= ?)", since))
+
     def channels(self) -> list[str]:
         """Every channel of which anything was asked for."""
         rows = self._ask("SELECT DISTINCT channel FROM artifact ORDER BY 1")

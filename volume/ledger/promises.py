@@ -45,6 +45,16 @@ class Here:
     entered: float
 
 
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """An artifact that nobody asked for after ``last``, in seconds since the epoch."""
+
+    subdir: str
+    filename: str
+    size: int
+    last: float
+
+
 class Promises:
     """Those of one channel, from its open ledger."""
 
@@ -90,6 +100,11 @@ class Promises:
         """Filenames of what is here, or is to be, though nobody may ask for it."""
         rows = self._connection.execute("SELECT filename FROM needed WHERE subdir = ?", (subdir,))
         return {row[0] for row in rows}
+
+    def pruned(self) -> list[Pruned]:
+        """What is left out as nobody asked for it."""
+        rows = self._connection.execute("SELECT subdir, filename, size, last FROM pruned")
+        return [Pruned(*row) for row in rows]
 
     def arrivals(self) -> dict[tuple[str, str], float]:
         """When bytes came last, by (subdir, filename), in seconds since the epoch."""

@@ -13,6 +13,8 @@ Tables (the indexer may attach the file and read them in SQL):
   those, so the name gets no others in ``channels/`` before they are gone.
 - ``needed``: artifacts of a channel on demand that are here, or are to be, for another reason than
   that somebody asked for them, as a sync found out last; only if something is ever evicted.
+- ``pruned``: artifacts that upstream lists and nobody asked for in PRUNE_UNUSED_DAYS, and when
+  somebody did last, or they came: a request after that brings one back.
 - ``origin``: where the index of a subdir came from, without credentials, and its ``base_url``.
 - ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
@@ -70,6 +72,9 @@ CREATE TABLE origin (
     subdir TEXT PRIMARY KEY, base TEXT NOT NULL, base_url TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE needed (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
+CREATE TABLE pruned (
+    subdir TEXT NOT NULL, filename TEXT NOT NULL, size INTEGER NOT NULL, last REAL NOT NULL,
+    PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
 """
 
 TABLES = f"""

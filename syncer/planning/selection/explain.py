@@ -102,16 +102,21 @@ def _explained(candidate: Candidate, selection: SubdirSelection) -> Explained:
         filename=filename,
         wanted=filename in selection.wanted,
         reason=out.reason if out else "",
-        why=_why(out, selection.wanted.get(filename), selection.promises(filename)),
+        why=_why(out, selection, filename),
         held_until=selection.held.get(filename),
         promised=selection.promises(filename),
     )
 
 
-def _why(out: LeftOut | None, selected: str | None, is_promised: bool) -> str:
-    if is_promised:
-        return "nothing asks for it to be here before"
-    return out.detail if out else selected or "upstream does not list it"
+def _why(out: LeftOut | None, selection: SubdirSelection, filename: str) -> str:
+    if out is not None:
+        return out.detail
+    asked = ", and nobody has asked for it (prune_unused_days)"
+    unused = asked if filename in selection.unused else ""
+    if selection.promises(filename):
+        return f"nothing asks for it to be here before{unused}"
+    selected = selection.wanted.get(filename)
+    return f"{selected}{unused}" if selected else "upstream does not list it"
 
 
 def _refused(spec: Spec, channel: str, indexes: Mapping[str, Index]) -> Iterator[Explained]:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     TWIN = "the .conda of the same build is there"
     OLDER_VERSION = "an older version"
     OLDER_BUILD = "an older build"
+    UNUSED = "unused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,15 @@ class SubdirSelection:
     ``held`` says until when the cooldown holds the bytes that upstream lists now, in seconds since
     the epoch; a held artifact that is also wanted is here with other bytes, which stay.
     ``promised`` are listed and downloaded when somebody asks; None if it is not on demand.
+    ``unused`` are those of all these that nobody asked for in PRUNE_UNUSED_DAYS, and nothing else
+    needs.
     """
 
     wanted: Mapping[str, str]
     left_out: Mapping[str, LeftOut]
     held: Mapping[str, float]
     promised: Set[str] | None = None
+    unused: Set[str] = frozenset()
 
     def promises(self, filename: str) -> bool:
         """Whether it is listed without being here."""

@@ -1,10 +1,10 @@
 """What a policy selects of a channel, and why. Pure: the same whatever the order of the records.
 
 The filters apply in this order: deny, exclude, keep, include, then the other objections (pins,
-licence, size, age), cooldown, twins, newest versions and builds. Deny always wins, then exclude.
-What environments need is not asked for by include and not limited by newest, all else holds for it
-too. With nothing included everything is, unless specs, spec files or environments say what the
-channel is for.
+licence, size, age), cooldown, twins, newest versions and builds, what nobody asks for. Deny always
+wins, then exclude. What environments need is not asked for by include and not limited by newest,
+nor by what is asked for; all else holds for it too. With nothing included everything is, unless
+specs, spec files or environments say what the channel is for.
 
 A channel that is on demand promises what nothing asks for and nothing objects to; then an empty
 include asks for nothing, but with newest for those. What is here already stays.
@@ -15,7 +15,7 @@ says besides deny and exclude and whether upstream lists it or not; a cooldown t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -54,6 +54,8 @@ class _Draft:
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     held: dict[str, float] = field(default_factory=dict)
     promised: set[str] = field(default_factory=set)
+    unused: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
     included: dict[str, Candidate] = field(default_factory=dict)  # what newest counts
 
 
@@ -65,6 +67,7 @@ class Selector:
         present: what is committed, by subdir and filename.
         first_seen: by subdir and filename, when an artifact appeared at upstream after our first
             look at it; seconds since the epoch.
+        unused: by subdir, what nobody asked for in PRUNE_UNUSED_DAYS.
         approved: MatchSpecs and filenames that need no cooldown any more.
         now: seconds since the epoch.
         only_needed: the channel is there for environments: without ``include`` nothing but what
@@ -80,6 +83,7 @@ class Selector:
         now: float,
         present: Present | None = None,
         first_seen: FirstSeen | None = None,
+        unused: Mapping[str, Set[str]] | None = None,
         approved: Collection[str] = (),
         only_needed: bool = False,
     ) -> None:
@@ -95,6 +99,7 @@ class Selector:
             now=now,
         )
         self._approved = approved
+        self._unused = unused or {}
         self._include = SpecSet.of(policy.include)
         self._keep = SpecSet.of(policy.keep)
         only_needed = only_needed or bool(policy.specs or policy.spec_files)
@@ -149,6 +154,9 @@ class Selector:
         }
         if self._policy.newest_versions or self._policy.newest_builds:
             self._limit(drafts, needed)
+        for subdir, filenames in self._unused.items():
+            if subdir in drafts:
+                self._prune(drafts[subdir], subdir, filenames - needed.get(subdir, {}).keys())
         for subdir, draft in drafts.items():
             self._keep_unlisted(subdir, draft)
             for filename, why in (idle or {}).get(subdir, {}).items():
@@ -161,6 +169,7 @@ class Selector:
                 draft.left_out,
                 draft.held,
                 draft.promised if self._policy.on_demand else None,
+                draft.unused,
             )
             for subdir, draft in drafts.items()
         }
@@ -223,6 +232,7 @@ class Selector:
         if known is not None and known.is_promised:
             known = None  # nothing of it is here
         if known is not None and (spec := self._keep.find(candidate)) is not None:
+            draft.kept.add(filename)
             return f"kept: keep = {spec.text}", None
         included = self._included(candidate)
         why = needed or included
@@ -292,8 +302,25 @@ class Selector:
             if filename not in needed.get(subdir, {}):
                 drafts[subdir].wanted[filename] += f"; {why}"
 
+    def _prune(self, draft: _Draft, subdir: str, unused: Set[str]) -> None:
+        """Leave out what nobody asks for; on demand it is only promised."""
+        days = self._policy.prune_unused_days
+        out = LeftOut(
+            Reason.UNUSED,
+            f"prune_unused_days = {days}: nobody asked for it in {days} days; a request, also one"
+            " that finds nothing, brings it back with the next sync",
+        )
+        for filename in unused:
+            if filename in draft.kept:
+                continue
+            if filename in draft.wanted:
+                draft.unused.add(filename)
+                self._leave_out(draft, subdir, filename, out)
+            elif filename in draft.promised:
+                draft.unused.add(filename)
+
     def _leave_out(self, draft: _Draft, subdir: str, filename: str, out: LeftOut) -> None:
-        """What is not among the newest is left out; on demand it is only not asked for."""
+        """What is left out of what is asked for; on demand it is only not asked for."""
         del draft.wanted[filename]
         known = self._present.get(subdir, {}).get(filename)
         if not self._policy.on_demand:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
-from syncer.artifacts import kept, refused
+from syncer.artifacts import kept, refused, unasked
 from syncer.artifacts.adopt import let_go
 from syncer.artifacts.commit import Committer
 from syncer.artifacts.downloads.download import Downloads
@@ -20,7 +20,6 @@ from syncer.artifacts.downloads.progress import Progress
 from syncer.artifacts.downloads.staging import Batch, Staging
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.locked import LockedArtifacts
-from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.retire import Retirement
 from syncer.artifacts.sidecars.fetching import SidecarFetch
 from syncer.artifacts.sidecars.sidecars import Sidecars
@@ -248,6 +247,9 @@ class ChannelSync:
         with self._locked():
             self._commit_locked(committer, batch)
             LockedArtifacts(self._store, ledger, now=self._tools.now).place(locked)
+            unasked.note_pruned(
+                ledger, self._tools.selections.unused.of(self._channel).found, survey.selections
+            )
             if all(is_upstreams_own(failed.error) for failed in failures):
                 self.result.retired = retirement.retire(
                     [(plan.subdir, name) for plan in survey.plans for name in plan.retired],
@@ -265,20 +267,14 @@ class ChannelSync:
             is_without = beside_artifacts.conclude(self.result, self._warn)
             with ledger.transaction("settle run"):
                 refused.write(ledger, refused.of_plans(survey.plans))
-                self._note_needed(survey, ledger)
+                if self._surveyor.evicts:
+                    unasked.note_needed(ledger, survey.plans, survey.selections)
                 if not failures and ledger.is_behind:  # nothing was missing: the indexer may go on
                     ledger.raise_serial()
                 if not failures and not is_without:
                     due = min(filter(None, (survey.due, sidecars.due)), default=0.0)
                     ledger.settle(Settled(self._surveyor.inputs(), due))
                 ledger.set_restored()
-
-    def _note_needed(self, survey: Survey, ledger: LedgerWriter) -> None:
-        """For whoever evicts: upstream need not have published anything for that."""
-        if self._surveyor.evicts:
-            promises = PromisesWriter(ledger)
-            for subdir, names in needed(survey.plans, survey.selections).items():
-                promises.need(subdir, names)
 
     def needed(self, ledger: Ledger, subdir: str) -> Set[str]:
         """What of a subdir keeps its bytes, after a ``preview``."""

@@ -340,6 +340,7 @@ _COMPARED = {
     "unkept": "subdir, filename, sha256",
     "origin": "subdir, base, base_url",
     "needed": "subdir, filename",
+    "pruned": "subdir, filename, size",
     "retired": "subdir, filename, sha256, size, home, reason",
     "carried": "subdir, key, value",
     "refused": "subdir, filename, reason",

@@ -28,6 +28,14 @@ def test_no_bound_is_none() -> None:
     assert choose([asked(1, size=10**15)], 0).chosen == ()
 
 
+def test_what_is_unused_goes_though_there_is_room() -> None:
+    unused = Asked("c", "noarch", "u-1-0.conda", 10, 5.0, is_unused=True)
+    pinned = Asked("c", "noarch", "p-1-0.conda", 10, 5.0, is_pinned=True, is_unused=True)
+    for bound in (0, 100):
+        assert choose([asked(1), unused, pinned], bound).chosen == (unused,)
+    assert len(choose([asked(1), unused, pinned], 10).chosen) == 2
+
+
 def test_what_is_pinned_stays_and_counts() -> None:
     found = choose([asked(1, last=1, is_pinned=True), asked(2, last=2)], 5)
     assert [one.filename for one in found.chosen] == ["n2-1-0.conda"]

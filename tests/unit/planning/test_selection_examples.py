@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 # No filters, and what other documents have an example of.
 ELSEWHERE = {
     "subdirs", "spec_files", "solve", "canary", "canary_blocks", "wipe_guard_percent", "on_demand",
-    "sidecars",
+    "sidecars", "prune_unused_days",
 }  # fmt: skip
 
 

@@ -85,6 +85,7 @@ SHOWN_BY = {
     "DEMAND_CONNECTIONS": f"{FETCHER}::test_no_more_at_a_time_than_allowed",
     "DEMAND_RATE_LIMIT": f"{FETCHER}::test_the_rate_limit_holds",
     "DEMAND_SIZE": "component/demand/test_demand_size.py::test_what_was_asked_for_longest_ago_goes",
+    "PRUNE_UNUSED_DAYS": "component/usage/test_prune.py::test_what_nobody_asks_for_leaves",
     "SYNC_CONNECTIONS": f"{MANNERS}::test_no_more_connections_than_allowed",
     "SYNC_TRIES": "component/transport/test_sync_transfers.py::test_tries_end_and_retry_after_is_honoured",
     "SYNC_RATE_LIMIT": f"{MANNERS}::test_the_rate_limit_holds_for_all_connections_together",
