@@ -33,7 +33,7 @@ _ARTIFACTS = "artifacts"
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class NamedBytes:
     """Bytes under a name in a channel; ``sha256`` in hex. ``name`` is the package's."""
 
     subdir: str
@@ -62,7 +62,7 @@ class FirstPublished:
         self._noted = _understood(documents.recall(self._path) or {}, self._path)
         self._kept = generations.kept(mirror, channel)
 
-    def moment(self, one: Placed, built: object, now: float) -> int:
+    def moment(self, one: NamedBytes, built: object, now: float) -> int:
         """Since when an artifact is published; if it never was, the present moment.
 
         Args:
@@ -80,7 +80,7 @@ class FirstPublished:
             noted = self._among_kept(one, built)
         return self._present(one, built, now) if noted is None else noted
 
-    def note(self, published: Iterable[tuple[Placed, int]]) -> None:
+    def note(self, published: Iterable[tuple[NamedBytes, int]]) -> None:
         """Remember what is published now; durably, and only if there is something new.
 
         Raises:
@@ -95,7 +95,7 @@ class FirstPublished:
         if is_new:
             documents.write(self._path, {_ARTIFACTS: self._noted})
 
-    def _present(self, one: Placed, built: object, now: float) -> int:
+    def _present(self, one: NamedBytes, built: object, now: float) -> int:
         """Now; but if this machine's clock is behind, as two others say, what both admit.
 
         The index's own past and the package's builder: each alone may be wrong, and must not make
@@ -115,7 +115,7 @@ class FirstPublished:
             )  # fmt: skip
         return moment
 
-    def _among_kept(self, one: Placed, built: object) -> int | None:
+    def _among_kept(self, one: NamedBytes, built: object) -> int | None:
         unnoted: int | None = None
         for kept in self._kept:  # the oldest first
             folder = self._mirror.generation(self._channel, kept.number) / one.subdir
@@ -132,7 +132,7 @@ class FirstPublished:
         return unnoted
 
 
-def _records(folder: Path, one: Placed) -> Iterator[dict[str, Any]]:
+def _records(folder: Path, one: NamedBytes) -> Iterator[dict[str, Any]]:
     """The artifact's records in the shards of a generation, if they are of the same bytes."""
     try:
         digest = shards.read_index(folder).shards.get(one.name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.engines.conda_index.opening import Opener, link_local
-from indexer.generations.first_published import FirstPublished, Placed
+from indexer.generations.first_published import FirstPublished, NamedBytes
 from indexer.generations.generation import Draft
 from indexer.records import local
 from indexer.records.record_cache import LocalFile, LocalRecord, RecordCache, Stamped
@@ -135,5 +135,5 @@ class Intake:
                 link_local(source, target)
 
 
-def _bytes_of(one: Stamped) -> Placed:
-    return Placed(one.subdir, one.filename, one.sha256, one.name)
+def _bytes_of(one: Stamped) -> NamedBytes:
+    return NamedBytes(one.subdir, one.filename, one.sha256, one.name)

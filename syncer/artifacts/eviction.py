@@ -18,7 +18,7 @@ from itertools import islice
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.store.store import Store
-from syncer.planning.eviction import Asked
+from syncer.planning.eviction import Evictable
 from syncer.planning.plan import Amount
 from volume.ledger.artifact import Artifact
 
@@ -33,7 +33,7 @@ class Eviction:
         self._ledger = ledger
         self._promises = PromisesWriter(ledger)
 
-    def evict(self, chosen: Sequence[Asked], *, now: Callable[[], float]) -> Amount:
+    def evict(self, chosen: Sequence[Evictable], *, now: Callable[[], float]) -> Amount:
         """Let these be promised again, and delete their bytes; return how much that was.
 
         What somebody is fetching, or what is not there to be evicted any more, is left alone.
@@ -56,14 +56,14 @@ class Eviction:
             size += sum(row.size for row in gone)
         return Amount(count, size)
 
-    def _claim(self, claims: contextlib.ExitStack, one: Asked) -> bool:
+    def _claim(self, claims: contextlib.ExitStack, one: Evictable) -> bool:
         claim = self._store.staging.claim_free(one.subdir, one.filename)
         if claim is not None:
             claims.enter_context(claim)
         return claim is not None
 
 
-def _parts(chosen: Sequence[Asked]) -> Iterator[list[Asked]]:
+def _parts(chosen: Sequence[Evictable]) -> Iterator[list[Evictable]]:
     left = iter(chosen)
     while part := list(islice(left, _AT_A_TIME)):
         yield part

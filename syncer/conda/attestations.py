@@ -32,7 +32,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Promised:
+class PromisedAttestations:
     """What an artifact's records promise, the first one's promise first; and what is wrong."""
 
     promises: tuple[Promise, ...] = ()
@@ -42,7 +42,7 @@ class Promised:
         return bool(self.promises or self.problem)
 
 
-_NOTHING = Promised()
+_NOTHING = PromisedAttestations()
 
 
 class _Fields(msgspec.Struct):
@@ -53,7 +53,7 @@ class _Fields(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Fields).decode
 
 
-def promised(*records: str | None) -> Promised:
+def promised(*records: str | None) -> PromisedAttestations:
     """What the records of one artifact promise, as JSON texts."""
     found: dict[str, Promise] = {}
     problem = None
@@ -69,7 +69,7 @@ def promised(*records: str | None) -> Promised:
                 found.setdefault(promise.sha256, promise)
             else:
                 problem = problem or promise
-    return Promised(tuple(found.values()), problem) if found or problem else _NOTHING
+    return PromisedAttestations(tuple(found.values()), problem) if found or problem else _NOTHING
 
 
 def may_promise(record: str) -> bool:

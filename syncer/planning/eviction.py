@@ -16,7 +16,7 @@ from syncer.planning.selection.outcome import ONLY_HERE, SubdirSelection
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Evictable:
     """An artifact that is here only because somebody asked for it.
 
     ``last`` is when, or when its bytes came if nobody did since; in seconds since the epoch.
@@ -40,7 +40,7 @@ class Evictions:
     Sizes are in bytes; ``over`` is more than 0 where what pinned snapshots list is too large.
     """
 
-    chosen: tuple[Asked, ...] = ()
+    chosen: tuple[Evictable, ...] = ()
     over: int = 0
 
     def amounts(self) -> dict[tuple[str, str], Amount]:
@@ -52,7 +52,7 @@ class Evictions:
         return found
 
 
-def choose(asked: Iterable[Asked], bound: int) -> Evictions:
+def choose(asked: Iterable[Evictable], bound: int) -> Evictions:
     """Choose what is unused, and so much that what stays has at most ``bound`` bytes.
 
     Args:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 from syncer.artifacts.eviction import Eviction
-from syncer.planning.eviction import Asked, Evictions, choose
+from syncer.planning.eviction import Evictable, Evictions, choose
 from syncer.planning.guard import share_of
 from syncer.planning.plan import Amount
 from syncer.sync.run import ChannelResult
@@ -69,7 +69,7 @@ class Evicting:
             VolumeError, StateError: a ledger can't be read.
         """
         settings = self._tools.settings
-        asked: list[Asked] = []
+        asked: list[Evictable] = []
         told: list[Told] = []
         for channel, needed in channels.items():
             policy = settings.policy(channel)
@@ -90,8 +90,8 @@ class Evicting:
         return evictions, told
 
     def _guarded(
-        self, channel: str, asked: list[Asked], present: Amount
-    ) -> tuple[list[Asked], str]:
+        self, channel: str, asked: list[Evictable], present: Amount
+    ) -> tuple[list[Evictable], str]:
         """What may be taken away as unused, and why it is not; the wipe guard is asked."""
         unused = [one for one in asked if one.is_unused and not one.is_pinned]
         size = sum(one.size for one in unused)
@@ -124,7 +124,7 @@ class Evicting:
             if chosen:
                 self._evict(channel, chosen, result)
 
-    def _evict(self, channel: str, chosen: list[Asked], result: ChannelResult) -> None:
+    def _evict(self, channel: str, chosen: list[Evictable], result: ChannelResult) -> None:
         tools = self._tools
         tools.checkpoint()
         _LOG.info(
@@ -136,12 +136,12 @@ class Evicting:
         result.evicted += found.count
         result.evicted_size += found.size
 
-    def _asked(self, channel: str, needed: Needed) -> tuple[list[Asked], Amount]:
+    def _asked(self, channel: str, needed: Needed) -> tuple[list[Evictable], Amount]:
         """What is here only because somebody asked for it, and how much is here in all."""
         ledger = Ledger.read(self._tools.state.ledger(channel))
         if ledger is None:
             return [], Amount()
-        found: list[Asked] = []
+        found: list[Evictable] = []
         count = size = 0
         idle = self._tools.selections.unused.of(channel).found
         with ledger:
@@ -158,7 +158,7 @@ class Evicting:
                         came = arrivals.get((subdir, one.filename), one.entered)
                         last = max(came, used.get(one.filename, 0.0))
                         found.append(
-                            Asked(
+                            Evictable(
                                 channel, subdir, one.filename, one.size, last,
                                 is_pinned=pins.list(one), is_unused=one.filename in unused,
                             )

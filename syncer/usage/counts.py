@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from syncer.usage.request import OTHER, Request
+from syncer.usage.request import OTHER, ClientRequest
 from volume.disk import database
 from volume.errors import StateError
 from volume.usage import Program
@@ -72,7 +72,7 @@ class _Sum:
     last: float = 0.0
     clients: dict[str, float] = field(default_factory=dict)
 
-    def add(self, request: Request) -> None:
+    def add(self, request: ClientRequest) -> None:
         self.requests += 1
         self.bytes += request.sent
         self.last = max(self.last, request.moment)
@@ -117,7 +117,7 @@ class Counts:
         ((log, position),) = self._ask("SELECT log, position FROM watched")
         return Place(log, position)
 
-    def add(self, requests: Iterable[Request], place: Place) -> None:
+    def add(self, requests: Iterable[ClientRequest], place: Place) -> None:
         """Count requests, and note that the log was read up to ``place``.
 
         Raises:

@@ -23,7 +23,7 @@ OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ClientRequest:
     """A client asked for an artifact, or for another file of a channel.
 
     ``moment`` is in seconds since the epoch, ``sent`` in bytes. ``artifact`` is the filename, None
@@ -70,7 +70,7 @@ class _Line(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 _decode = msgspec.json.Decoder(_Line).decode
 
 
-def parse(line: bytes) -> Request | None:
+def parse(line: bytes) -> ClientRequest | None:
     """Understand a line; None for one that is no GET of a file of some channel.
 
     A HEAD is a question about a file, and no use of it.
@@ -82,7 +82,7 @@ def parse(line: bytes) -> Request | None:
         return None
     if found.method != "GET" or found.subdir not in SUBDIRS:
         return None
-    return Request(
+    return ClientRequest(
         moment=found.moment,
         status=found.status,
         sent=max(found.sent, 0),

@@ -21,7 +21,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedWheel:
     """A wheel that lock files name; ``urls`` may hold credentials, so they are not for people."""
 
     filename: str
@@ -42,13 +42,13 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedWheels:
     """What all lock files together name.
 
     ``refused`` is what should have been a wheel, as (name, why); ``notes`` is for people.
     """
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[WantedWheel, ...]
     refused: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
@@ -62,8 +62,8 @@ class Plan:
     """
 
     kept: tuple[Wheel, ...]
-    linked: tuple[tuple[Wanted, Wheel], ...]
-    downloads: tuple[tuple[Wanted, ...], ...]
+    linked: tuple[tuple[WantedWheel, Wheel], ...]
+    downloads: tuple[tuple[WantedWheel, ...], ...]
     unwanted: tuple[Wheel, ...]
 
     @property
@@ -72,9 +72,9 @@ class Plan:
         return listed(self.unwanted)
 
 
-def asked(requests: Iterable[Request]) -> Asked:
+def asked(requests: Iterable[Request]) -> AskedWheels:
     """What files ask for, each content and name once."""
-    wanted: dict[tuple[str, str], Wanted] = {}
+    wanted: dict[tuple[str, str], WantedWheel] = {}
     refused: dict[str, str] = {}
     notes: dict[str, None] = {}
     for request in requests:
@@ -96,7 +96,7 @@ def asked(requests: Iterable[Request]) -> Asked:
             except ValueError as error:
                 refused.setdefault(locked.filename, f"{error} ({request.file})")
                 continue
-            one_more = Wanted(
+            one_more = WantedWheel(
                 locked.filename, project, version, locked.sha256, (locked.url,), locked.size,
                 specifier(locked.requires_python),
             )  # fmt: skip
@@ -111,18 +111,18 @@ def asked(requests: Iterable[Request]) -> Asked:
             f"{filename} is locked with {len(hashes[filename])} hashes: each is here, and who asks"
             " for it by name alone gets either"
         ] = None
-    return Asked(
+    return AskedWheels(
         tuple(wanted[key] for key in sorted(wanted)), tuple(sorted(refused.items())), tuple(notes)
     )
 
 
-def plan(wanted: Iterable[Wanted], present: Mapping[str, Wheel]) -> Plan:
+def plan(wanted: Iterable[WantedWheel], present: Mapping[str, Wheel]) -> Plan:
     """Compare what lock files name with what is published."""
     here = {(one.sha256, one.filename): one for one in present.values()}
     by_bytes = {one.sha256: one for one in present.values()}
     kept: list[Wheel] = []
-    linked: list[tuple[Wanted, Wheel]] = []
-    groups: dict[str, list[Wanted]] = {}
+    linked: list[tuple[WantedWheel, Wheel]] = []
+    groups: dict[str, list[WantedWheel]] = {}
     for one in wanted:
         known = here.pop(one.key, None)
         if known is not None:
@@ -140,7 +140,7 @@ def plan(wanted: Iterable[Wanted], present: Mapping[str, Wheel]) -> Plan:
     )
 
 
-def totals(asked: Asked, plan: Plan, sizes: Mapping[str, int]) -> Totals:
+def totals(asked: AskedWheels, plan: Plan, sizes: Mapping[str, int]) -> Totals:
     """Count a plan.
 
     Args:

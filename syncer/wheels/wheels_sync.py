@@ -22,7 +22,7 @@ from syncer.sync.run import ChannelResult
 from syncer.sync.tools import Tools
 from syncer.transport.fetch import Delivered, Expected
 from syncer.wheels import changes, published
-from syncer.wheels.changes import SUBDIR, Asked, Plan, Wanted
+from syncer.wheels.changes import SUBDIR, AskedWheels, Plan, WantedWheel
 from volume.collection import folder_of
 from volume.disk.files import size_of
 from volume.errors import StateError, VolumeError
@@ -126,7 +126,7 @@ class WheelsSync:
         )
         return found
 
-    def _planned(self, present: Mapping[str, Wheel]) -> tuple[Asked, Plan]:
+    def _planned(self, present: Mapping[str, Wheel]) -> tuple[AskedWheels, Plan]:
         asked = changes.asked(
             request for one in self._tools.selections.requested for request in one.requests
         )
@@ -147,7 +147,7 @@ class WheelsSync:
                     sizes[outcome[0].sha256] = min(outcome[1], WHEEL_SIZE)
         return sizes
 
-    def _length(self, one: Wanted) -> tuple[Wanted, int | None]:
+    def _length(self, one: WantedWheel) -> tuple[WantedWheel, int | None]:
         try:
             return one, self._tools.fetch.length(one.urls[0])
         except UpstreamError:
@@ -163,10 +163,10 @@ class WheelsSync:
 
     # -- changing -----------------------------------------------------------------------------
 
-    def _staged(self, one: Wanted) -> Path:
+    def _staged(self, one: WantedWheel) -> Path:
         return self._collection.staging / staged_name(one.filename, bytes.fromhex(one.sha256))
 
-    def _to_fetch(self, one: Wanted, sizes: Mapping[str, int]) -> ToFetch:
+    def _to_fetch(self, one: WantedWheel, sizes: Mapping[str, int]) -> ToFetch:
         return ToFetch(
             one.urls,
             Expected(one.filename, sha256=one.sha256, largest=WHEEL_SIZE, is_small=False),
@@ -176,7 +176,7 @@ class WheelsSync:
 
     def _download(
         self, plan: Plan, sizes: Mapping[str, int]
-    ) -> dict[Wanted, Delivered | UpstreamError]:
+    ) -> dict[WantedWheel, Delivered | UpstreamError]:
         wanted = {self._staged(group[0]): group[0] for group in plan.downloads}
         came = download(
             self._tools,
@@ -201,7 +201,7 @@ class WheelsSync:
             )
 
     def _add(
-        self, wanted: dict[str, Wheel], fresh: dict[str, Path], one: Wanted, source: Path
+        self, wanted: dict[str, Wheel], fresh: dict[str, Path], one: WantedWheel, source: Path
     ) -> None:
         found = published.describe(source, one.filename, one.sha256, one.requires_python)
         wanted[found.path] = found
@@ -236,7 +236,7 @@ class WheelsSync:
 
     # -- telling ------------------------------------------------------------------------------
 
-    def _report(self, asked: Asked, failed: Mapping[Wanted, object]) -> None:
+    def _report(self, asked: AskedWheels, failed: Mapping[WantedWheel, object]) -> None:
         for name, why in asked.refused:
             self.result.fail(name, SUBDIR, why)
         for one, reason in failed.items():

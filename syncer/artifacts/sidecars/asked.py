@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncer.conda.attestations import NEWEST, PREVIEW, Promised, addressed
+from syncer.conda.attestations import NEWEST, PREVIEW, PromisedAttestations, addressed
 from volume.errors import MirrorError
 
 
@@ -72,7 +72,7 @@ class Nothing:
 Outcome = Found | Unavailable | Nothing
 
 
-def of_promises(subdir: str, filename: str, promised: Promised) -> tuple[Asked, ...]:
+def of_promises(subdir: str, filename: str, promised: PromisedAttestations) -> tuple[Asked, ...]:
     """What an artifact's records promise. What the first one promises is the newest."""
     asked = [
         Asked(subdir, filename, addressed("", one.sha256), one.sha256, one.size, number == 0)
@@ -83,7 +83,7 @@ def of_promises(subdir: str, filename: str, promised: Promised) -> tuple[Asked, 
     return tuple(asked)
 
 
-def of_probe(subdir: str, filename: str, promised: Promised) -> tuple[Asked, ...]:
+def of_probe(subdir: str, filename: str, promised: PromisedAttestations) -> tuple[Asked, ...]:
     """What may be there although no record promises it."""
     endings = (PREVIEW,) if promised else (NEWEST, PREVIEW)
     return tuple(Asked(subdir, filename, ending) for ending in endings)

@@ -23,7 +23,7 @@ from syncer.artifacts.sidecars.asked import (
 )
 from syncer.artifacts.sidecars.store import SidecarStore
 from syncer.artifacts.sidecars.table import Sidecar, SidecarWriter
-from syncer.conda.attestations import Promised, promised, taken_apart
+from syncer.conda.attestations import PromisedAttestations, promised, taken_apart
 from syncer.conda.wanted import Wanted
 from syncer.errors import HostStoppedError, is_upstreams_own
 from syncer.planning.plan import SubdirPlan
@@ -125,11 +125,13 @@ class Sidecars:
             self._table.expect_probes(self._table.looked_at(self._mode))
         return self._table.due(before=self._now() - PROBE_SECONDS, most=PROBES)
 
-    def _promised(self, subdir: str, filename: str) -> Promised:
+    def _promised(self, subdir: str, filename: str) -> PromisedAttestations:
         """What the committed records of an artifact promise."""
         return promised(*self._table.records(subdir, filename))
 
-    def _lacking(self, subdir: str, filename: str, found: Promised) -> tuple[Asked, ...]:
+    def _lacking(
+        self, subdir: str, filename: str, found: PromisedAttestations
+    ) -> tuple[Asked, ...]:
         """What is promised, and not here under all of its names."""
         if not found:
             return ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.sidecars.asked import of_promises
-from syncer.conda.attestations import Promised
+from syncer.conda.attestations import PromisedAttestations
 from volume.ledger.artifact import Compared, Placed
 from volume.ledger.ledger import Ledger
 
@@ -144,7 +144,7 @@ class SidecarWriter(SidecarTable):
             ],
         )
 
-    def want(self, subdir: str, filename: str, found: Promised) -> None:
+    def want(self, subdir: str, filename: str, found: PromisedAttestations) -> None:
         """Let the next run fetch what the records of an artifact promise that came without it."""
         rows = [
             (subdir, name, filename, one.sha256 or "", _WITHOUT)

@@ -20,7 +20,7 @@ class Reason(StrEnum):
     TOO_OLD = "too old"
     TOO_NEW = "too new"
     COOLDOWN = "in its cooldown"
-    TWIN = "the .conda of the same build is there"
+    OTHER_FORMAT = "the .conda of the same build is there"
     OLDER_VERSION = "an older version"
     OLDER_BUILD = "an older build"
     UNUSED = "unused"

@@ -1,7 +1,7 @@
 """What a policy selects of a channel, and why. Pure: the same whatever the order of the records.
 
 The filters apply in this order: deny, exclude, keep, include, then the other objections (pins,
-licence, size, age), cooldown, twins, newest versions and builds, what nobody asks for. Deny always
+licence, size, age), cooldown, format, newest versions and builds, what nobody asks for. Deny always
 wins, then exclude. What environments need is not asked for by include and not limited by newest,
 nor by what is asked for; all else holds for it too. With nothing included everything is, unless
 specs, spec files or environments say what the channel is for.
@@ -45,7 +45,7 @@ FirstSeen = Mapping[tuple[str, str], float]
 _EVERYTHING = "everything is included"
 _PROMISED = "on_demand = yes: downloaded when somebody asks for it"
 _NOTHING = LeftOut(Reason.NOT_INCLUDED, "no environment needs it")
-_TWIN = LeftOut(Reason.TWIN, "prefer_conda = yes")
+_OTHER_FORMAT = LeftOut(Reason.OTHER_FORMAT, "prefer_conda = yes")
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class Selector:
         return Objections(self._channel, self._indexes, self.objection)
 
     def permitted(self) -> list[Candidate]:
-        """What environments may draw from: all but what deny to cooldown and twins leave out."""
+        """What environments may draw from: all but what deny to format leave out."""
         found: list[Candidate] = []
         for subdir, index in self._indexes.items():
             permitted = {}
@@ -126,7 +126,7 @@ class Selector:
                 candidate = self._read(subdir, entry)
                 if self.objection(candidate) is None:
                     permitted[entry.filename] = candidate
-            for filename in self._twins(permitted):
+            for filename in self._of_the_old_format(permitted):
                 del permitted[filename]
             found.extend(permitted.values())
         return found
@@ -213,12 +213,12 @@ class Selector:
                 draft.promised.add(filename)
             elif why is not None:
                 draft.wanted[filename] = why
-        for filename in self._twins({*draft.included, *draft.promised}):
+        for filename in self._of_the_old_format({*draft.included, *draft.promised}):
             if filename not in needed:
                 draft.wanted.pop(filename, None)
                 draft.included.pop(filename, None)
                 draft.promised.discard(filename)
-                draft.left_out[filename] = _TWIN
+                draft.left_out[filename] = _OTHER_FORMAT
         return draft
 
     def _decide(
@@ -275,7 +275,7 @@ class Selector:
         told = msgspec.structs.replace(candidate.facts, sha256=known.sha256)
         return msgspec.structs.replace(candidate, facts=told)
 
-    def _twins(self, permitted: Collection[str]) -> list[str]:
+    def _of_the_old_format(self, permitted: Collection[str]) -> list[str]:
         """Artifacts in the old format that are there in the new one too."""
         if not self._policy.prefer_conda:
             return []

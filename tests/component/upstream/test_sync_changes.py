@@ -156,7 +156,7 @@ def test_a_hotfix_changes_the_record_and_downloads_nothing(synced: Syncer) -> No
         assert ledger.serial > before
 
 
-def test_format_twins_are_two_artifacts(synced: Syncer) -> None:
+def test_both_formats_are_two_artifacts(synced: Syncer) -> None:
     twin = package("zlib", "1.3", extension=".tar.bz2")
     synced.upstream.channel("conda-forge").publish(twin)
     assert synced.channel().downloaded == 1

@@ -17,7 +17,7 @@ import pytest
 import requests
 import yaml
 
-from syncer.usage.request import Request, parse
+from syncer.usage.request import ClientRequest, parse
 from tests.support.clients import served_volume
 from tests.support.clients.nginx import NOBODY, SOURCE, executable, free_port
 from tests.support.upstream.certificates import Authority, authority, openssl
@@ -262,7 +262,7 @@ def test_without_tls_nothing_listens_for_it(image: Image) -> None:
             requests.get(f"https://127.0.0.1:{image.tls_port}/", timeout=5)
 
 
-def counted(image: Image, usage_clients: str) -> list[Request]:
+def counted(image: Image, usage_clients: str) -> list[ClientRequest]:
     """What nginx logs of five requests, in the log that volume-init has made."""
     log = image.folder / "usage" / "requests.log"
     with image.started(USAGE_CLIENTS=usage_clients) as process:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from syncer.conda.repodata import Refused
 from syncer.conda.wanted import Wanted
-from syncer.planning.eviction import Asked, choose, needed
+from syncer.planning.eviction import Evictable, choose, needed
 from syncer.planning.plan import Amount, SubdirPlan
 from syncer.planning.selection.outcome import ONLY_HERE, SubdirSelection
 
@@ -14,8 +14,8 @@ def one_of(filename: str) -> Wanted:
     return Wanted("noarch", filename, "packages.conda", 3, "a" * 64, None, b"d" * 16, "{}", None)
 
 
-def asked(number: int, size: int = 10, last: float = 0.0, *, is_pinned: bool = False) -> Asked:
-    return Asked("c", "noarch", f"n{number}-1-0.conda", size, last, is_pinned)
+def asked(number: int, size: int = 10, last: float = 0.0, *, is_pinned: bool = False) -> Evictable:
+    return Evictable("c", "noarch", f"n{number}-1-0.conda", size, last, is_pinned)
 
 
 def test_longest_ago_goes_first_and_no_more_than_must() -> None:
@@ -29,8 +29,8 @@ def test_no_bound_is_none() -> None:
 
 
 def test_what_is_unused_goes_though_there_is_room() -> None:
-    unused = Asked("c", "noarch", "u-1-0.conda", 10, 5.0, is_unused=True)
-    pinned = Asked("c", "noarch", "p-1-0.conda", 10, 5.0, is_pinned=True, is_unused=True)
+    unused = Evictable("c", "noarch", "u-1-0.conda", 10, 5.0, is_unused=True)
+    pinned = Evictable("c", "noarch", "p-1-0.conda", 10, 5.0, is_pinned=True, is_unused=True)
     for bound in (0, 100):
         assert choose([asked(1), unused, pinned], bound).chosen == (unused,)
     assert len(choose([asked(1), unused, pinned], 10).chosen) == 2
@@ -55,7 +55,7 @@ artifacts = st.lists(
 
 
 @given(artifacts, st.integers(1, 500))
-def test_whatever_there_is(found: list[Asked], bound: int) -> None:
+def test_whatever_there_is(found: list[Evictable], bound: int) -> None:
     evictions = choose(found, bound)
     left = [one for one in found if one not in evictions.chosen]
     assert not any(one.is_pinned for one in evictions.chosen)

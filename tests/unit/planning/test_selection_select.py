@@ -162,7 +162,7 @@ def test_licence_size_and_age() -> None:
     }
 
 
-def test_twins_leave_the_old_format_out_if_the_new_one_is_wanted() -> None:
+def test_the_old_format_is_left_out_if_the_new_one_is_wanted() -> None:
     old = candidate("a-1-0", extension=".tar.bz2", size=1)
     new = candidate("a-1-0", size=100)
     lonely = candidate("b-1-0", extension=".tar.bz2")

@@ -103,9 +103,9 @@ def test_a_record_that_turned_bad_does_not_take_the_good_one_down() -> None:
     assert change({}, {NAME: {"size": "?"}}) == {"refused": [NAME]}
 
 
-def test_format_twins_are_two_artifacts() -> None:
-    twins = {NAME: record(), "a-1-0.tar.bz2": record(1)}
-    assert sorted(change({}, twins)["new"]) == sorted(twins)
+def test_both_formats_are_two_artifacts() -> None:
+    both = {NAME: record(), "a-1-0.tar.bz2": record(1)}
+    assert sorted(change({}, both)["new"]) == sorted(both)
 
 
 def test_what_is_not_selected_is_retired() -> None:

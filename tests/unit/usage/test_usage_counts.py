@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from syncer.usage import counts as module
 from syncer.usage.counts import Counts, Place
-from syncer.usage.request import OTHER, Request
+from syncer.usage.request import OTHER, ClientRequest
 from volume.errors import StateError
 from volume.usage import Program
 
@@ -20,9 +20,9 @@ DAY = 86400.0
 def request(
     name: str = "a", status: int = 200, *, moment: float = NOW, program: str = "conda/1",
     client: str | None = None, sent: int = 10,
-) -> Request:  # fmt: skip
+) -> ClientRequest:  # fmt: skip
     filename = f"{name}-1-0.conda"
-    return Request(moment, status, sent, "c", "noarch", filename, program, client)
+    return ClientRequest(moment, status, sent, "c", "noarch", filename, program, client)
 
 
 @pytest.fixture

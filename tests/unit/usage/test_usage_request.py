@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.usage.request import OTHER, Request, parse
+from syncer.usage.request import OTHER, ClientRequest, parse
 
 LINE = [1_790_000_000.123, 200, 512, "GET", "conda-forge", "linux-64", "zlib-1.3-0.conda",
         "conda/26.7.2 requests/2.32 CPython/3.12", ""]  # fmt: skip
@@ -18,7 +18,7 @@ def line(**changed: object) -> bytes:
     return json.dumps(list(values.values())).encode()
 
 
-def understood(**changed: object) -> Request:
+def understood(**changed: object) -> ClientRequest:
     found = parse(line(**changed))
     assert found is not None
     return found
@@ -26,7 +26,7 @@ def understood(**changed: object) -> Request:
 
 def test_a_request_for_an_artifact() -> None:
     found = understood()
-    assert found == Request(
+    assert found == ClientRequest(
         1_790_000_000.123, 200, 512, "conda-forge", "linux-64", "zlib-1.3-0.conda", "conda/26.7.2"
     )
     assert found.was_served and not found.is_missing
