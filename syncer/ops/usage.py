@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,10 +100,15 @@ def _shown(found: Usage) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What ``usage`` tells. ``unused`` is None while the watch is shorter than the days."""
+    """What ``usage`` tells. ``unused`` is None while the watch is shorter than the days.
+
+    ``whole`` are the channels of which everything is mirrored or listed that the policy lets in:
+    INCLUDE would bring nothing more there.
+    """
 
     usage: Usage
     unused: Mapping[str, tuple[Unused, ...] | None]
+    whole: Set[str] = frozenset()
 
     def document(self) -> dict[str, Any]:
         """As plain data."""
@@ -132,7 +137,14 @@ def read(settings: Settings, now: float, *, days: int) -> Answer:
                 )
                 for channel in settings.channels
             },
+            frozenset(channel for channel in settings.channels if _is_whole(settings, channel)),
         )
+
+
+def _is_whole(settings: Settings, channel: str) -> bool:
+    policy = settings.policies[channel]
+    is_chosen = any(channel in environment.channels for environment in settings.environments)
+    return policy.on_demand or not (policy.include or is_chosen)
 
 
 def _present(settings: Settings, channel: str) -> Iterator[Artifact]:
@@ -152,7 +164,8 @@ def describe(answer: Answer, now: float) -> str:
     if found.programs:
         lines.append("By " + ", ".join(_program(one) for one in found.programs[:_MOST]))
     for channel in found.channels:
-        lines.extend(_describe(channel, answer.unused.get(channel.channel), found.days))
+        unused = answer.unused.get(channel.channel)
+        lines.extend(_describe(channel, unused, channel.channel in answer.whole, found.days))
     return "\n".join(lines)
 
 
@@ -160,7 +173,9 @@ def _program(one: Program) -> str:
     return f"{one.program} ({counted(one.requests, 'request')})"
 
 
-def _describe(channel: ChannelUsage, unused: Sequence[Unused] | None, days: int) -> Iterator[str]:
+def _describe(
+    channel: ChannelUsage, unused: Sequence[Unused] | None, is_whole: bool, days: int
+) -> Iterator[str]:
     title = channel.channel if channel.is_mirrored else f"{channel.channel} (not mirrored)"
     yield f"{title}: {counted(channel.requests, 'request')}, {amount(channel.bytes)}"
     if channel.used:
@@ -171,8 +186,11 @@ def _describe(channel: ChannelUsage, unused: Sequence[Unused] | None, days: int)
     if channel.missing:
         yield f"  asked for and not here: {_first(channel.missing)}"
         names = " ".join(one.name for one in channel.missing[:_MOST])
-        if channel.is_mirrored:
-            yield f"    would be fetched, where upstream has them, with: INCLUDE={names}"
+        if channel.is_mirrored and is_whole:
+            why = f"syncer --once --dry-run --explain {channel.missing[0].name}"
+            yield f"    upstream lacks them, or the policy leaves them out: {why}"
+        elif channel.is_mirrored:
+            yield f"    would be fetched, where upstream has them, if INCLUDE had too: {names}"
         else:
             yield f"    would be mirrored with: CHANNELS={channel.channel}"
 

@@ -29,6 +29,7 @@ from syncer.upstream.cache import Cache
 from volume.layout import Mirror, State
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
+from volume.program.sizes import counted
 
 # A run that finds nothing changed does not choose, and most mirrors have no environments: what
 # either needs is imported where it begins.
@@ -99,8 +100,8 @@ class Selections:
         if self._settings.mirrors_wheels or not count:
             return []
         return [
-            f"{request.file}: {count} Python packages are left out; WHEELS=locked mirrors those"
-            " that it names with an address and a hash"
+            f"{request.file}: left out: {counted(count, 'Python package')}; WHEELS=locked mirrors"
+            " those that it names with an address and a hash"
         ]
 
     def fingerprint(self, channel: str) -> str:

@@ -38,7 +38,9 @@ def _channel(word: str) -> str:
 
 def _schedule(value: str) -> str:
     if not value.startswith("@") and len(value.split()) not in {5, 6, 7}:
-        raise ValueError("write five cron fields such as '17 3 * * *' (minute hour day month day)")
+        raise ValueError(
+            "write five cron fields such as '17 3 * * *' (minute hour day month weekday)"
+        )
     return value
 
 
@@ -273,7 +275,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: with every problem found.
     """
-    settings = define.read(Settings, environment, others=DEPLOYMENT)
+    settings = define.read(Settings, environment, others=DEPLOYMENT, peers=PEERS)
     written = mirror_toml.read(settings.config_dir, settings)
     settings = replace(settings, **written.defaults)
     problems = list(written.problems)
@@ -335,13 +337,17 @@ def _addresses(settings: Settings, problems: list[str]) -> list[Address]:
     return list(found.values())
 
 
-# Names that the Compose file, the indexer or the operating system use.
+# Names that the image builds, Compose or the operating system use.
 DEPLOYMENT = (
-    "KEEP_GENERATIONS", "KEEP_SHARDS_DAYS", "INDEX_POLL_SECONDS", "CONDA_EXE", "CONDA_CHANNEL",
-    "CONDA_BASE", "BASE_IMAGE", "IMAGE_PREFIX", "VERSION", "MIRROR_BIND", "MIRROR_DATA",
+    "CONDA_EXE", "CONDA_CHANNEL", "CONDA_BASE", "BASE_IMAGE", "IMAGE_PREFIX", "VERSION",
     "PUID", "PGID", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
     "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "BUILD_CA_BUNDLE",
-    "COMPOSE_PROJECT_NAME", "SYNCER_MEMORY", "INDEXER_MEMORY", "NGINX_MEMORY", "NGINX_VERSION",
-    "SUPERCRONIC_VERSION", "REVISION", "UPSTREAM_SECRETS", "COMPOSE_FILE", "TLS_BIND", "TLS_DIR",
-    "TLS_REDIRECT",
+    "COMPOSE_PROJECT_NAME", "NGINX_VERSION", "SUPERCRONIC_VERSION", "REVISION", "COMPOSE_FILE",
+)  # fmt: skip
+# Of the appliance's own names those that only the indexer and the Compose file read: the syncer
+# alone is given the whole .env, so it is the one who can say that one of them is misspelt.
+PEERS = (
+    "KEEP_GENERATIONS", "KEEP_SHARDS_DAYS", "INDEX_POLL_SECONDS", "INDEX_ENGINE",
+    "INDEXED_TIMESTAMP", "MIRROR_BIND", "MIRROR_DATA", "SYNCER_MEMORY", "INDEXER_MEMORY",
+    "NGINX_MEMORY", "UPSTREAM_SECRETS", "TLS_BIND", "TLS_DIR", "TLS_REDIRECT",
 )  # fmt: skip

@@ -61,11 +61,18 @@ def _defined(settings: Any) -> list[tuple[str, Definition]]:
     ]
 
 
-def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[str] = ()) -> T:
+def read(
+    settings: type[T],
+    environment: Mapping[str, str],
+    *,
+    others: Iterable[str] = (),
+    peers: Iterable[str] = (),
+) -> T:
     """Read all settings from the environment; an empty value means the default.
 
     Args:
         others: names that are known although this program does not use them.
+        peers: the same, and so much the appliance's own that what is like them is misspelt.
 
     Raises:
         ConfigError: with every problem found.
@@ -85,7 +92,7 @@ def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[
             values[name_of_field] = definition.parse(text)
         except (ValueError, NameRefusedError) as error:
             problems.append(f"{given[0] if given else definition.name}={text!r}: {error}")
-    problems.extend(_misspelt(environment.keys() - set(others), ours))
+    problems.extend(_misspelt(environment.keys() - set(others), ours.union(peers)))
     if problems:
         raise ConfigError(problems)
     return settings(**values)
@@ -94,7 +101,7 @@ def read(settings: type[T], environment: Mapping[str, str], *, others: Iterable[
 def _misspelt(names: set[str], ours: set[str]) -> list[str]:
     problems = []
     for name in sorted(names - ours):
-        nearest = difflib.get_close_matches(name, ours, n=1, cutoff=0.85)
+        nearest = difflib.get_close_matches(name.upper(), ours, n=1, cutoff=0.85)
         if nearest:
             problems.append(f"{name} is not a setting; did you mean {nearest[0]}?")
     return problems

@@ -71,7 +71,7 @@ class TestFirstSync:
         assert (run.status, run.wheels) == ("success", [])
         assert not list((syncer.volumes.mirror_dir / "pypi").iterdir())
         (warning,) = run.channels[0].warnings
-        assert "1 Python packages are left out; WHEELS=locked" in warning
+        assert "left out: 1 Python package; WHEELS=locked" in warning
 
     def test_the_plan_is_shown_and_nothing_changed(self, syncer: Syncer, index: Index) -> None:
         index.put(ONE, TWO)

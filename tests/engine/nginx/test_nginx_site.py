@@ -19,7 +19,9 @@ def site(mirror_dir: Path) -> Path:
     """A site as the indexer writes it."""
     folder = mirror_dir / "site"
     folder.mkdir()
-    for name in ("index.html", "condarc", "mambarc", "pixi.toml", "setup.sh"):
+    for name in (
+        "index.html", "snapshots.html", "condarc", "mambarc", "pixi.toml", "setup.sh"
+    ):  # fmt: skip
         (folder / name).write_text(f"{name}: http://mirror.invalid/cloud http://mirror.invalid\n")
     (folder / "status.json").write_text('{"url": "http://mirror.invalid"}')
     (folder / "search.json").write_text("{}")
@@ -49,6 +51,7 @@ def test_before_the_first_sync(nginx: Nginx) -> None:
     ("path", "content_type"),
     [
         ("/", "text/html; charset=utf-8"),
+        ("/snapshots/", "text/html; charset=utf-8"),
         ("/condarc", "text/plain; charset=utf-8"),
         ("/mambarc", "text/plain; charset=utf-8"),
         ("/pixi.toml", "text/plain"),
@@ -58,7 +61,7 @@ def test_before_the_first_sync(nginx: Nginx) -> None:
 def test_client_configurations_name_this_mirror_as_the_client_does(
     nginx: Nginx, site: Path, path: str, content_type: str
 ) -> None:
-    name = path.removeprefix("/") or "index.html"
+    name = {"/": "index.html", "/snapshots/": "snapshots.html"}.get(path, path.removeprefix("/"))
     for headers, url in (
         ({}, nginx.url),
         ({"Host": "mirror.lan"}, "http://mirror.lan"),
@@ -157,7 +160,9 @@ def test_every_request_is_in_the_log_once(nginx: Nginx) -> None:
     assert nginx.error_log.read_text() == ""
 
 
-@pytest.mark.parametrize("path", ["/", "/condarc", "/mambarc", "/pixi.toml", "/setup.sh"])
+@pytest.mark.parametrize(
+    "path", ["/", "/snapshots/", "/condarc", "/mambarc", "/pixi.toml", "/setup.sh"]
+)
 def test_a_cache_between_knows_what_an_answer_depends_on(
     nginx: Nginx, site: Path, path: str
 ) -> None:

@@ -73,6 +73,10 @@ def test_all_problems_are_reported_together() -> None:
         ("SYNC_CONECTIONS", "SYNC_CONNECTIONS"),
         ("WIPE_GUARD_PERCENTS", "WIPE_GUARD_PERCENT"),
         ("MIRROR_DIRS", "MIRROR_DIR"),
+        ("include", "INCLUDE"),
+        ("INDEXED_TIMESTAMPS", "INDEXED_TIMESTAMP"),
+        ("KEEP_GENERATION", "KEEP_GENERATIONS"),
+        ("MIRROR_BINDS", "MIRROR_BIND"),
     ],
 )
 def test_a_misspelt_name_is_an_error_that_suggests_the_right_one(misspelt: str, meant: str) -> None:

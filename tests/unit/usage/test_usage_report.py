@@ -34,7 +34,10 @@ def test_what_nobody_asked_for(tmp_path: Path) -> None:
         assert [one.name for one in channel.missing] == ["wish"]
         said = describe(Answer(found, {"c": unused}), later)
         assert "not asked for in 30 days: 1 artifact, 1.0 kB" in said
-        assert "with: INCLUDE=wish" in said
+        assert "if INCLUDE had too: wish" in said
+        said = describe(Answer(found, {"c": unused}, {"c"}), later)
+        assert "INCLUDE" not in said  # all is mirrored: with INCLUDE=wish nothing else would be
+        assert "--explain wish" in said
 
 
 def test_a_channel_that_is_not_mirrored_is_named(tmp_path: Path) -> None:
