@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.base.addresses import SHARDS_OWN
+from indexer.base.errors import RefusedRecordsError
 from indexer.base.repodata import Record
 from indexer.generations import shards
-from indexer.records.rows import Row
+from indexer.records.rows import TWO_NAMES, Row
 from indexer.verify.check import Check, Names, difference
 from indexer.verify.info_verification import RELATIONS, verify_shared
 from indexer.verify.listed import listed
@@ -26,6 +27,7 @@ def verify_shards(
 
     Raises:
         VerificationError: naming the first thing that is wrong.
+        RefusedRecordsError: there is a record that no index can hold.
     """
     try:
         index = shards.read_index(check.draft.folder / subdir)
@@ -81,6 +83,7 @@ def _compare(
     found = listed(check, subdir, where, shard)
     for one, record in found.items():
         if record.get("name") != name:
+            _refuse_two_names(check, subdir, filename_of(*one))
             raise check.fail(subdir, f"the shard of {name} lists {filename_of(*one)}")
     for row in check.rows.get(subdir, names.filenames.get(name, ())):
         if row.name != name:
@@ -90,6 +93,18 @@ def _compare(
         else:
             missing.append(row.filename)
     extra += [filename_of(*one) for one in found]
+
+
+def _refuse_two_names(check: Check, subdir: str, filename: str) -> None:
+    """Leave out an artifact whose record says its name twice: who writes takes either.
+
+    Raises:
+        RefusedRecordsError: it is one.
+    """
+    for row in check.rows.get(subdir, [filename]):
+        if json.loads(row.record).get("name") != row.name:
+            reason = f"no index can hold its record: {TWO_NAMES}"
+            raise RefusedRecordsError({(subdir, filename): reason})
 
 
 def _compare_record(check: Check, subdir: str, row: Row, found: Record) -> None:

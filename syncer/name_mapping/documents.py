@@ -5,8 +5,9 @@ Their forms are those that pixi's ``pypi_mapping`` reads in 2026; other keys are
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import msgspec
 
 COMPRESSED = "compressed-v0/compressed_mapping.json"
 """The path of what maps names."""
@@ -51,7 +52,7 @@ def check_artifact(body: bytes) -> None:
 
 def _read(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        found = msgspec.json.decode(body)  # as strict as pixi: UTF-8, and no NaN
     except RecursionError as error:
         raise ValueError("it has too many levels") from error
     if not isinstance(found, dict):

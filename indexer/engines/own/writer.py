@@ -31,7 +31,7 @@ from indexer.generations import shards
 from indexer.generations.generation import Draft
 from indexer.records.known_names import Fingerprint, KnownAnswer, KnownEntry, KnownName, KnownNames
 from indexer.records.listing import Listing
-from indexer.records.rows import NAMELESS, TWO_NAMES, Row, Rows
+from indexer.records.rows import NAMELESS, Row, Rows
 from volume.program.stop import Stop
 from volume.sections import OLD_SECTIONS, V3_SECTIONS
 
@@ -191,9 +191,6 @@ class Writer:
                 record, exported = decode(row.record), decode(row.run_exports)
             except ValueError as error:
                 self._refuse(one, row, error)
-                continue
-            if record.get("name") != name:
-                self._refuse(one, row, TWO_NAMES)
                 continue
             rows.append(row)
             records.append((row.section, row.filename, record, exported))

@@ -159,11 +159,12 @@ def test_a_run_asks_for_so_many_and_the_next_goes_on(
 TROUBLE = [
     (NAMES, faults.status(500, times=None), "answered 500"),
     (NAMES, faults.missing(), "answered 404"),
-    (NAMES, faults.replaced_body(b"<html>", times=None), "Expecting value"),
+    (NAMES, faults.replaced_body(b"<html>", times=None), "malformed"),
     (NAMES, faults.replaced_body(b"[]", times=None), "it is no map"),
     (NAMES, faults.replaced_body(b"{}", times=None), "it maps no name"),
     (NAMES, faults.replaced_body(b'{"a": 1}', times=None), "is mapped to 1"),
     (NAMES, faults.replaced_body(b'{"a": [1]}', times=None), "is mapped to [1]"),
+    (NAMES, faults.replaced_body('{"a": "b"}'.encode("utf-16"), times=None), "malformed"),
     (NAMES, faults.replaced_body(b"[" * 100_000, times=None), "too many levels"),
     (NAMES, faults.replaced_body(b'{"a": "' + b"x" * (65 << 20) + b'"}', times=None), "more than"),
     (NAMES, faults.redirect("http://169.254.169.254/latest"), "is not public"),
@@ -198,11 +199,13 @@ BAD = [
     b'{"conda_name": "x", "package_name": "x", "versions": ["1"]}',
     b'{"conda_name": "x", "package_name": "x", "versions": {"x": 1}}',
     b'{"conda_name": "x", "package_name": "x", "direct_url": "http://x"}',
+    b'{"conda_name": "x", "package_name": "x", "later": NaN}',
+    '{"conda_name": "x", "package_name": "x"}'.encode("utf-16"),
     b"[" * 100_000, b"x" * (2 << 20),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", BAD, ids=lambda body: body[:40].decode())
+@pytest.mark.parametrize("body", BAD, ids=lambda body: repr(body[:40]))
 def test_a_document_of_another_form_is_named_and_not_served(
     syncer: Syncer, service: MappingService, body: bytes
 ) -> None:

@@ -22,7 +22,8 @@ def test_all_fields_of_all_types_in_one_channel(conda_exe: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("field", "value"),
     [("timestamp", "now"), ("timestamp", 10**18), ("timestamp", -(10**12)), ("features", None),
-     ("depends", ["<img x>"]), ("license", "<script>"), ("size", "1"), ("source", Raw("1e999"))],
+     ("depends", ["<img x>"]), ("license", "<script>"), ("size", "1"), ("source", Raw("1e999")),
+     ("invented", Raw('1,"name":"another"'))],
 )  # fmt: skip
 def test_one_odd_record_costs_nothing(
     field: str, value: Any, conda_exe: Path, tmp_path: Path
