@@ -13,7 +13,12 @@ from dataclasses import dataclass
 
 from volume.errors import NameRefusedError
 
-EXTENSIONS = (".conda", ".tar.bz2")
+PACKAGE_EXTENSIONS = (".conda", ".tar.bz2")
+"""Of conda's own packages: what people's own ones have, too."""
+WHEEL = ".whl"
+"""Of a wheel that a channel lists (``volume/channel_wheels.py``)."""
+EXTENSIONS = (*PACKAGE_EXTENSIONS, WHEEL)
+"""Of every artifact."""
 
 # conda's KNOWN_SUBDIRS. An upstream's subdir outside this list is refused rather than guessed.
 SUBDIRS = frozenset(

@@ -11,7 +11,8 @@ What a client follows, by kind:
   ``base_url`` (CEP 15), ``shards_base_url`` (CEP 16) and whatever else is called an address there;
   artifacts, shards and run_exports lie beside the index here, so none is right;
 - ``info.channel_relations`` (CEP 42), which ``volume.relations`` checks;
-- a record's ``url`` (draft CEP 151): right is only the filename, relative to the index.
+- a record's ``url`` (draft CEP 151): right is only the filename, relative to the index; of a wheel
+  that a channel lists (draft CEP 145) what ``volume.channel_wheels`` says, and it must have that.
 
 Not followed by any client, and so as upstream has them: ``message`` of a revision (CEP 48), texts
 for people in ``channeldata.json`` (``home``, ``dev_url``, ``doc_url``, ``source_url``, ``icon_url``
@@ -26,6 +27,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
+
+from volume import channel_wheels
+from volume.sections import is_wheel
 
 SHARDS_OWN = frozenset({"base_url", "shards_base_url"})
 """Addresses that an index of shards must have (CEP 16): empty, as all lies beside it."""
@@ -113,19 +117,31 @@ def without_escapes(
 # -- records ---------------------------------------------------------------------------------------
 
 
-def may_have_address(text: str) -> bool:
+def may_have_address(text: str, filename: str) -> bool:
     """Whether a record (a JSON text) has to be decoded to know; a look at its letters."""
-    return '"url"' in text or ("\\u00" in text and _ESCAPED_LETTER.search(text) is not None)
+    return (
+        is_wheel(filename)
+        or '"url"' in text
+        or ("\\u00" in text and _ESCAPED_LETTER.search(text) is not None)
+    )
+
+
+def right_address(record: Mapping[str, Any], filename: str) -> str | None:
+    """The ``url`` that a record has to have here; None if none."""
+    if is_wheel(filename):
+        return channel_wheels.address(filename, record)
+    return filename if "url" in record else None
 
 
 def wrong_address(record: Mapping[str, Any], filename: str) -> bool:
     """Whether a record sends clients elsewhere than to the file beside its index."""
-    return "url" in record and record["url"] != filename
+    right = right_address(record, filename)
+    return right is not None and record.get("url") != right
 
 
 def sends_away(text: str, filename: str) -> bool:
     """The same of a record's JSON text, which is decoded only where that can matter."""
-    if not may_have_address(text):
+    if not may_have_address(text, filename):
         return False
     try:
         record = json.loads(text)

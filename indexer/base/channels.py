@@ -16,7 +16,7 @@ from volume import generations
 from volume.disk.files import volume_error
 from volume.errors import NameRefusedError, VolumeError
 from volume.layout import Mirror, State, channel_of
-from volume.names import EXTENSIONS, SUBDIRS, check_channel, likely_subdir
+from volume.names import PACKAGE_EXTENSIONS, SUBDIRS, check_channel, likely_subdir
 
 log = logging.getLogger("indexer.base.channels")
 
@@ -78,7 +78,7 @@ def packages(path: Path) -> list[str]:
         return sorted(
             name
             for name in os.listdir(path)  # noqa: PTH208 - names are all we need of a million
-            if name.endswith(EXTENSIONS) and not name.startswith(".")
+            if name.endswith(PACKAGE_EXTENSIONS) and not name.startswith(".")
         )
     except FileNotFoundError:
         return []

@@ -35,6 +35,7 @@ HEAD_END = b',"packages":{'
 JOINT = b'},"packages.conda":{'
 V3_BEGIN = b'"v3":{"conda":{'
 V3_JOINT = b'},"tar.bz2":{'
+WHEELS_JOINT = b'},"whl":{'
 """What stands before each section, in that order."""
 
 
@@ -114,7 +115,8 @@ def frame(wanted: dict[str, Any], tally: Tally) -> tuple[bytes, ...]:
     smaller = _inner({key: rest[key] for key in rest if key < V3})
     greater = _inner({key: rest[key] for key in rest if key > V3})
     return (
-        head, JOINT, f"}}{smaller},".encode() + V3_BEGIN, V3_JOINT, f"}}}}{greater}}}".encode(),
+        head, JOINT, f"}}{smaller},".encode() + V3_BEGIN, V3_JOINT, WHEELS_JOINT,
+        f"}}}}{greater}}}".encode(),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """A record as it is published: upstream's, but for where its bytes are and, if asked for, when.
 
 - ``url`` (draft CEP 151) says where upstream keeps an artifact. Here it lies beside the index under
-  its filename, so that is what a ``url`` says here; a record without one stays without.
+  its filename, so that is what a ``url`` says here; a record without one stays without. That of a
+  wheel which a channel lists (draft CEP 145) always has one, see ``volume.channel_wheels``.
 - ``indexed_timestamp`` (CEP 47) is added where upstream has none, if ``INDEXED_TIMESTAMP=arrival``
   asks for it: the moment at which the bytes were first listed here.
 
@@ -15,7 +16,8 @@ import json
 import sqlite3
 from typing import Any
 
-from indexer.base.addresses import may_have_address
+from indexer.base.addresses import may_have_address, right_address
+from volume.names import WHEEL
 
 _KEY = "indexed_timestamp"
 _Value = str | bytes | int | float | None
@@ -41,6 +43,7 @@ def published(record: str, filename: str, entered: str | None) -> str:
     # What needs no change is not handed over to Python: a channel has a million.
     return (
         f"CASE WHEN instr({record}, '\"url\"') OR instr({record}, '\\u00')"
+        f" OR substr({filename}, {-len(WHEEL)}) = '{WHEEL}'"
         f" THEN published_record({record}, {filename}, NULL) ELSE {record} END"
     )
 
@@ -53,7 +56,7 @@ def as_published(record: _Value, filename: str, entered: int | None) -> _Value:
     if not isinstance(record, str):
         return record
     may_have_moment = entered is None or f'"{_KEY}"' in record
-    if not may_have_address(record):
+    if not may_have_address(record, filename):
         if entered is None:
             return record
         if not may_have_moment and record.startswith('{"') and record.endswith("}"):
@@ -65,8 +68,9 @@ def as_published(record: _Value, filename: str, entered: int | None) -> _Value:
     if not isinstance(found, dict):
         return record
     changes: dict[str, Any] = {}
-    if "url" in found:  # written anew also if it is right: the text may hold another one before it
-        changes["url"] = filename
+    # Written anew also if it is right: the text may hold another one before it.
+    if (address := right_address(found, filename)) is not None:
+        changes["url"] = address
     if entered is not None and found.get(_KEY) is None:
         changes[_KEY] = entered
     return json.dumps({**found, **changes}, separators=(",", ":")) if changes else record

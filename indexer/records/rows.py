@@ -20,7 +20,7 @@ from indexer.records.published_record import as_published, install, published
 from volume.errors import StateError
 from volume.generations import ARRIVAL, UPSTREAM
 from volume.ledger.artifact import Placed
-from volume.sections import V3_SECTIONS, key_of, old_section_of, v3_section_of
+from volume.sections import V3_SECTIONS, WHEELS, key_of, old_section_of, v3_section_of
 
 NAMELESS = "it is no JSON, or has no name"
 """What is wrong with a record that says no name."""
@@ -59,8 +59,13 @@ class Row:
         return key_of(self.section, self.filename) if self.is_v3 else self.filename
 
     @property
-    def artifacts_section(self) -> str:
-        """The section for what is said of artifacts, by filename (CEP 12)."""
+    def artifacts_section(self) -> str | None:
+        """The section for what is said of the artifact by filename (CEP 12), once for each.
+
+        None of a twin, and of a wheel, which exports nothing.
+        """
+        if self.is_twin or self.section == WHEELS:
+            return None
         return old_section_of(self.filename) if self.is_v3 else self.section
 
 

@@ -17,6 +17,7 @@ from indexer.records.record_cache import RecordCache
 from volume.layout import Mirror
 from volume.ledger.artifact import Placed
 from volume.program.stop import Stop
+from volume.sections import is_wheel
 
 log = logging.getLogger("indexer.records.run_exports")
 
@@ -50,6 +51,8 @@ def read_missing(
 
 
 def _read(path: Path) -> str | None:
+    if is_wheel(path.name):
+        return None
     try:
         return package.run_exports(path)
     except FileNotFoundError:

@@ -82,9 +82,8 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dic
             check.record_address(subdir, row)
             if row.is_v3:
                 tally.add(row.indexed)
-            if not row.is_twin:
-                said = f'{{"run_exports":{row.run_exports}}}'
-                exports.step(row.artifacts_section, row.filename, said)
+            if (section := row.artifacts_section) is not None:
+                exports.step(section, row.filename, f'{{"run_exports":{row.run_exports}}}')
             problem = _problem(row) if check.known is None else None
             if row.name is None or problem is not None:
                 refused[subdir, row.filename] = (
@@ -162,7 +161,7 @@ def _verify_run_exports(check: Check, subdir: str) -> None:
     given: dict[str, Any] = {**document["packages"], **document["packages.conda"]}
     missing: list[str] = []
     for row in check.rows.scan(subdir):
-        if row.is_twin:
+        if row.artifacts_section is None:
             continue
         if row.filename not in given:
             missing.append(row.filename)

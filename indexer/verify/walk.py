@@ -18,12 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from indexer.engines.envelope import HEAD_END, JOINT, ORDER, V3_BEGIN, V3_JOINT
+from indexer.engines.envelope import HEAD_END, JOINT, ORDER, V3_BEGIN, V3_JOINT, WHEELS_JOINT
 from volume.sections import V3, V3_SECTIONS
 
 _DECODER = json.JSONDecoder()
 _LONGER = 4096  # bytes that a value may be longer in the document than as it was committed
-_PACKAGES, _CONDA, _V3_CONDA, _V3_TAR_BZ2 = ORDER
+_PACKAGES, _CONDA, _V3_CONDA, _V3_TAR_BZ2, _WHEELS = ORDER
 _EMPTY_V3: dict[str, Any] = {section.removeprefix(f"{V3}."): {} for section in V3_SECTIONS}
 
 Same = Callable[[Any, Any], bool]
@@ -92,13 +92,18 @@ class Walk:
         """Find the sections of revision 3, from the end: most of a document is before them."""
         begin = self._map.rfind(V3_BEGIN)
         joint = self._map.rfind(V3_JOINT)
-        if not self._first[_CONDA] <= begin < joint:
+        wheels = self._map.rfind(WHEELS_JOINT)
+        if not self._first[_CONDA] <= begin < joint < wheels:
             self._is_lost = True
-            begin = joint = 0
-        found = {_V3_CONDA: begin + len(V3_BEGIN), _V3_TAR_BZ2: joint + len(V3_JOINT)}
+            begin = joint = wheels = 0
+        found = {
+            _V3_CONDA: begin + len(V3_BEGIN),
+            _V3_TAR_BZ2: joint + len(V3_JOINT),
+            _WHEELS: wheels + len(WHEELS_JOINT),
+        }
         self._first |= found
         self._at |= found
-        self._v3_joint = joint
+        self._ends = {_V3_CONDA: joint, _V3_TAR_BZ2: wheels}
 
     def _compare(self, start: int, value: bytes) -> int:
         """Decode both; return where the document's value ends."""
@@ -119,7 +124,7 @@ class Walk:
         if self._is_lost or self._at[_PACKAGES] != self._joint:
             return False
         has_v3 = _V3_CONDA in self._at
-        if has_v3 and self._at[_V3_CONDA] != self._v3_joint:
+        if has_v3 and any(self._at[section] != end for section, end in self._ends.items()):
             return False
         try:
             head = json.loads(self._map[: self._first[_PACKAGES]] + b"}}")
@@ -141,5 +146,4 @@ class Walk:
     def _after_v3(self) -> bytes:
         """What stands after the old sections, without the records of revision 3."""
         between = self._map[self._at[_CONDA] : self._first[_V3_CONDA]]
-        joint = self._map[self._v3_joint : self._first[_V3_TAR_BZ2]]
-        return between + joint + self._after(_V3_TAR_BZ2)
+        return between + V3_JOINT + WHEELS_JOINT + self._after(_WHEELS)

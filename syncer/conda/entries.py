@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS, filename_of
+from volume.sections import OLD_SECTIONS, V3, V3_SECTIONS, WHEELS, filename_of
 
 Difference = dict[str, str | None]
 """New JSON texts by filename or name; None: upstream says nothing of it any more."""
@@ -36,13 +36,14 @@ def run_exports(content: bytes | bytearray) -> dict[str, msgspec.Raw]:
     """The entries of a run_exports.json by filename.
 
     They are of artifacts: whether one is named in a section of repodata's first revision or of the
-    third (CEP 48) is the same; where it is in both, the first one counts.
+    third (CEP 48) is the same; where it is in both, the first one counts. A wheel exports nothing.
     """
     document = _decode(content)
     found: dict[str, msgspec.Raw] = {}
     if V3 in document:
         formats = _decode(document[V3])
-        for section, extension in V3_SECTIONS.items():
+        for section in V3_SECTIONS.keys() - {WHEELS}:
+            extension = V3_SECTIONS[section]
             listed = _decode(formats.get(extension[1:], b"{}"))
             found.update((filename_of(section, key), entry) for key, entry in listed.items())
     for section in OLD_SECTIONS:

@@ -26,6 +26,7 @@ from volume.sections import (
     SECTIONS,
     V3,
     V3_SECTIONS,
+    WHEELS,
     extension_of,
     filename_of,
     v3_section_of,
@@ -94,8 +95,9 @@ class Index:
     ``other_keys`` are those of the document that hold no records, and of its ``info``, as JSON
     texts. ``run_exports`` are those that came along with the records (CEP 21), as JSON texts by
     filename. ``formats`` is what revision 3 lists in other formats than a conda package's, as JSON
-    texts by extension. ``unread`` are sections that are no maps: nobody knows what they list.
-    ``twins`` is how many of the entries have two records.
+    texts by extension; ``wheel_record`` takes the locked wheels out of it. ``unread`` are sections
+    that are no maps: nobody knows what they list. ``twins`` is how many of the entries have two
+    records.
     """
 
     subdir: str
@@ -152,7 +154,7 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
             " published index stays as it is"
         )
     twins = {
-        section: dict(_listed(section, records, refused))
+        section: dict(listed(section, records, refused))
         for section, records in revision.sections.items()
     }
     in_v3 = sum(map(len, twins.values()))
@@ -161,7 +163,7 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
         others = twins.get(_SAME_FORMAT[section], {})
         entries += [
             Entry(filename, section, raw, others.pop(filename, None) if others else None)
-            for filename, raw in _listed(section, records, refused)
+            for filename, raw in listed(section, records, refused)
         ]
     alone_in_v3 = sum(map(len, twins.values()))
     for section, alone in twins.items():
@@ -186,7 +188,7 @@ _SAME_FORMAT = {
 }
 
 
-def _listed(
+def listed(
     section: str, records: dict[str, msgspec.Raw], refused: list[Refused]
 ) -> Iterator[tuple[str, msgspec.Raw]]:
     """The artifacts of a section with their records; what can be none goes to ``refused``."""
@@ -229,6 +231,8 @@ def _revision(raw: msgspec.Raw) -> _Revision:
     sections = {}
     bad = set()
     for section, extension in V3_SECTIONS.items():
+        if section == WHEELS:
+            continue  # ``wheel_record`` decides on them
         try:
             sections[section] = _decode_sections(formats.pop(extension[1:], b"{}"))
         except (ValueError, RecursionError):
@@ -251,18 +255,21 @@ def format_problems(index: Index) -> list[Refused]:
     for extension, raw in sorted(index.formats.items()):
         try:
             count = len(_decode_sections(raw))
-            listed = counted(count, "record")
+            lists = counted(count, "record")
         except (ValueError, RecursionError):
-            count, listed = 1, "what is no map of records"
+            count, lists = 1, "what is no map of records"
         if count:
-            reason = f"upstream lists {listed} in this format, which is not mirrored: left out"
-            found.append(Refused(_shown(f"{V3}.{extension}"), reason))
+            section = f"{V3}.{extension}"
+            why = _NOT_LOCKED if section == WHEELS else "which is not mirrored: left out"
+            reason = f"upstream lists {lists} in this format, {why}"
+            found.append(Refused(_shown(section), reason))
     if more := found[_NAMED:]:
         reason = f"and {len(more):,} more formats, which are not mirrored: left out"
         found[_NAMED:] = [Refused(V3, reason)]
     return found
 
 
+_NOT_LOCKED = "and WHEELS=locked mirrors those that lock files name: left out"
 _NAMED = 20  # formats that are named one by one; two or three are known
 
 

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from syncer.conda.repodata import Entry, Refused
+from syncer.conda.wheel_record import place
 from volume import limits
-from volume.sections import V3_SECTIONS
+from volume.errors import NameRefusedError
+from volume.sections import V3_SECTIONS, WHEELS
 
 _HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 # A number of 19 digits, or with an exponent; also what looks so within a text.
@@ -209,6 +211,11 @@ def _read(entry: Entry) -> _Read | Refused:
     for kind, value in (("sha256", sha256), ("md5", md5)):
         if value is not None and not _HEX[kind].fullmatch(value):
             return _refused(entry, f"gives a malformed {kind}: {value[:80]!r}")
+    if entry.section == WHEELS:
+        try:
+            place(text)
+        except (ValueError, NameRefusedError) as error:
+            return _refused(entry, f"does not say where its wheel is: {error}")
     if sha256 is None and md5 is None:
         return _refused(entry, "gives neither sha256 nor md5: not verifiable")
     return _Read(fields.size, sha256, md5, text)

@@ -6,11 +6,12 @@ Guaranteed: until ``renew`` everybody in the run sees the same indexes of a chan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from syncer.conda import shards
 from syncer.conda.repodata import Index, empty
+from syncer.conda.wheel_record import with_wheels
 from syncer.errors import IndexRejectedError, UpstreamError
 from syncer.settings.reach import Reach, reach_of
 from syncer.settings.settings import Settings
@@ -26,7 +27,14 @@ class Offer:
     """One channel's offer."""
 
     def __init__(
-        self, channel: str, settings: Settings, state: State, fetch: Fetch, *, reads_all: bool
+        self,
+        channel: str,
+        settings: Settings,
+        state: State,
+        fetch: Fetch,
+        *,
+        reads_all: bool,
+        wheels: Callable[[], Collection[str]],
     ) -> None:
         self.channel = channel
         self.upstream = ChannelUpstream(
@@ -44,6 +52,7 @@ class Offer:
         self._fetched: Fetches | None = None
         self._refusal: UpstreamError | None = None
         self._indexes: dict[str, Index] | None = None
+        self._wheels = wheels
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Pass warnings on, also those of before."""
@@ -116,7 +125,9 @@ class Offer:
         """
         if self._indexes is None:
             self._indexes = {
-                subdir: self.upstream.index(found, subdir) if found is not None else empty(subdir)
+                subdir: with_wheels(self.upstream.index(found, subdir), self._wheels())
+                if found is not None
+                else empty(subdir)
                 for subdir, found in self.fetched.items()
             }
         return self._indexes
@@ -152,11 +163,18 @@ class Offers:
         self._settings = settings
         self._state = state
         self._offers: dict[str, Offer] = {}
+        self.wheels: Mapping[str, Collection[str]] = {}
+        """The sha256 of the wheels that channels may offer, by channel: those that are locked."""
 
     def of(self, channel: str) -> Offer:
         """A channel's offer; nothing is asked before it is used."""
         if channel not in self._offers:
             self._offers[channel] = Offer(
-                channel, self._settings, self._state, self.fetch, reads_all=self._reads_all
+                channel,
+                self._settings,
+                self._state,
+                self.fetch,
+                reads_all=self._reads_all,
+                wheels=lambda: self.wheels.get(channel, ()),
             )
         return self._offers[channel]

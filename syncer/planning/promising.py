@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass, field
 
 from syncer.conda.wanted import Wanted
+from volume.sections import is_wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Names:
 
     def may_be_promised(self, artifact: Wanted) -> bool:
         """Whether to promise an artifact that is not known yet."""
+        if is_wheel(artifact.filename):
+            return False  # it is locked, and so wanted now
         if artifact.filename in self.with_bytes:
             return False  # maybe these very bytes: then they are taken over, not downloaded
         before = self.unkept.get(artifact.filename)

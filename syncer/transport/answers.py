@@ -15,6 +15,7 @@ from syncer.transport.hosts import Tally
 from syncer.transport.network import Host
 from syncer.transport.retry import STATUSES, Retryable
 from volume import limits
+from volume.names import EXTENSIONS
 from volume.program.log import redact
 
 SAID = 1 << 14  # bytes of an answer's body that are looked at
@@ -62,7 +63,7 @@ def is_page(content_type: str, body: bytes) -> bool:
 def is_data(url: str) -> bool:
     """Whether a web page would be wrong here: it is an index or an artifact by its name."""
     name = url.rpartition("/")[2]
-    return name.startswith("repodata") or name.endswith((".conda", ".tar.bz2"))
+    return name.startswith("repodata") or name.endswith(EXTENSIONS)
 
 
 def page_in_place_of(url: str, host: Host, tally: Tally, body: bytes) -> UpstreamError:

@@ -18,6 +18,7 @@ from pathlib import Path
 from syncer.conda import repodata, shards
 from syncer.conda.body import decompress
 from syncer.conda.repodata import Index
+from syncer.conda.wheel_record import place
 from syncer.errors import (
     IndexRejectedError,
     ManyUpstreamsError,
@@ -32,6 +33,7 @@ from syncer.upstream.fetched import Fetched, origin_of
 from syncer.upstream.monolithic import PUBLICATION_SECONDS, Monolithic, seconds_of
 from syncer.upstream.sharded import OfferedIndex, Sharded
 from volume.errors import MirrorError
+from volume.sections import is_wheel
 
 Names = Callable[[str], bool]
 
@@ -220,12 +222,21 @@ class ChannelUpstream:
             return self._sharded.index(fetched, subdir)
         return repodata.parse(self.content(fetched, f"{subdir}.index"), subdir)
 
-    def artifact_urls(self, fetched: Fetched, index: Index, filename: str) -> tuple[str, ...]:
+    def artifact_urls(
+        self, fetched: Fetched, index: Index, filename: str, record: str | None = None
+    ) -> tuple[str, ...]:
         """Every URL of an artifact of this index, best first.
+
+        Args:
+            record: its record (a JSON text); a wheel's says where it is.
 
         Raises:
             IndexRejectedError: upstream's word on it leads where we don't go.
         """
+        if record is not None and is_wheel(filename):
+            return location.wheel_urls(
+                self._bases, fetched.base, index.subdir, filename, index.base_url, place(record)
+            )
         return location.artifact_urls(
             self._bases, fetched.base, index.subdir, filename, index.base_url
         )

@@ -7,8 +7,10 @@ channel in a folder leads to that folder only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin
 
+from syncer.conda.address import address_problem, shown
+from syncer.conda.wheel_record import Place
 from syncer.errors import IndexRejectedError
 from syncer.transport.file_url import is_folder
 from volume.program.log import redact
@@ -26,7 +28,7 @@ def folder_url(base: str, subdir: str, relative: str | None, *, key: str = "base
     beside = f"{base}/{subdir}/"
     if not relative:
         return beside
-    problem = _problem(relative)
+    problem = address_problem(relative)
     if problem is None:
         if is_folder(base) and "://" in relative:
             return beside  # a copied index: its artifacts were copied with it
@@ -35,38 +37,15 @@ def folder_url(base: str, subdir: str, relative: str | None, *, key: str = "base
             return found
         problem = "it leads out of the folder" if is_folder(base) else "it is not http or https"
     raise IndexRejectedError(
-        f"{redact(base)}/{subdir}: its index says {key} {_shown(relative)}, and {problem}. Nobody"
+        f"{redact(base)}/{subdir}: its index says {key} {shown(relative)}, and {problem}. Nobody"
         " is sent there; the published index stays as it is"
     )
-
-
-def _problem(relative: str) -> str | None:
-    # RFC 3986 has no other letters; what libcurl would make of them is not what is read here.
-    if not (relative.isascii() and relative.isprintable()) or " " in relative or "\\" in relative:
-        return "that is no URL"
-    try:
-        parts = urlsplit(relative)
-        parts.port  # noqa: B018 - raises for what is no port
-    except ValueError:
-        return "that is no URL"
-    if parts.scheme not in {"", "http", "https"}:
-        return "it is not http or https"
-    if "@" in parts.netloc:
-        return "it has credentials in it"
-    if parts.query or parts.fragment:
-        return "it has '?' or '#' in it"
-    return None
 
 
 def _is_allowed(base: str, found: str) -> bool:
     if not is_folder(base):
         return found.startswith(("http://", "https://"))
     return found.startswith(f"{base}/") and ".." not in unquote(found).split("/")
-
-
-def _shown(value: str) -> str:
-    short = redact(value)[:200]
-    return repr(short) if short.isprintable() else ascii(short)
 
 
 def artifact_urls(
@@ -84,3 +63,29 @@ def artifact_urls(
     folders += [folder_url(base, subdir, None) for base in bases if base != own]
     name = quote(filename, safe="!+~*._-")
     return tuple(dict.fromkeys(folder + name for folder in folders))
+
+
+def wheel_urls(
+    bases: Sequence[str], own: str, subdir: str, filename: str, base_url: str | None, place: Place
+) -> tuple[str, ...]:
+    """Every URL of a wheel that a channel lists, best first: where its record says that it is.
+
+    A folder that a channel was copied to has it as this mirror does, or beside its index.
+
+    Args:
+        own, base_url: as for ``artifact_urls``.
+        filename: the artifact's.
+        place: what its record says.
+
+    Raises:
+        IndexRejectedError: see ``folder_url``.
+    """
+    folders = [folder_url(own, subdir, base_url)]
+    folders += [folder_url(base, subdir, None) for base in bases if base != own]
+    found: list[str] = []
+    for folder in folders:
+        if is_folder(folder):
+            found += [folder + filename, folder + (place.relative or place.filename)]
+        else:
+            found.append(place.absolute or folder + (place.relative or place.filename))
+    return tuple(dict.fromkeys(found))

@@ -22,7 +22,7 @@ from indexer.engines.sections import compacted
 from indexer.generations import shards
 from indexer.generations.generation import Draft
 from indexer.records.rows import Row, Rows
-from volume.sections import V3_SECTIONS
+from volume.sections import V3_SECTIONS, WHEELS
 
 
 class Revision3:
@@ -62,6 +62,8 @@ class Revision3:
         """
         groups: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for row in self._records:
+            if row.section == WHEELS:
+                continue  # who takes wheels reads all
             groups.setdefault(row.name or "", []).append((row.filename, decode(row.record)))
         ranked: dict[str, list[CurrentCandidate]] = {
             name: current.ranked(current.candidates(group)) for name, group in groups.items()
@@ -79,13 +81,16 @@ class Revision3:
         Raises:
             ValueError: no index can hold them.
         """
-        unseen = [row for row in self._records if not row.is_twin]
+        unseen = [
+            (section, row)
+            for row in self._records
+            if (section := row.artifacts_section) is not None
+        ]
         if not unseen:
             return
         document = json.loads(path.read_bytes())
-        for row in unseen:
-            entry = {"run_exports": decode(row.run_exports)}
-            document[row.artifacts_section][row.filename] = entry
+        for section, row in unseen:
+            document[section][row.filename] = {"run_exports": decode(row.run_exports)}
         write(path, envelope.compact(document).encode())
 
     def add_shards(self, draft: Draft, folder: Path, info: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from indexer.engines.own.current import CurrentCandidate, answer, candidates, fe
 from indexer.records.known_names import KnownAnswer, KnownName
 from indexer.records.rows import Rows
 from volume.program.stop import Stop
+from volume.sections import WHEELS
 
 _OLDER = "without features, at most "  # no dependency begins so
 _V3 = "of revision 3, "  # nor so
@@ -88,7 +89,7 @@ class Oracle:
             records = (
                 (row.filename, json.loads(row.record))
                 for row in rows
-                if row.is_v3 == self._is_v3 and row.name == name
+                if row.is_v3 == self._is_v3 and row.name == name and row.section != WHEELS
             )
             self._group = name, ranked(candidates(records))
         return self._group[1]

@@ -33,7 +33,7 @@ from indexer.records.known_names import Fingerprint, KnownAnswer, KnownEntry, Kn
 from indexer.records.listing import Listing
 from indexer.records.rows import NAMELESS, Row, Rows
 from volume.program.stop import Stop
-from volume.sections import OLD_SECTIONS, V3_SECTIONS
+from volume.sections import OLD_SECTIONS, V3_SECTIONS, WHEELS
 
 log = logging.getLogger("indexer.engines.own.writer")
 
@@ -145,9 +145,8 @@ class Writer:
                 repodata.add(row.section, row.key, record)
                 if row.is_v3:
                     one.tally.add(row.indexed)
-                if not row.is_twin:
-                    said = f'{{"run_exports":{exported}}}'
-                    exports.add(row.artifacts_section, row.filename, said)
+                if (section := row.artifacts_section) is not None:
+                    exports.add(section, row.filename, f'{{"run_exports":{exported}}}')
                 if row.name not in one.filenames:
                     one.filenames[row.name] = []
                     one.fingerprints[row.name] = Fingerprint()
@@ -202,7 +201,7 @@ class Writer:
             fingerprint=fingerprint,
             shard=digest,
             newest=_newest(records, OLD_SECTIONS),
-            newest_v3=_newest(records, V3_SECTIONS),
+            newest_v3=_newest(records, V3_SECTIONS.keys() - {WHEELS}),
             facts=_facts(rows, records),
         )
 

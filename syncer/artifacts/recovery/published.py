@@ -12,6 +12,7 @@ from pathlib import Path
 
 from syncer.conda.repodata import Refused, parse
 from syncer.conda.wanted import Wanted, sound, wanted
+from syncer.conda.wheel_record import with_wheels
 from syncer.errors import IndexRejectedError
 from volume import generations
 from volume.errors import StateError
@@ -67,7 +68,7 @@ def _subdirs(folder: Path) -> list[str]:
 def _listed(folder: Path, subdir: str) -> Iterator[Wanted]:
     path = folder / subdir / "repodata.json"
     try:
-        index = parse(path.read_bytes(), subdir)
+        index = with_wheels(parse(path.read_bytes(), subdir))
     except FileNotFoundError:
         return
     except (OSError, IndexRejectedError) as error:

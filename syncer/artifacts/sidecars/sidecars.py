@@ -28,6 +28,7 @@ from syncer.conda.wanted import Wanted
 from syncer.errors import HostStoppedError, is_upstreams_own
 from syncer.planning.plan import SubdirPlan
 from volume.errors import MirrorError
+from volume.sections import is_wheel
 
 PROBES = 2000
 """Artifacts that upstream is asked about again in one run, with ``probe``."""
@@ -82,7 +83,7 @@ class Sidecars:
 
     def of_artifact(self, artifact: Wanted) -> tuple[Asked, ...]:
         """What is to be fetched together with an artifact."""
-        if self._mode == "no":
+        if self._mode == "no" or is_wheel(artifact.filename):
             return ()
         found = promised(artifact.record, artifact.twin)
         asked = self._lacking(artifact.subdir, artifact.filename, found) if found else ()
@@ -118,7 +119,11 @@ class Sidecars:
         if self._mode == "probe" and not self._is_part:
             for key in self._due():
                 found[key] = found.get(key, ()) + of_probe(*key, self._promised(*key))
-        return [tuple(dict.fromkeys(asked)) for asked in found.values() if asked]
+        return [
+            tuple(dict.fromkeys(asked))
+            for (_, filename), asked in found.items()
+            if asked and not is_wheel(filename)
+        ]
 
     def _due(self) -> list[tuple[str, str]]:
         with self._ledger.transaction("expect probes"):

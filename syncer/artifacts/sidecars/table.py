@@ -13,6 +13,7 @@ from syncer.artifacts.sidecars.asked import of_promises
 from syncer.conda.attestations import PromisedAttestations
 from volume.ledger.artifact import Compared, Placed
 from volume.ledger.ledger import Ledger
+from volume.sections import IS_WHEEL
 
 _COLUMNS = "subdir, name, filename, sha256, size, missing"
 _ESCAPED = "\\u"
@@ -194,7 +195,7 @@ class SidecarWriter(SidecarTable):
         """Let upstream be asked for those of what was committed later and never asked for."""
         self._execute(
             "INSERT OR IGNORE INTO probe SELECT subdir, filename, 0 FROM artifact"  # noqa: S608
-            f" WHERE serial > ? AND {_HAS_BYTES}",
+            f" WHERE serial > ? AND {_HAS_BYTES} AND NOT {IS_WHEEL}",
             (after_serial,),
         )
 

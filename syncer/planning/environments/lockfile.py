@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from syncer.planning.environments import yaml_document
 from syncer.planning.environments.environment_file import other_platforms
@@ -27,10 +28,12 @@ from syncer.planning.environments.request import (
     locate,
 )
 from syncer.planning.environments.yaml_document import shown
+from volume.names import WHEEL
 from volume.program.log import redact
 
 _PIXI_VERSIONS = range(4, 8)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOTHING = frozenset({"", "null", "~"})
 
 
@@ -75,6 +78,7 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
         notes.append(f"{name}: not mirrored, so left out: {', '.join(left_out)}")
     locked: dict[str, Locked] = {}
     wheels: dict[LockedWheel | NoWheel, None] = {}
+    of_channels: dict[str, None] = {}
     others: set[str] = set()
     for entry in entries:
         if entry.subdir not in {*subdirs, "noarch"}:
@@ -85,6 +89,9 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
         if len(problems) >= MOST_PROBLEMS:
             problems.append(f"{name}: and more; lock the environment again")
             break
+        if (sha256 := _wheel_of_channel(entry)) is not None:
+            of_channels[sha256] = None
+            continue
         try:
             one = _locked(entry, channels)
         except NoArtifactError:
@@ -102,8 +109,17 @@ def parse(name: str, text: str, subdirs: Sequence[str], channels: Channels) -> R
         locked=tuple(locked[url] for url in sorted(locked)),
         wheels=tuple(one for one in wheels if isinstance(one, LockedWheel)),
         no_wheels=tuple(one for one in wheels if isinstance(one, NoWheel)),
+        channel_wheels=tuple(of_channels),
         notes=tuple(notes),
     )
+
+
+def _wheel_of_channel(entry: _Entry) -> str | None:
+    """The sha256 of a wheel that is locked as a channel's package; None if it is none."""
+    if not urlsplit(entry.url.partition("#")[0]).path.endswith(WHEEL):
+        return None
+    sha256 = _text(entry.said.get("sha256")).lower()
+    return sha256 if _SHA256.fullmatch(sha256) else None
 
 
 def _entries(document: Any, subdirs: frozenset[str]) -> Iterator[_Entry]:

@@ -11,6 +11,7 @@ from syncer.planning.environments.locked_wheel import LockedWheel, NoWheel
 from volume.errors import NameRefusedError
 from volume.names import check_subdir, parse_artifact
 from volume.program.log import redact
+from volume.sections import is_wheel
 
 MOST_PROBLEMS = 100
 """Of one file that are told; whoever has more of them has one reason for all."""
@@ -52,7 +53,8 @@ class Request:
     """What one file asks for.
 
     ``specs`` are by subdir, to be installed together; ``wheels`` is what it names of a Python
-    package index, ``no_wheels`` what of that can't be mirrored; ``notes`` is what was not
+    package index, ``no_wheels`` what of that can't be mirrored; ``channel_wheels`` has the sha256
+    of each wheel that it names of a conda channel; ``notes`` is what was not
     understood as a person may expect: what the mirror can't have.
     """
 
@@ -61,6 +63,7 @@ class Request:
     locked: tuple[Locked, ...] = ()
     wheels: tuple[LockedWheel, ...] = ()
     no_wheels: tuple[NoWheel, ...] = ()
+    channel_wheels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -84,6 +87,8 @@ def locate(url: str, channels: Channels, *, is_hashed: bool = False) -> tuple[st
     base, _, subdir = folder.rpartition("/")
     try:
         check_subdir(subdir)
+        if is_wheel(filename):
+            raise NameRefusedError(filename)
         parse_artifact(filename)
     except NameRefusedError as error:
         raise NoArtifactError(

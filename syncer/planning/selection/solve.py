@@ -26,7 +26,7 @@ from syncer.conda.wanted import broken_limit
 from syncer.planning.selection.catalog import Catalog, Key, Requirement, key
 from syncer.planning.selection.closure import reachable
 from volume.disk.files import volume_error
-from volume.sections import OLD_SECTIONS, SECTIONS, V3, V3_SECTIONS, key_of
+from volume.sections import OLD_SECTIONS, SECTIONS, V3, V3_SECTIONS, WHEELS, key_of
 
 if TYPE_CHECKING:
     from rattler import MatchSpec, SparseRepoData
@@ -165,6 +165,8 @@ def _rank(channel: str, channels: Sequence[str]) -> int:
 def _repodata(subdir: str, records: Sequence[Candidate]) -> bytes:
     listed: dict[str, list[bytes]] = {section: [] for section in SECTIONS}
     for entry in (record.entry for record in records):
+        if entry.section == WHEELS:
+            continue  # clients solve with none of them, unless they are told to
         name = key_of(entry.section, entry.filename).encode()
         listed[entry.section].append(b'"%s":%s' % (name, bytes(entry.raw)))
     maps = {section: b"{%s}" % b",".join(entries) for section, entries in listed.items()}

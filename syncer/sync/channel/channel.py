@@ -312,7 +312,7 @@ class ChannelSync:
             Task(
                 self._channel,
                 artifact,
-                self._urls(survey, artifact.subdir, artifact.filename),
+                self._urls(survey, artifact.subdir, artifact.filename, artifact.record),
                 beside.of_artifact(artifact),
             )
             for plan in survey.plans
@@ -331,11 +331,13 @@ class ChannelSync:
             with self._locked():
                 committer.promise(new, anew, origins)
 
-    def _urls(self, survey: Survey, subdir: str, filename: str) -> tuple[str, ...]:
+    def _urls(
+        self, survey: Survey, subdir: str, filename: str, record: str | None = None
+    ) -> tuple[str, ...]:
         fetched = survey.fetched.get(subdir)
         if fetched is None:
             return ()
-        return self._upstream.artifact_urls(fetched, survey.indexes[subdir], filename)
+        return self._upstream.artifact_urls(fetched, survey.indexes[subdir], filename, record)
 
     def _stage(self, tasks: Sequence[Task], committer: Committer, batch: Batch) -> list[Failed]:
         def checkpoint(stopping: bool) -> None:

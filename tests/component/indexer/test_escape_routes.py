@@ -298,8 +298,8 @@ def test_what_an_older_version_published_goes(
     """A generation of before, whose record leads away, is the base of the next one."""
     record = {**package("a").record, "url": EVIL}
     with monkeypatch.context() as patched:
-        patched.setattr("indexer.records.published_record.may_have_address", lambda _: False)
-        patched.setattr("indexer.base.addresses.may_have_address", lambda _: False)
+        patched.setattr("indexer.records.published_record.may_have_address", lambda *_: False)
+        patched.setattr("indexer.base.addresses.may_have_address", lambda *_: False)
         indexed.committed.hotfix(SUBDIR, A, record)
         indexed.index()
     assert indexed.records(SUBDIR)[A]["url"] == EVIL

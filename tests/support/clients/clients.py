@@ -78,6 +78,16 @@ def rattler_records(
     )
 
 
+def rattler_addresses(
+    channel_url: str, subdir: str, names: Sequence[str], *, variant: Variant
+) -> ClientResult:
+    """The same, with the URLs that it would ask."""
+    return _rattler(
+        channel_url, subdir, names, variant=variant, cache=None, prefix=None, is_query=True,
+        with_addresses=True,
+    )  # fmt: skip
+
+
 def rattler_attestations(channel_url: str, subdir: str, names: Sequence[str]) -> dict[str, str]:
     """What py-rattler finds wrong with the attestations of these names, by filename."""
     found = _rattler(
@@ -134,6 +144,7 @@ def _rattler(
     mirrors: Mapping[str, list[str]] | None = None,
     is_query: bool = False,
     checks: bool = False,
+    with_addresses: bool = False,
     exclude_newer: float | None = None,
 ) -> ClientResult:
     with ExitStack() as stack:
@@ -148,6 +159,7 @@ def _rattler(
             "mirrors": dict(mirrors or {}),
             "is_query": is_query,
             "checks": checks,
+            "with_addresses": with_addresses,
             "exclude_newer": exclude_newer,
         }
         process = subprocess.run(

@@ -94,7 +94,7 @@ async def _records(
         channel_relations="disabled",
     )
     records = [json.loads(record.to_json()) for one in found for record in one]
-    for record in records:
+    for record in () if request["with_addresses"] else records:
         del record["url"], record["channel"]
     return {"error": None, "files": [], "records": records}
 

@@ -148,6 +148,16 @@ class Index:
         )
         self.upstream.put_file("/files/pixi.lock", text.encode())
 
+    def lock_conda(self, url: str, sha256: str) -> None:
+        """Write a conda-lock.yml in its place that names a wheel as a channel's package."""
+        row = {
+            "name": "wheel", "version": "1.0", "manager": "conda", "platform": "linux-64",
+            "url": url, "hash": {"sha256": sha256},
+        }  # fmt: skip
+        self.upstream.put_file(
+            "/files/pixi.lock", f"version: 1\npackage: {json.dumps([row])}\n".encode()
+        )
+
     def conda_lock(self, *files: File) -> None:
         """Write a conda-lock.yml in its place."""
         rows: list[dict[str, object]] = [

@@ -66,8 +66,8 @@ def test_what_speaks_of_artifacts_is_cut_down_to_those_listed() -> None:
 def test_records_of_revision_3_are_put_in_their_place() -> None:
     wanted = envelope(other_keys(a=1, z=[1]), CHANNEL, "noarch", LISTED)
     output = b'{"info":{"subdir":"noarch"},"packages":{},"packages.conda":{"x":1},"removed":[],"repodata_version":1}'  # noqa: E501
-    made = put_around(output, "noarch", frame(wanted, Tally(1)), b'"y":2', b"")
-    assert json.loads(made)["v3"] == {"conda": {"y": 2}, "tar.bz2": {}}
+    made = put_around(output, "noarch", frame(wanted, Tally(1)), b'"y":2', b"", b'"w":3')
+    assert json.loads(made)["v3"] == {"conda": {"y": 2}, "tar.bz2": {}, "whl": {"w": 3}}
     assert list(json.loads(made)) == [
         "info", "packages", "packages.conda", "a", "removed", "repodata_version", "v3", "z",
     ]  # fmt: skip

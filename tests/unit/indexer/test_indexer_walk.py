@@ -76,6 +76,7 @@ def test_what_sections_wrote_is_arrived_at(tmp_path: Path) -> None:
 V3: Values = {
     "v3/a-1-0.conda": {"name": "a", "text": '"v3":{"conda":{ },"tar.bz2":{', "flags": []},
     "v3/c-1-0.conda": {"v3": {"conda": [{}]}},
+    "v3/w-1-0.whl": {"text": '},"whl":{ '},
 }
 
 
@@ -89,24 +90,26 @@ def test_sections_of_revision_3_are_walked_too(tmp_path: Path) -> None:
     assert document["v3"] == {
         "conda": {"a-1-0": V3["v3/a-1-0.conda"], "c-1-0": V3["v3/c-1-0.conda"]},
         "tar.bz2": {},
+        "whl": {"w-1-0": V3["v3/w-1-0.whl"]},
     }
     assert arrives(path, RECORDS | V3)
     assert not arrives(path, RECORDS)
     assert not arrives(path, {**RECORDS, "v3/a-1-0.conda": V3["v3/a-1-0.conda"]})
     write(path, V3)
     assert arrives(path, V3)
-    old = {name.removeprefix("v3/"): record for name, record in V3.items()}
+    old = {name.removeprefix("v3/"): V3[name] for name in V3 if name.endswith(".conda")}
     assert not arrives(path, old)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"tar.bz2":{}}}', b'"tar.bz2":{},"whl":{"w":{}}}}'),
-        (b'"v3":{"conda"', b'"v3":{"whl":{},"conda"'),
+        (b'"whl":{}}}', b'"whl":{"w":{}}}}'),
+        (b'"whl":{}}}', b'"whl":{},"z":{"w":{}}}}'),
+        (b'"v3":{"conda"', b'"v3":{"a":{},"conda"'),
         (b'"repodata_version":1', b'"packages":{},"repodata_version":1'),
-        (b'"tar.bz2":{}}}', b'"tar.bz2":{"z-1-0":{}}}}'),
-        (b'"tar.bz2":{}}}', b'"tar.bz2":{}},"v3":{}}'),
+        (b'"tar.bz2":{}', b'"tar.bz2":{"z-1-0":{}}'),
+        (b'"whl":{}}}', b'"whl":{}},"v3":{}}'),
         (b'"v3":{"conda":{"a-1-0"', b'"v3":{"conda":{"z-1-0":{},"a-1-0"'),
     ],
 )
