@@ -47,6 +47,8 @@ On the state volume (small; a local filesystem)::
     channels/<slug>/engine/         the indexer's own: caches of conda-index and of its own writer
     channels/<slug>/index-memory.db the indexer's own: what it knows of local files; a cache
     name-mapping.db                 written by the syncer only: when to ask for what again; a cache
+    usage.db                        written by the syncer only: what clients asked for
+    usage.json                      the same, as the indexer's site shows it (``volume.usage``)
     spec-files/                     written by the syncer only: SPEC_FILES from elsewhere; a cache
     installers/<kind>.json          written by the syncer only: the listing as last seen, a cache
     index-heartbeat                 touched by the indexer while it runs

@@ -18,7 +18,7 @@ from itertools import islice
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
 from syncer.artifacts.store.store import Store
-from syncer.planning.eviction import Evictable
+from syncer.planning.on_demand.eviction import Evictable
 from syncer.planning.plan import Amount
 from volume.ledger.artifact import Artifact
 

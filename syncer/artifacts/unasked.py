@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import PromisesWriter
-from syncer.planning.eviction import needed
+from syncer.planning.on_demand.eviction import needed
 from syncer.planning.plan import SubdirPlan
 from syncer.planning.selection.outcome import SubdirSelection
 from volume.ledger.promises import Pruned

@@ -10,8 +10,8 @@ from typing import Any
 from syncer.artifacts import history
 from syncer.errors import NoSpaceError
 from syncer.ops import once, presence
-from syncer.planning.eviction import Evictions
 from syncer.planning.guard import check_space
+from syncer.planning.on_demand.eviction import Evictions
 from syncer.planning.plan import Amount
 from syncer.planning.selection.explain import Explanation, lines
 from syncer.planning.survey import free_space

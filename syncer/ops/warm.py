@@ -10,11 +10,11 @@ from typing import Any
 
 from syncer.conda.written import check_request
 from syncer.demand.warming import Warmed, Warming
-from syncer.planning.ahead import Ahead, plan
 from syncer.planning.environments import spec_file
 from syncer.planning.environments.remote import RemoteFiles
 from syncer.planning.environments.request import Request
 from syncer.planning.guard import check_space
+from syncer.planning.on_demand.ahead import Ahead, plan
 from syncer.planning.survey import free_space
 from syncer.settings.policy import Environment
 from syncer.settings.settings import Settings

@@ -7,5 +7,6 @@ guard refuses is refused before anything is done. What upstream wrote is parsed 
 Public: ``offer.Offers`` (what channels offer, asked once in a run), ``selections.Selections``
 (what is selected of them), ``survey.Surveyor`` and ``Survey`` (against what is committed), ``plan``
 (in numbers), ``guard`` (refusals), ``canary.Canaries``, ``locked_artifacts`` (what lock files
-name), ``selection.explain``. ``needs`` and ``cooldown`` serve ``selections``.
+name), ``on_demand``, ``selection.explain``. ``needs``, ``cooldown`` and ``unused`` serve
+``selections``; ``listed`` reads from the ledgers what this mirror lists.
 """

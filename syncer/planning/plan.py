@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from syncer.conda.record import facts
 from syncer.conda.repodata import Index, Refused, format_problems
 from syncer.conda.wanted import Wanted, sound, wanted
-from syncer.planning.promising import Names
+from syncer.planning.on_demand.promising import Names
 from syncer.planning.selection.outcome import Reason, SubdirSelection
 from volume.ledger.artifact import Known, promised_of
 from volume.run_document import Totals

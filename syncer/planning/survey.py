@@ -17,8 +17,8 @@ from syncer.planning import relations
 from syncer.planning.guard import check_selected, check_space, check_wipe
 from syncer.planning.locked_artifacts import missing
 from syncer.planning.offer import Fetches, Offer
+from syncer.planning.on_demand.promising import Names
 from syncer.planning.plan import Amount, SubdirPlan, download_size, plan_subdir, totals
-from syncer.planning.promising import Names
 from syncer.planning.selection.outcome import SubdirSelection
 from syncer.planning.selections import Selections
 from syncer.settings.settings import Settings

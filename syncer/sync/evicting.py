@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 from syncer.artifacts.eviction import Eviction
-from syncer.planning.eviction import Evictable, Evictions, choose
 from syncer.planning.guard import share_of
+from syncer.planning.on_demand.eviction import Evictable, Evictions, choose
 from syncer.planning.plan import Amount
 from syncer.sync.run import ChannelResult
 from syncer.sync.tools import Tools

@@ -25,8 +25,8 @@ from syncer.artifacts.sidecars.fetching import SidecarFetch
 from syncer.artifacts.sidecars.sidecars import Sidecars
 from syncer.artifacts.task import Failed, Staged, Task
 from syncer.errors import GuardError, is_upstreams_own
-from syncer.planning.eviction import needed
 from syncer.planning.locked_artifacts import stays
+from syncer.planning.on_demand.eviction import needed
 from syncer.planning.selection.outcome import Selected
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import Survey, Surveyor

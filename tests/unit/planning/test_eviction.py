@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from syncer.conda.repodata import Refused
 from syncer.conda.wanted import Wanted
-from syncer.planning.eviction import Evictable, choose, needed
+from syncer.planning.on_demand.eviction import Evictable, choose, needed
 from syncer.planning.plan import Amount, SubdirPlan
 from syncer.planning.selection.outcome import ONLY_HERE, SubdirSelection
 

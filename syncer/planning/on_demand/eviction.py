@@ -2,8 +2,8 @@
 
 What is here only because somebody asked for it is bounded by ``DEMAND_SIZE``: what was asked for
 longest ago is only promised again. So is what nobody asked for in ``PRUNE_UNUSED_DAYS``. That
-nothing else needs it is worked out from the selection, not
-from how it came: what ``INCLUDE`` or an environment asks for may have been fetched on demand.
+nothing else needs it is worked out from the selection, not from how it came: what ``INCLUDE`` or an
+environment asks for may have been fetched on demand.
 """
 
 from __future__ import annotations
