@@ -53,7 +53,7 @@ def exercise_repodata(data: bytes) -> bool:
     except (ValueError, OverflowError, RecursionError):
         return True  # msgpack has no such value
     with contextlib.suppress(IndexRejectedError):
-        made = assemble(ShardIndex({"subdir": "linux-64"}, {}), [shard], "here")
+        made = assemble(ShardIndex({"subdir": "linux-64"}, {}), [("a", shard)], "here")
         _check_index(parse(made.repodata, "linux-64"))
     return True
 

@@ -95,8 +95,13 @@ class Assembled:
     unread: frozenset[str] = frozenset()
 
 
-def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str) -> Assembled:
-    """Put uncompressed shards together.
+def assemble(
+    index: ShardIndex, shards: Iterable[tuple[str, bytes | bytearray]], where: str
+) -> Assembled:
+    """Put shards together, given as package name and uncompressed content.
+
+    A client that asks for a name reads the shard of that name. So what another shard says of its
+    records counts only where that one says nothing.
 
     Raises:
         IndexRejectedError: one of them is no shard.
@@ -107,7 +112,7 @@ def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str)
     others: dict[str, Any] = {}
     run_exports: dict[str, str] = {}
     size = 0
-    for data in shards:
+    for name, data in shards:
         size += len(data)
         if size > limits.INDEX.unpacked:
             raise IndexRejectedError(
@@ -119,8 +124,9 @@ def assemble(index: ShardIndex, shards: Iterable[bytes | bytearray], where: str)
             removed.update(map(_name, document.pop("removed", None) or ()))
             for section, records in sections.items():
                 for filename, record in (document.pop(section, None) or {}).items():
-                    records[_name(filename)] = _record(filename, record, run_exports)
-            revision.add(document.pop(V3, {}), run_exports)
+                    if _name(filename) not in records or _is_of(name, record):
+                        records[filename] = _record(filename, record, run_exports)
+            revision.add(name, document.pop(V3, {}), run_exports)
             document.pop("info", None)  # of a shard: what it counts is counted anew
         except (
             msgspec.MsgspecError, TypeError, AttributeError, ValueError, RecursionError,
@@ -148,8 +154,8 @@ class _Revision:
         self.formats: dict[str, dict[str, bytes]] = {}
         self.unread: set[str] = set()
 
-    def add(self, content: object, run_exports: dict[str, str]) -> None:
-        """That of one shard; what is no map harms nothing else."""
+    def add(self, name: str, content: object, run_exports: dict[str, str]) -> None:
+        """That of the shard of a name; what is no map harms nothing else."""
         if not isinstance(content, dict):
             self.unread.update(V3_SECTIONS)
             return
@@ -159,9 +165,14 @@ class _Revision:
                 self.unread.add(section)
                 continue
             known = self.formats.setdefault(str(extension), {})
-            for key, record in records.items():
-                name = str(key)
-                known[name] = _record(filename_of(section, name), record, run_exports)
+            for key, record in ((str(one), records[one]) for one in records):
+                if key not in known or _is_of(name, record):
+                    known[key] = _record(filename_of(section, key), record, run_exports)
+
+
+def _is_of(name: str, record: object) -> bool:
+    """Whether it is a record of the package of that name."""
+    return isinstance(record, dict) and record.get("name") == name
 
 
 def _section(name: str, records: dict[str, bytes]) -> bytes:

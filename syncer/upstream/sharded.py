@@ -130,7 +130,7 @@ class Sharded:
         where = f"{origin_of(offer.base)}/{subdir}"
         fresh = tuple(_told(self._fetched(missing), len(missing), where)) if missing else ()
         have.update(fresh)
-        bodies = (have[sha256] or b"" for sha256 in selected.values())
+        bodies = ((name, have[sha256] or b"") for name, sha256 in selected.items())
         return _assembled(offer.index, bodies, subdir, where), fresh
 
     def _fetched(self, wanted: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, bytes]]:
@@ -173,8 +173,11 @@ class Sharded:
             IndexRejectedError: it was damaged.
         """
         index = _understand(self._cache.body(f"{subdir}.index", known), known.origin)
-        here = (self._cache.shard(subdir, sha256) for sha256 in index.selected(names).values())
-        bodies = [data for data in here if data is not None]
+        here = (
+            (name, self._cache.shard(subdir, sha256))
+            for name, sha256 in index.selected(names).items()
+        )
+        bodies = [(name, data) for name, data in here if data is not None]
         return _assembled(index, bodies, subdir, known.origin)
 
     def covered(self, known: Cached, subdir: str, names: Names | None) -> Names | None:
@@ -216,9 +219,12 @@ def _understand(body: bytes, where: str) -> ShardIndex:
     return shards.parse(decompress(body, shards.INDEX, where, limits.SHARD_INDEX), where)
 
 
-def _assembled(index: ShardIndex, bodies: Iterable[bytes], subdir: str, where: str) -> Index:
+def _assembled(
+    index: ShardIndex, bodies: Iterable[tuple[str, bytes]], subdir: str, where: str
+) -> Index:
     contents = (
-        decompress(body, shards.SUFFIX, f"{where}: a shard", limits.SHARD) for body in bodies
+        (name, decompress(body, shards.SUFFIX, f"{where}: a shard", limits.SHARD))
+        for name, body in bodies
     )
     made = shards.assemble(index, contents, where)
     found = repodata.parse(made.repodata, subdir)

@@ -215,10 +215,14 @@ def test_real_shards_hold_the_real_records(realdata: Path, name: str) -> None:
     for path in sorted((realdata / "channels" / name).glob(f"*/{shards.INDEX}")):
         index = shards.parse(decompress(path.read_bytes(), shards.INDEX, name), name)
         relative = index.shards_base_url or ""
-        files = [
-            path.parent / relative / f"{sha256}.msgpack.zst" for sha256 in index.shards.values()
+        files = {
+            package: path.parent / relative / f"{sha256}.msgpack.zst"
+            for package, sha256 in index.shards.items()
+        }
+        contents = [
+            (package, decompress(one.read_bytes(), one.name, name))
+            for package, one in files.items()
         ]
-        contents = [decompress(one.read_bytes(), one.name, name) for one in files]
         made = shards.assemble(index, contents, name)
         whole = (path.parent / "repodata.json").read_bytes()
         ours = {entry.filename: entry for entry in repodata.parse(made.repodata, "x").entries}

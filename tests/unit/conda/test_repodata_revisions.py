@@ -196,7 +196,7 @@ def test_run_exports_are_of_artifacts_wherever_they_are_named() -> None:
 
 
 def assembled(*contents: dict[str, Any]) -> shards.Assembled:
-    bodies = [msgspec.msgpack.encode(one) for one in contents]
+    bodies = [(f"n{at}", msgspec.msgpack.encode(one)) for at, one in enumerate(contents)]
     return shards.assemble(shards.ShardIndex({"subdir": "noarch"}, {}), bodies, "here")
 
 

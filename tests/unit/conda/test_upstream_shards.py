@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,8 +22,13 @@ def shard(**sections: Any) -> bytes:
     return msgspec.msgpack.encode(sections)
 
 
+def named(*contents: bytes) -> list[tuple[str, bytes]]:
+    """Shards of packages whose names are of no matter."""
+    return [(f"n{number}", content) for number, content in enumerate(contents)]
+
+
 def document(*contents: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(assemble(INDEX, contents, "here").repodata)
+    found: dict[str, Any] = json.loads(assemble(INDEX, named(*contents), "here").repodata)
     return found
 
 
@@ -45,7 +51,7 @@ def test_hashes_are_hex_and_the_envelope_is_upstreams() -> None:
 def test_the_text_does_not_depend_on_the_order_of_keys() -> None:
     one = {"z-1-0.conda": record(), "a-1-0.conda": dict(reversed(record().items()))}
     texts = [
-        assemble(INDEX, [shard(**{"packages.conda": dict(items)})], "here").repodata
+        assemble(INDEX, named(shard(**{"packages.conda": dict(items)})), "here").repodata
         for items in (one.items(), reversed(one.items()))
     ]
     assert texts[0] == texts[1]
@@ -54,9 +60,25 @@ def test_the_text_does_not_depend_on_the_order_of_keys() -> None:
 
 def test_run_exports_leave_the_records() -> None:
     one = shard(packages={"a-1-0.tar.bz2": record(run_exports={"weak": ["a"]})})
-    made = assemble(INDEX, [one], "here")
+    made = assemble(INDEX, named(one), "here")
     assert made.run_exports == {"a-1-0.tar.bz2": '{"weak":["a"]}'}
     assert "run_exports" not in document(one)["packages"]["a-1-0.tar.bz2"]
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_what_a_shard_says_of_its_own_package_counts(is_last: bool) -> None:
+    """A client that asks for ``a`` reads no other shard."""
+
+    def listing(version: str) -> bytes:
+        one = record(version=version, run_exports={"weak": [version]})
+        return shard(**{"packages.conda": {"a-1-0.conda": one}, "v3": {"conda": {"a-1-0": one}}})
+
+    both = [("a", listing("1")), ("b", listing("2"))]
+    made = assemble(INDEX, both[::-1] if is_last else both, "here")
+    found = json.loads(made.repodata)
+    assert found["packages.conda"]["a-1-0.conda"]["version"] == "1"
+    assert found["v3"]["conda"]["a-1-0"]["version"] == "1"
+    assert made.run_exports == {"a-1-0.conda": '{"weak":["1"]}'}
 
 
 def test_a_record_that_is_none_is_refused_alone() -> None:
@@ -64,7 +86,7 @@ def test_a_record_that_is_none_is_refused_alone() -> None:
     bad_records = {"a-1-0.tar.bz2": bad, "b-1-0.tar.bz2": 5}
     bad_records["c-1-0.tar.bz2"] = record(name="c")
     one = shard(packages=bad_records)
-    index = repodata.parse(assemble(INDEX, [one], "here").repodata, "noarch")
+    index = repodata.parse(assemble(INDEX, named(one), "here").repodata, "noarch")
     kinds = [type(wanted(entry, "noarch")).__name__ for entry in index.entries]
     assert kinds == ["Refused", "Refused", "Wanted"]
 
@@ -92,7 +114,7 @@ def test_uniting_takes_nothing_from_what_was_read() -> None:
 def test_a_name_can_not_break_the_text() -> None:
     names = {'"}],"info":{"base_url":"file:///"}-1-0.conda': record(), "a\n-1-0.conda": record()}
     index = repodata.parse(
-        assemble(INDEX, [shard(**{"packages.conda": names})], "x").repodata, "noarch"
+        assemble(INDEX, named(shard(**{"packages.conda": names})), "x").repodata, "noarch"
     )
     assert index.base_url == "../x" and index.entries == () and len(index.refused) == 2
 
@@ -119,13 +141,13 @@ SECTIONS = st.sampled_from(["packages", "packages.conda", "removed", "v3", "info
 def test_any_shard_is_read_or_rejected(content: dict[str, Any]) -> None:
     data = msgspec.msgpack.encode(content)
     with contextlib.suppress(IndexRejectedError):
-        repodata.parse(assemble(INDEX, [data, data], "here").repodata, "noarch")
+        repodata.parse(assemble(INDEX, named(data, data), "here").repodata, "noarch")
     with contextlib.suppress(IndexRejectedError):
         shards.parse(data, "here")
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_rejected(data: bytes) -> None:
-    for read in (lambda: shards.parse(data, "x"), lambda: assemble(INDEX, [data], "x")):
+    for read in (lambda: shards.parse(data, "x"), lambda: assemble(INDEX, named(data), "x")):
         with contextlib.suppress(IndexRejectedError):
             read()
