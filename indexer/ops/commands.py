@@ -90,6 +90,7 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
                     "snapshot": item.snapshot,
                     "created": item.created,
                     "serial": item.serial,
+                    "artifacts": sum(one.artifacts for one in item.subdirs.values()),
                     "records": sum(one.records for one in item.subdirs.values()),
                     "size": sum(one.size for one in item.subdirs.values()),
                     "published": item.number == current,
@@ -105,7 +106,7 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
         marks = [name for name in ("published", "held", "pinned") if row[name]]
         moment = datetime.fromtimestamp(row["created"], UTC).strftime("%Y-%m-%d %H:%M:%S")
         print(
-            f"{row['channel']}  {row['generation']:>5}  {moment}  {row['records']:>9,} packages"
+            f"{row['channel']}  {row['generation']:>5}  {moment}  {row['artifacts']:>9,} packages"
             f"  {amount(row['size']):>9}  {' '.join(marks)}".rstrip()
         )
     return 0
@@ -127,7 +128,8 @@ def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
         print(f"{channel}: can't be read: {reason}")
     for row in rows:
         published = f"generation {row['generation']}" if row["generation"] else "nothing published"
-        print(f"{row['channel']}: {published}, {row['records']:,} packages, {amount(row['size'])}")
+        listed = f"{row['artifacts']:,} packages, {amount(row['size'])}"
+        print(f"{row['channel']}: {published}, {listed}")
         for span in row["snapshots"]:
             print(f"  /snapshots: from {span['since']} until {span['until'] or 'now'}")
         if row["held"]:
@@ -161,6 +163,7 @@ def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> 
         "created": published.created if published else None,
         "published_serial": published.serial if published else None,
         "committed_serial": serial,
+        "artifacts": sum(one.artifacts for one in subdirs),
         "records": sum(one.records for one in subdirs),
         "size": sum(one.size for one in subdirs),
         "held": rolled_back.read(volumes.mirror, channel) is not None,

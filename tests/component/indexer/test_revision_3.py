@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.base.repodata import records_in
 from indexer.generations import chosen, difference, shards
+from indexer.ops import commands
 from indexer.site.search import SearchWriter
 from syncer.artifacts.ledger_writer import LedgerWriter
 from tests.support.mirror.committed import CommittedMirror
@@ -272,6 +274,22 @@ def test_generations_before_and_after_stand_side_by_side(tmp_path: Path) -> None
             ("v3.conda", "a-1.0-0"): rich,
         },
     )
+
+
+def test_people_are_told_of_artifacts_machines_of_records_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    indexed = mirror(tmp_path)
+    committed = indexed.committed
+    a = package("a").record
+    committed.commit_records(SUBDIR, {"a-1.0-0.conda": a}, twins={"a-1.0-0.conda": {**a, **RICH}})
+    indexed.index()
+    for command in (commands.status, commands.generations):
+        command(indexed.volumes, None, as_json=False)
+        assert "1 packages" in capsys.readouterr().out
+    commands.status(indexed.volumes, None, as_json=True)
+    (row,) = json.loads(capsys.readouterr().out)["channels"]
+    assert (row["artifacts"], row["records"]) == (1, 2)
 
 
 def test_the_search_knows_artifacts_of_revision_3(tmp_path: Path) -> None:
