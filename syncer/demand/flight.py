@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from io import FileIO
 from typing import Self
 
 from syncer.artifacts.downloads.part import Part
@@ -26,14 +27,14 @@ class Course:
     """The bytes of one attempt, from its first on; another attempt is another course."""
 
     def __init__(self) -> None:
-        self._descriptor = -1
+        self.file: FileIO | None = None
         self.arrived = 0
         self.is_cut = False
 
     def open(self, path: str) -> None:
         """Make what arrives readable."""
-        if self._descriptor < 0:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if self.file is None:
+            self.file = FileIO(path)
 
     def read(self, start: int, size: int) -> bytes:
         """Bytes that have arrived, which the page cache has: a moment.
@@ -41,11 +42,11 @@ class Course:
         Raises:
             OSError: the disk refuses.
         """
-        return os.pread(self._descriptor, size, start)
+        return b"" if self.file is None else os.pread(self.file.fileno(), size, start)
 
     def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        if self.file is not None:
+            self.file.close()
 
 
 class Flight:

@@ -14,6 +14,7 @@ Not guaranteed: that anything is durable. That is the sink's affair.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -43,7 +44,8 @@ from volume.program.log import redact
 from volume.program.stop import Stop
 
 BLOCK = 1 << 20  # bytes written and hashed at a time
-_GROWTH = 4  # of the pieces of a body that begins with smaller ones
+_GROWTH = 16  # of the pieces of a body that begins with smaller ones
+_SOON = 0.25  # seconds in which such a piece comes; slower bodies have smaller ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Expected:
     such a body that most are. ``otherwise`` tells people what becomes of it if other bytes come.
     Where a web page comes, its host is asked for nothing more, unless the body ``is_optional``:
     then a page is only other bytes. ``block`` is how many bytes are handed to the sink first; the
-    pieces grow from there, and a body of no more comes as a whole.
+    pieces grow from there as long as they come soon, and a body of no more comes as a whole.
     """
 
     name: str
@@ -288,6 +290,7 @@ class _Body:
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._block = self._expected.block
+        self._flushed = time.monotonic()
         self.position = 0
         self._sha256 = hashlib.sha256()
         # Beside a sha256 it costs twice as much again: only where that is little. Of conda-forge's
@@ -351,7 +354,16 @@ class _Body:
         self._waiting_size += len(chunk)
         if self._waiting_size >= self._block:
             self._flush()
-            self._block = min(2 * self._block, _GROWTH * self._expected.block, BLOCK)
+            self._resize()
+
+    def _resize(self) -> None:
+        """Larger pieces cost less, and somebody may wait for each."""
+        smallest, now = self._expected.block, time.monotonic()
+        if now - self._flushed < _SOON / 2:
+            self._block = min(2 * self._block, _GROWTH * smallest, BLOCK)
+        elif now - self._flushed > _SOON:
+            self._block = max(self._block // 2, min(smallest, BLOCK))
+        self._flushed = now
 
     def _flush(self) -> None:
         """Write and hash what waits: libcurl's pieces are too small to do it for each."""
