@@ -13,6 +13,7 @@ import msgspec
 from benchmarks.fuzz.mutation import HTML_TOKENS, JSON_TOKENS
 from syncer.conda.repodata import Index, parse
 from syncer.conda.shards import ShardIndex, assemble
+from syncer.conda.wheel_record import with_wheels
 from syncer.errors import IndexRejectedError, ListingRejectedError
 from syncer.installers.changes import plan
 from syncer.installers.installer_filter import InstallerFilter
@@ -48,6 +49,7 @@ def exercise_repodata(data: bytes) -> bool:
     except IndexRejectedError:
         return False
     _check_index(index)
+    _check_index(with_wheels(index))
     try:
         shard = msgspec.msgpack.encode(json.loads(data))
     except (ValueError, OverflowError, RecursionError):

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncer.conda.record import Facts, facts
-from syncer.conda.repodata import Entry
 from syncer.errors import PeerError, UpstreamError
 from syncer.planning.cooldown import Listed
 from syncer.planning.environments.remote import RemoteFiles
 from syncer.planning.environments.request import Locked, Request
 from syncer.planning.environments.spec_file import Remote
 from syncer.planning.locked_artifacts import Standing, compare, placed
+from syncer.planning.locked_wheels import LOCKED, LockedWheels
 from syncer.planning.offer import Offer, Offers
 from syncer.planning.selection.outcome import Selected
 from syncer.planning.unused import Unused
@@ -31,9 +31,6 @@ from volume.layout import Mirror, State
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
 from volume.program.sizes import counted
-from volume.sections import WHEELS
-
-_LOCKED = "a lock file names this wheel"
 
 # A run that finds nothing changed does not choose, and most mirrors have no environments: what
 # either needs is imported where it begins.
@@ -78,7 +75,7 @@ class Selections:
         self._writes = writes
         remote = RemoteFiles(offers.fetch, Cache(state.spec_files), writes=writes)
         self.requested = read_requested(settings, remote.read)
-        offers.wheels = self._wheels()
+        self._wheels = LockedWheels(self.requested, offers, mirrors=settings.mirrors_wheels)
         self._placed: dict[Environment, tuple[str, tuple[Request, ...]]] = {}
         self._needs: dict[Environment, tuple[str, Needs]] = {}
         self._selectors: dict[str, tuple[str, Selector]] = {}
@@ -100,19 +97,6 @@ class Selections:
             for note in (*request.notes, *self._no_wheels(request))
         ]
 
-    def _wheels(self) -> dict[str, set[str]]:
-        """By channel, the sha256 of the wheels that its environments' lock files name.
-
-        Whether they name one as a channel's or as of a Python package index does not matter.
-        """
-        found: dict[str, set[str]] = {}
-        for asked in self.requested if self._settings.mirrors_wheels else ():
-            locked = {one.sha256 for request in asked.requests for one in request.wheels}
-            locked.update(one for request in asked.requests for one in request.channel_wheels)
-            for channel in asked.environment.channels:
-                found.setdefault(channel, set()).update(locked)
-        return found
-
     def _no_wheels(self, request: Request) -> list[str]:
         count = len(request.wheels) + len(request.no_wheels) + len(request.channel_wheels)
         if self._settings.mirrors_wheels or not count:
@@ -132,7 +116,7 @@ class Selections:
         parts = [policy.fingerprint, *self._approved]
         if policy.prune_unused_days:
             parts.append(self.unused.of(channel).digest)
-        parts += sorted(self._offers.wheels.get(channel, ()))
+        parts += self._wheels.fingerprint(channel)
         for asked in self.requested:
             if channel in asked.environment.channels:
                 parts.append(repr(asked.environment))
@@ -178,43 +162,14 @@ class Selections:
                 for (of, subdir, filename), why in needs.idle.items():
                     if of == channel:
                         idle.setdefault(subdir, {}).setdefault(filename, why)
-        for subdir, entry in self._listed_wheels(channel):
-            needed.setdefault(subdir, {}).setdefault(entry.filename, _LOCKED)
-        missing += self._unlisted_wheels(channel)
+        for subdir, entry in self._wheels.listed(channel):
+            needed.setdefault(subdir, {}).setdefault(entry.filename, LOCKED)
+        missing += self._wheels.problems(channel)
         selected = selector.select(needed, idle)
         self._met |= selected.approved
         warnings = (*selected.warnings, *dict.fromkeys(missing))
         dues = [due for peer in sorted(peers) if (due := self._selector(peer).due)]
         return replace(selected, warnings=warnings, due=min(dues, default=0.0))
-
-    def _listed_wheels(self, channel: str) -> list[tuple[str, Entry]]:
-        """The locked wheels that a channel lists, with their subdirs."""
-        if not self._offers.wheels.get(channel):
-            return []
-        return [
-            (subdir, entry)
-            for subdir, index in self._offers.of(channel).indexes.items()
-            for entry in index.entries
-            if entry.section == WHEELS
-        ]
-
-    def _unlisted_wheels(self, channel: str) -> list[str]:
-        """What is said of wheels that a lock file names of channels, and none of them lists."""
-        found: list[str] = []
-        for asked in self.requested if self._offers.wheels else ():
-            channels = asked.environment.channels
-            wanted = {one for request in asked.requests for one in request.channel_wheels}
-            if channels[0] != channel or not wanted:
-                continue
-            listed = {
-                facts(entry).sha256 for peer in channels for _, entry in self._listed_wheels(peer)
-            }
-            if count := len(wanted - listed):
-                found.append(
-                    f"{asked.environment.name}: its lock file names {counted(count, 'wheel')} of"
-                    " conda channels that none of its channels lists: not mirrored"
-                )
-        return found
 
     def locked(self, channel: str) -> list[Locked]:
         """What lock files name of a channel, but for what deny and exclude forbid."""

@@ -37,6 +37,7 @@ from syncer.planning.selection.permit import Objections, Permit, has_these_bytes
 from syncer.planning.selection.unmatched import ListedNames, emptied, met, warnings_of
 from syncer.settings.policy import Policy
 from volume.ledger.artifact import Known
+from volume.sections import is_wheel
 
 Needed = Mapping[str, Mapping[str, str]]
 Present = Mapping[str, Mapping[str, Known]]
@@ -247,8 +248,8 @@ class Selector:
             if known is None:
                 return None, permit.hold(candidate, until)
             why = f"{why}; it is here, what upstream has instead is held"
-        if included is not None:
-            draft.included[filename] = candidate
+        if included is not None and not is_wheel(filename):
+            draft.included[filename] = candidate  # a wheel is no package that all clients take
         return why, None
 
     def _included(self, candidate: Candidate) -> str | None:

@@ -15,7 +15,7 @@ from tests.support.mirror.indexed import unpack, volumes
 from tests.support.mirror.sync_harness import TAKE_OVER, Syncer
 from tests.support.mirror.tree import ledger_problems
 from tests.support.upstream.channel import Channel
-from tests.support.upstream.packages import Record
+from tests.support.upstream.packages import Record, package
 from tests.support.upstream.wheels import File, Index, wheel
 from volume.layout import Mirror, State
 
@@ -145,6 +145,16 @@ def test_what_the_policy_says_holds_for_wheels_too(
     result = syncer.channel(INCLUDE="nothing-else", EXCLUDE="two", ALLOW_WIPE="yes")
     assert set(published(syncer)) == {f"one-word-1.0-{BUILD}"}
     assert any("two" in one and "left out although" in one for one in result.warnings)
+
+
+def test_a_wheel_is_not_counted_among_the_newest_packages(
+    syncer: Syncer, index: Index, channel: Channel
+) -> None:
+    channel.publish(*(package("two", version, subdir="noarch") for version in ("0.1", "0.2")))
+    syncer.channel(INCLUDE="two", NEWEST_VERSIONS="1", ALLOW_WIPE="yes")
+    assert set(published(syncer)) == {f"one-word-1.0-{BUILD}", f"two-1.0-{BUILD}"}
+    assert "noarch/two-0.2-0.conda" in syncer.volumes.committed()
+    assert "noarch/two-0.1-0.conda" not in syncer.volumes.committed()
 
 
 def test_a_lock_may_name_a_wheel_as_a_channels_package(
