@@ -138,7 +138,9 @@ def configuration() -> str:
         "<!-- Written by `python -m docs.generate` from the settings' own definitions. -->",
         "",
         "Settings are environment variables; with Compose they go into `.env`"
-        " (`cp .env.example .env`). An empty value means the default. All problems are reported"
+        " (`cp .env.example .env`). Values need no quotes there, not even with blanks in them or"
+        ' brackets with quotes: `SPECS=python=3.12 numpy[when="python>=3.10"]`; ` #` begins a'
+        " comment. An empty value means the default. All problems are reported"
         " together, and a name that looks misspelt is an error. `docker compose run --rm syncer"
         " config` prints what is in force.",
         "",
