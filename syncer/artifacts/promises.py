@@ -122,8 +122,14 @@ class PromisesWriter(Promises):
         return row
 
     def _has_others(self, row: Artifact) -> bool:
-        unkept = self.with_other_bytes(row.subdir, {row.filename: row.sha256})
-        return bool(unkept) or bool(self._ledger.retired(row.subdir, row.filename))
+        """Whether its name has, or kept generations promise under it, other bytes."""
+        found = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM unkept WHERE subdir = ?1 AND filename = ?2"
+            " AND sha256 != ?3 UNION ALL SELECT 1 FROM retired WHERE subdir = ?1"
+            " AND filename = ?2)",
+            (row.subdir, row.filename, row.sha256),
+        )
+        return bool(found.fetchone()[0])
 
     def need(self, subdir: str, filenames: Iterable[str]) -> None:
         """Note what of a subdir is here, or is to be, though nobody may ask for it."""

@@ -24,7 +24,8 @@ from syncer.demand.answers import Refusal
 from syncer.demand.flight import Flight, Growing
 from syncer.demand.keeping import Keeper
 from syncer.demand.promised import Name, Promised
-from syncer.errors import DeniedError, HostStoppedError, NoSpaceError, UpstreamError
+from syncer.demand.room import Room
+from syncer.errors import DeniedError, HostStoppedError, UpstreamError
 from syncer.planning.selection.permit import denied_hashes
 from syncer.planning.survey import free_space
 from syncer.settings.settings import Settings
@@ -107,6 +108,7 @@ class Transfers:
         self._now = now
         self._mirror = Mirror(settings.mirror_dir)
         self._state = State(settings.state_dir)
+        self._room = Room(lambda: free_space(self._mirror), settings.min_free)
         limits = Limits(
             read_timeout=min(settings.read_timeout, _PATIENCE.read_timeout),
             tries=min(settings.tries, _PATIENCE.tries),
@@ -223,10 +225,11 @@ class Transfers:
             if row.home != "promised":
                 return None
             identity.check(self._mirror, self._state)
-            self._check(name, row)
+            self._check_hash(name, row.sha256)
             store.staging.folder(name.subdir)
             staged = store.staging.path(name.subdir, name.filename, row.digest)
-            delivered = self._fetch(flight, row, str(staged))
+            with self._room.taken(row.size, lambda: flight.course.arrived):
+                delivered = self._fetch(flight, row, str(staged))
             arrived = Arrived(
                 name.subdir, name.filename, delivered.sha256,
                 row.md5 if not row.sha256 else None, delivered.size,
@@ -251,15 +254,6 @@ class Transfers:
         )  # fmt: skip
         sink = Growing(Part(path, self._meter), path, flight)
         return self._upstream.fetch.fetch(self._promised.urls(flight.name), expected, sink)
-
-    def _check(self, name: Name, row: Artifact) -> None:
-        self._check_hash(name, row.sha256)
-        free, reserve = free_space(self._mirror), self._settings.min_free
-        if row.size + reserve > free:
-            raise NoSpaceError(
-                f"it has {amount(row.size)}, {amount(free)} are free and {amount(reserve)} must"
-                " stay so (MIN_FREE): free space, or use a bigger volume"
-            )
 
     def _check_hash(self, name: Name, sha256: str) -> None:
         if sha256 in denied_hashes(self._settings.policy(name.channel)):

@@ -88,9 +88,9 @@ class Promises:
             sha256: of the bytes that are to have a name, by filename.
         """
         rows = self._connection.execute(
-            "SELECT j.key FROM json_each(?2) j JOIN artifact a ON a.subdir = ?1"
+            "SELECT j.key FROM json_each(?2) j CROSS JOIN artifact a ON a.subdir = ?1"
             " AND a.filename = j.key WHERE a.home = 'promised' AND a.sha256 != j.value"
-            " UNION SELECT j.key FROM json_each(?2) j JOIN unkept u ON u.subdir = ?1"
+            " UNION SELECT j.key FROM json_each(?2) j CROSS JOIN unkept u ON u.subdir = ?1"
             " AND u.filename = j.key WHERE u.sha256 != j.value",
             (subdir, json.dumps(sha256)),
         )

@@ -206,3 +206,34 @@ def test_the_next_sync_gets_what_lies_beside_what_was_fetched(
     assert ledger.settled == Settled()  # so the next sync looks
     missing = SidecarTable(ledger).missing()
     assert [one.name for one in missing] == [f"{NAME}.sigs", f"{NAME}.sigs.{B}"]
+
+
+def test_bytes_that_go_are_promised_and_no_others_ever_keep_that(ledger: LedgerWriter) -> None:
+    promises = promise(ledger, wanted(sha256=None))
+    assert keep(ledger, arrived())
+    serial = ledger.serial
+    with ledger.transaction("evict"):
+        row = promises.promise_again("noarch", NAME, moment=10.0)
+        assert promises.promise_again("noarch", NAME, moment=10.0) is None  # it is one already
+    assert row is not None and (row.home, row.sha256) == ("channels", A)
+    assert ledger.serial == serial and ledger.unproven() == []
+    assert [one.event for one in ledger.history()] == ["fetched", "evicted"]
+    assert not keep(ledger, arrived(B)) and keep(ledger, arrived())
+
+
+def test_a_name_that_had_other_bytes_is_not_promised_again(ledger: LedgerWriter) -> None:
+    promises = promise(ledger, wanted())
+    commit(ledger, wanted(B), B)  # kept generations promise the others
+    with ledger.transaction("settle"):
+        ledger.set_home("noarch", NAME, "channels")
+    with ledger.transaction("evict"):
+        assert promises.promise_again("noarch", NAME, moment=10.0) is None
+
+
+def test_what_is_needed_is_noted_as_a_whole(ledger: LedgerWriter) -> None:
+    promises = PromisesWriter(ledger)
+    for names in ({"a", "b"}, {"b", "c"}, set()):
+        with ledger.transaction("need"):
+            promises.need("noarch", names)
+        assert promises.needed("noarch") == names
+    assert promises.needed("linux-64") == set()
