@@ -54,7 +54,7 @@ fi
 for folder in \
     "$mirror" "$mirror/channels" "$mirror/local" "$mirror/replaced" "$mirror/sidecars" \
     "$mirror/staging" "$mirror/retired" "$mirror/quarantine" "$mirror/index" "$mirror/installers" \
-    "$mirror/pypi" "$mirror/site" \
+    "$mirror/pypi" "$mirror/mapping" "$mirror/site" \
     "$state" "$state/locks" "$state/channels"; do
     case $is_served_only$folder in
         "yes$mirror"*) continue ;;

@@ -15,7 +15,7 @@ from volume.names import check_channel
 # The folders that exist before anything else does; made by ``volume-init`` or by the first run.
 MIRROR_FOLDERS = (
     "channels", "local", "replaced", "sidecars", "staging", "retired", "quarantine", "index",
-    "installers", "pypi", "site",
+    "installers", "pypi", "mapping", "site",
 )  # fmt: skip
 STATE_FOLDERS = ("locks", "channels")
 

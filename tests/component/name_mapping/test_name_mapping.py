@@ -61,7 +61,7 @@ def test_nothing_is_asked_unless_it_is_wanted(syncer: Syncer, service: MappingSe
     run = syncer.run(NAME_MAPPING="no")
     assert run.name_mapping == []
     assert not syncer.upstream.requests(f"{FOLDER}/*")
-    assert not mapping(syncer).root.exists()
+    assert not list(mapping(syncer).root.glob("*"))
 
 
 def test_what_maps_names_and_mirrored_artifacts_is_kept_as_it_is(
