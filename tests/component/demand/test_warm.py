@@ -208,3 +208,20 @@ def test_it_keeps_out_of_the_way_of_a_sync(mirror: Syncer) -> None:
         answer = warm(mirror, "app")
     assert answer.code == 11
     assert here(mirror) == set()
+
+
+def test_a_pattern_stands_for_all_that_match(mirror: Syncer) -> None:
+    answer = warm(mirror, "l*")
+    assert answer.code == 0, answer
+    assert here(mirror) == filenames(LIB, OLD_LIB)
+
+
+def test_it_is_stopped_anywhere_and_goes_on(mirror: Syncer) -> None:
+    mirror.upstream.script(path(APP), faults.stall(60, after=10))
+    with mirror.started("warm", "app") as process:
+        while LIB.filename not in here(mirror):
+            assert process.poll() is None
+    assert broken_promises(mirror.volumes) == []
+    assert warm(mirror, "app").code == 0
+    assert here(mirror) == filenames(APP, LIB)
+    assert mirror.upstream.count(path(LIB)) == 1
