@@ -27,6 +27,7 @@ from volume.errors import LockBusyError, MirrorError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.ledger.promises import Promises
+from volume.ledger.ungiven import UngivenTable
 from volume.program import exposition
 from volume.program.exposition import Family, Sample, sample
 from volume.usage import Usage
@@ -49,6 +50,7 @@ _GAUGES = {
     "committed_bytes": "Bytes of these artifacts.",
     "promised_artifacts": "Artifacts that are listed, and fetched when somebody asks.",
     "promised_bytes": "Bytes of these artifacts, as far as their records tell.",
+    "ungiven_artifacts": "Artifacts on demand that were asked for and upstream did not give.",
     "retained_artifacts": "Artifacts out of the index that are kept for their grace period.",
     "retained_bytes": "Bytes of these artifacts.",
     "published_generation": "The number of the generation that is published.",
@@ -199,6 +201,7 @@ class Metrics:
         with ledger:
             serial = ledger.serial
             totals = self._sum_up(channel, ledger, serial)
+            ungiven = UngivenTable(ledger).counts()
         yield "committed_serial", sample(serial, channel=channel)
         for subdir, (count, size) in totals.subdirs.items():
             yield "committed_artifacts", sample(count, channel=channel, subdir=subdir)
@@ -206,6 +209,8 @@ class Metrics:
         for subdir, (count, size) in totals.promised.items():
             yield "promised_artifacts", sample(count, channel=channel, subdir=subdir)
             yield "promised_bytes", sample(size, channel=channel, subdir=subdir)
+        for kind, count in ungiven.items():
+            yield "ungiven_artifacts", sample(count, channel=channel, kind=kind)
         yield "retained_artifacts", sample(totals.retained[0], channel=channel)
         yield "retained_bytes", sample(totals.retained[1], channel=channel)
         if is_held or serial == (published.serial if published is not None else 0):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.sidecars.table import SidecarWriter
+from syncer.artifacts.ungiven import UngivenWriter
 from syncer.conda.attestations import promised
 from syncer.conda.wanted import Wanted
 from volume.ledger.artifact import Artifact, Home
@@ -105,6 +106,7 @@ class PromisesWriter(Promises):
             (*key, arrived.size, arrived.sha256, moment, arrived.source),
         )
         self._ledger.note_fetched(*key)
+        UngivenWriter(self._ledger).forget([key])
         self._want_sidecars(*key, row.record, row.twin)
         return True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from syncer.artifacts.ledger_writer import LedgerWriter
+from syncer.artifacts.task import Failed
 from syncer.conda.repodata import Refused
 from syncer.planning.plan import SubdirPlan
 from volume.ledger.ledger import Ledger
@@ -20,6 +21,14 @@ Noted = tuple[str, Refused]
 def of_plans(plans: Iterable[SubdirPlan]) -> list[Noted]:
     """What plans refuse. Pure."""
     return [(plan.subdir, one) for plan in plans for one in plan.refused]
+
+
+def of_failures(failures: Iterable[Failed]) -> list[Noted]:
+    """What was asked for in vain. Pure."""
+    return [
+        (failed.task.artifact.subdir, Refused(failed.task.artifact.filename, str(failed.error)))
+        for failed in failures
+    ]
 
 
 def read(ledger: Ledger) -> list[Noted]:

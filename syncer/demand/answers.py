@@ -15,6 +15,7 @@ from syncer.errors import (
     says_absent,
 )
 from volume.errors import InterruptedRunError, MirrorError, VolumeError
+from volume.ledger.ungiven import ABSENT, Ungiven
 from volume.program.log import redact
 from volume.program.printable import printable_lines
 
@@ -66,24 +67,37 @@ def of_error(name: str, error: MirrorError) -> Refusal:
     if isinstance(error, VolumeError):
         return Refusal(503, f"{name} can't be stored: {said}", _LATER)
     if says_absent(error):
-        return Refusal(
-            404,
-            f"{name} is listed upstream, and upstream does not have it: {said}. It is asked again"
-            " in some minutes; choose another build meanwhile",
-            remembered=REMEMBERED,
-        )
+        return _absent(name, said)
     if any(isinstance(one, IntegrityError) for one in _each(error)):
-        return Refusal(
-            502,
-            f"{name}: upstream sends other bytes than its index promises: {said}. They are not"
-            " passed on; it is asked again in some minutes",
-            remembered=REMEMBERED,
-        )
+        return _wrong(name, said)
     if any(isinstance(one, RefusedAddressError) for one in _each(error)):
         return Refusal(502, f"{name} is where nobody is asked: {said}", remembered=REMEMBERED)
     is_stopped = any(isinstance(one, HostStoppedError) for one in _each(error))
     return Refusal(
         503, f"{name} can't be had from upstream now: {said}", _LATER if is_stopped else _SOON
+    )
+
+
+def of_note(name: str, noted: Ungiven) -> Refusal:
+    """What was said when upstream did not give it."""
+    return (_absent if noted.kind == ABSENT else _wrong)(name, noted.reason)
+
+
+def _absent(name: str, said: str) -> Refusal:
+    return Refusal(
+        404,
+        f"{name} is listed upstream, and upstream does not have it: {said}. It is asked again"
+        " in some minutes; choose another build meanwhile",
+        remembered=REMEMBERED,
+    )
+
+
+def _wrong(name: str, said: str) -> Refusal:
+    return Refusal(
+        502,
+        f"{name}: upstream sends other bytes than its index promises: {said}. They are not"
+        " passed on; it is asked again in some minutes",
+        remembered=REMEMBERED,
     )
 
 

@@ -15,15 +15,19 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from syncer.artifacts.ledger_writer import LedgerWriter
 from syncer.artifacts.promises import Arrived, PromisesWriter
 from syncer.artifacts.store.store import Store
+from syncer.artifacts.ungiven import UngivenWriter
+from syncer.demand.promised import Name
 from volume.disk.files import unlink
 from volume.errors import VolumeError
 
 _LOG = logging.getLogger(__name__)
 _WRITER = "on demand"
+_Result = TypeVar("_Result")
 
 
 class Keeper:
@@ -62,15 +66,7 @@ class Keeper:
                 f"channels/.../{arrived.subdir}/{arrived.filename} has other bytes than are"
                 " promised, put there by somebody: the next sync moves them to quarantine"
             )
-        while True:
-            try:
-                is_kept = self._note(staged, arrived)
-                break
-            except VolumeError as error:
-                if not _is_busy(error):
-                    raise
-                self._check()
-                _LOG.info("%s is being written to; waiting", self._ledger)
+        is_kept = _patiently(lambda: self._note(staged, arrived), self._ledger, self._check)
         unlink(staged)
         return is_kept
 
@@ -84,6 +80,49 @@ class Keeper:
                 # Inside: whoever lists this name next finds it free.
                 self._store.withdraw_promised(staged, arrived)
         return is_kept
+
+
+class Noting:
+    """Notes in a channel's ledger what upstream did not give; ``ledger`` is its path."""
+
+    def __init__(
+        self, ledger: Path, *, now: Callable[[], float], check: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._check = check
+
+    def note(self, name: Name, digest: bytes, kind: str, reason: str) -> None:
+        """Note it, if the records of ``digest`` are still promised.
+
+        Raises:
+            VolumeError: the state volume refused.
+            StateError: the ledger is damaged.
+        """
+
+        def write() -> None:
+            with (
+                LedgerWriter.create(self._ledger, run=_WRITER) as ledger,
+                ledger.transaction("note what was not given"),
+            ):
+                UngivenWriter(ledger).note_promised(
+                    name.subdir, name.filename, digest,
+                    kind=kind, reason=reason, moment=self._now(),
+                )  # fmt: skip
+
+        _patiently(write, self._ledger, self._check)
+
+
+def _patiently(write: Callable[[], _Result], ledger: Path, check: Callable[[], None]) -> _Result:
+    """Write, however long another writer takes; what ``check`` raises ends the waiting."""
+    while True:
+        try:
+            return write()
+        except VolumeError as error:
+            if not _is_busy(error):
+                raise
+            check()
+            _LOG.info("%s is being written to; waiting", ledger)
 
 
 def _is_busy(error: BaseException) -> bool:

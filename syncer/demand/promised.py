@@ -19,6 +19,7 @@ from volume.layout import State
 from volume.ledger.artifact import Artifact
 from volume.ledger.ledger import Ledger
 from volume.ledger.promises import Promises
+from volume.ledger.ungiven import Ungiven, UngivenTable
 from volume.names import check_channel, check_subdir, parse_artifact
 
 
@@ -70,6 +71,17 @@ class Promised:
         """
         ledger = self._ledger(name.channel)
         return None if ledger is None else ledger.artifact(name.subdir, name.filename)
+
+    def ungiven(self, name: Name) -> Ungiven | None:
+        """What is noted of an artifact that upstream did not give.
+
+        Raises:
+            StateError: the ledger is damaged.
+        """
+        ledger = self._ledger(name.channel)
+        if ledger is None:
+            return None
+        return UngivenTable(ledger).find(name.subdir, name.filename)
 
     def urls(self, name: Name) -> Sequence[str]:
         """Where upstream has an artifact, best first.

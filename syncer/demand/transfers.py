@@ -2,8 +2,8 @@
 
 Guaranteed: at most ``DEMAND_CONNECTIONS`` at a time, in the order in which they were asked for;
 what upstream does not have, or has other bytes of, is not asked for again for some minutes, unless
-its record changes. A host that had enough of us is left alone for a minute, and then asked again:
-this process has no end of a run.
+its record changes, and noted in the ledger. A host that had enough of us is left alone for a
+minute, and then asked again: this process has no end of a run.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from syncer.artifacts.downloads.part import Part
 from syncer.artifacts.promises import Arrived
 from syncer.artifacts.store.claims import Claims
 from syncer.artifacts.store.store import Store
+from syncer.artifacts.ungiven import kind_of
 from syncer.demand import answers
 from syncer.demand.answers import Refusal
 from syncer.demand.flight import Flight, Growing
-from syncer.demand.keeping import Keeper
+from syncer.demand.keeping import Keeper, Noting
 from syncer.demand.promised import Name, Promised
 from syncer.demand.room import Room
 from syncer.errors import DeniedError, HostStoppedError, UpstreamError
@@ -136,7 +137,13 @@ class Transfers:
     def refused(self, name: Name, row: Artifact) -> Refusal | None:
         """Why a promised artifact is not asked for now, if that is known."""
         found = self._refused.get((name, row.digest))
-        return found[1] if found is not None and found[0] > time.monotonic() else None
+        if found is not None:
+            return found[1] if found[0] > time.monotonic() else None
+        noted = self._promised.ungiven(name)
+        if noted is None or noted.digest != row.digest:
+            return None
+        is_recent = noted.last <= self._now() < noted.last + answers.REMEMBERED
+        return answers.of_note(str(name), noted) if is_recent else None
 
     def flight(self, name: Name, row: Artifact) -> Flight:
         """The flight of a promised artifact, begun if nobody asked before."""
@@ -191,18 +198,32 @@ class Transfers:
 
     def _carry(self, flight: Flight) -> None:
         refusal: Refusal | None = None
+        kind = said = ""
         try:
             refusal = self._bring(flight)
         except MirrorError as error:
             if isinstance(error, UpstreamError):
                 self._upstream.failed(error)
             refusal = answers.of_error(str(flight.name), error)
+            kind, said = kind_of(error), redact(str(error))
             if not isinstance(error, InterruptedRunError):
                 _LOG.warning("%s", refusal.text)
         except Exception:  # noqa: BLE001 - a thread must not die silently, nor leave readers waiting
             refusal = Refusal(503, f"{flight.name} can't be had: the fetcher failed; see its log")
             _LOG.exception("%s", flight.name)
         self._loop.call_soon_threadsafe(self._end, flight, refusal)
+        if kind:
+            self._note(flight, kind, said)
+
+    def _note(self, flight: Flight, kind: str, said: str) -> None:
+        """For the next sync and whoever looks, and for this program when it starts again."""
+        name = flight.name
+        noting = Noting(self._state.ledger(name.channel), now=self._now, check=self._stop.check)
+        try:
+            noting.note(name, flight.row.digest, kind, said)
+        except MirrorError as error:
+            if not isinstance(error, InterruptedRunError):
+                _LOG.warning("%s: what upstream did not give can't be noted: %s", name, error)
 
     def _end(self, flight: Flight, refusal: Refusal | None) -> None:
         if refusal is None:

@@ -21,7 +21,9 @@ from volume.errors import MirrorError, StateError
 from volume.layout import NAME_MAPPING, Mirror, State
 from volume.ledger.ledger import Ledger
 from volume.ledger.promises import Promises
+from volume.ledger.ungiven import KINDS, UngivenTable
 from volume.program.durations import duration, moment
+from volume.program.printable import printable_lines
 from volume.program.sizes import amount
 from volume.run_document import HostTotals, Keeping, RunDocument, named
 from volume.unclaimed import Unclaimed
@@ -30,6 +32,19 @@ HUNG_SECONDS = 1800.0
 """So long nothing may be heard of a run: to solve, or to sync a slow disk, takes less."""
 
 _MOST_KEPT = 10  # shown by name; the run document and --json have more
+
+
+@dataclass(frozen=True, slots=True)
+class NotGiven:
+    """What upstream lists and did not give when somebody asked: times as in ``Ungiven``."""
+
+    subdir: str
+    filename: str
+    kind: str
+    since: float
+    last: float
+    tries: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,7 @@ class ChannelStatus:
     kept: Keeping = field(default_factory=Keeping)
     pruned: int = 0
     pruned_size: int = 0
+    ungiven: tuple[NotGiven, ...] = ()
     is_held: bool = False
     quarantined: tuple[str, ...] = ()
     wrong_md5: tuple[str, ...] = ()
@@ -191,6 +207,18 @@ def _channel(settings: Settings, mirror: Mirror, state: State, channel: str) -> 
             kept=kept.read(ledger),
             pruned=len(pruned),
             pruned_size=sum(one.size for one in pruned),
+            ungiven=tuple(
+                NotGiven(
+                    one.subdir,
+                    one.filename,
+                    one.kind,
+                    one.since,
+                    one.last,
+                    one.tries,
+                    printable_lines(one.reason),
+                )
+                for one in UngivenTable(ledger).all()
+            ),
             is_held=is_held,
             quarantined=tuple(map(str, strays.quarantined(mirror, channel))),
             wrong_md5=tuple(map(str, ledger.wrong_md5())),
@@ -235,6 +263,7 @@ def describe(found: Status) -> str:
                 f" artifacts, {amount(channel.pruned_size)}"
             )
         lines.extend(_describe_kept(channel.kept))
+        lines.extend(_describe_ungiven(channel.ungiven))
         if channel.quarantined:
             lines.append(
                 f"  in quarantine/{channel.channel}, to be looked at and removed by you:"
@@ -288,6 +317,17 @@ def _describe_kept(found: Keeping) -> Iterator[str]:
             yield f"    {one.subdir}/{one.filename}: {one.why}"
         if found.count > _MOST_KEPT:
             yield f"    ... and {found.count - _MOST_KEPT:,} more; --json lists the first 100"
+
+
+def _describe_ungiven(found: Sequence[NotGiven]) -> Iterator[str]:
+    for kind, meaning in KINDS.items():
+        those = [one for one in found if one.kind == kind]
+        if those:
+            yield f"  asked for, and {meaning}: {len(those):,} artifacts"
+            for one in those[:_MOST_KEPT]:
+                yield f"    {one.subdir}/{one.filename}: since {moment(one.since)}"
+            if len(those) > _MOST_KEPT:
+                yield f"    ... and {len(those) - _MOST_KEPT:,} more; --json lists them"
 
 
 def _describe_run(found: Status) -> str:

@@ -11,6 +11,8 @@ from syncer.conda.wanted import Wanted, sound, wanted
 from syncer.planning.on_demand.promising import Names
 from syncer.planning.selection.outcome import Reason, SubdirSelection
 from volume.ledger.artifact import Known, promised_of
+from volume.ledger.ungiven import KINDS, Ungiven
+from volume.program.durations import moment
 from volume.run_document import Totals
 from volume.sections import SECTIONS
 
@@ -36,7 +38,8 @@ class SubdirPlan:
     section that may list them can't be read. ``held`` are in their cooldown, ``denied`` are on the
     deny list. ``offered`` are artifacts; ``twins`` of them have two records. ``promised`` are
     listed and downloaded when somebody asks, ``promised_anew`` with another record than before;
-    ``taken_back`` are promises that leave the index. ``kept``, ``replaced`` and ``retired`` have
+    ``taken_back`` are promises that leave the index. ``had`` are those that upstream did not give
+    once and lists no more, or with other records. ``kept``, ``replaced`` and ``retired`` have
     bytes here; ``unused`` are those of the retired, or on demand of the kept, that nobody asked for
     in PRUNE_UNUSED_DAYS; ``standing`` counts all that is promised after the run, None if nothing is
     to be.
@@ -60,6 +63,7 @@ class SubdirPlan:
     promised: tuple[Wanted, ...] = ()
     promised_anew: tuple[Wanted, ...] = ()
     taken_back: tuple[str, ...] = ()
+    had: tuple[str, ...] = ()
     standing: Amount | None = None
     unused: Amount = Amount()
 
@@ -101,13 +105,24 @@ def plan_subdir(
     left = set(known)  # what is committed and not wanted, in the end
     waiting = promised_of(known)
     held: Mapping[str, float] = selection.held if selection is not None else {}
+    had = set(names.ungiven)
     for entry in index.entries:
         is_wanted = selection is None or entry.filename in selection.wanted
         if not is_wanted and (selection is None or not selection.promises(entry.filename)):
             continue
+        present = known.get(entry.filename)
+        if had and (noted := names.ungiven.get(entry.filename)) is not None:
+            if noted.digest == entry.digest:
+                had.discard(entry.filename)
+            if not is_wanted and (present is None or present.is_promised):
+                lacking = names.lacking(entry.filename, entry.digest)
+                # Somebody asked for it, so it is downloaded once upstream has it.
+                is_wanted = lacking is not None and lacking.due <= names.now
+                if lacking is not None and not is_wanted:
+                    refused.append(_lacking(lacking))
+                    continue
         # Also if the record turned bad or its bytes have to wait: that takes down nothing.
         left.discard(entry.filename)
-        present = known.get(entry.filename)
         # A promise that is to be kept now.
         is_due = bool(waiting) and is_wanted and entry.filename in waiting
         if present is not None and not is_due and present.digest == entry.digest:
@@ -165,6 +180,7 @@ def plan_subdir(
         promised=tuple(promised),
         promised_anew=tuple(promised_anew),
         taken_back=taken_back,
+        had=tuple(sorted(had)),
         standing=_standing(known, before, promised, [*taken_back, *(one.filename for one in new)])
         if selection is not None and selection.promised is not None
         else None,
@@ -190,6 +206,14 @@ def _standing(
     return Amount(
         len(before) + len(promised) - len(ended),
         sum(before) + download_size(promised) - sum(ended),
+    )
+
+
+def _lacking(noted: Ungiven) -> Refused:
+    return Refused(
+        noted.filename,
+        f"{KINDS[noted.kind]}, said {moment(noted.last)} ({noted.reason}); asked again at a sync"
+        f" after {moment(noted.due)}",
     )
 
 

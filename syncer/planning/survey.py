@@ -27,6 +27,7 @@ from volume.layout import Mirror, staged_name
 from volume.ledger.artifact import Known
 from volume.ledger.ledger import Ledger
 from volume.ledger.promises import Promises
+from volume.ledger.ungiven import UngivenTable
 from volume.run_document import Totals
 
 
@@ -88,8 +89,11 @@ class Surveyor:
         settings: Settings,
         mirror: Mirror,
         warn: Callable[[str], None],
+        *,
+        now: Callable[[], float],
     ) -> None:
         self._channel = offer.channel
+        self._now = now
         self._offer = offer
         self._selections = selections
         self._settings = settings
@@ -180,7 +184,8 @@ class Surveyor:
         if ledger is None:
             return Names(with_bytes)
         with_bytes.update(row.filename for row in ledger.retired(subdir))
-        return Names(with_bytes, Promises(ledger).unkept(subdir))
+        unkept, ungiven = Promises(ledger).unkept(subdir), UngivenTable(ledger).of_subdir(subdir)
+        return Names(with_bytes, unkept, ungiven, self._now())
 
     def _staged(self, subdir: str, artifacts: Sequence[Wanted]) -> Amount:
         """Which of them are staged as a whole."""

@@ -15,6 +15,7 @@ Tables (the indexer may attach the file and read them in SQL):
   that somebody asked for them, as a sync found out last; only if something is ever evicted.
 - ``pruned``: artifacts that upstream lists and nobody asked for in PRUNE_UNUSED_DAYS, and when
   somebody did last, or they came: a request after that brings one back.
+- ``ungiven``: artifacts on demand that upstream lists and did not give when somebody asked.
 - ``origin``: where the index of a subdir came from, without credentials, and its ``base_url``.
 - ``incoming``: rows of a commit whose files are being renamed; rolled forward after a crash.
 - ``retired``: bytes that no longer belong to the index but are still on the volume.
@@ -75,6 +76,11 @@ CREATE TABLE needed (
 CREATE TABLE pruned (
     subdir TEXT NOT NULL, filename TEXT NOT NULL, size INTEGER NOT NULL, last REAL NOT NULL,
     PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
+CREATE TABLE ungiven (
+    subdir TEXT NOT NULL, filename TEXT NOT NULL, digest BLOB NOT NULL, kind TEXT NOT NULL,
+    reason TEXT NOT NULL, since REAL NOT NULL, last REAL NOT NULL, tries INTEGER NOT NULL,
+    due REAL NOT NULL, PRIMARY KEY (subdir, filename)) WITHOUT ROWID;
+CREATE INDEX ungiven_last ON ungiven (last);
 """
 
 TABLES = f"""

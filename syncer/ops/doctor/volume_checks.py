@@ -18,6 +18,7 @@ from volume.disk import documents
 from volume.errors import MirrorError, StateError, WrongVolumeError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
+from volume.ledger.ungiven import ABSENT, KINDS, WRONG, UngivenTable
 from volume.program.durations import duration, moment
 from volume.program.sizes import counted
 from volume.relations import Relations
@@ -37,6 +38,7 @@ def look(settings: Settings, mirror: Mirror, state: State, now: float) -> Iterat
             yield _published(mirror, state, channel)
             yield from _snapshots(mirror, channel)
             yield from _strays(mirror, state, channel)
+            yield from _ungiven(state, channel)
         except MirrorError as error:
             yield failed(channel, str(error), "see docs/operations.md, 'Lost volumes'")
     yield from _relations(settings, state)
@@ -53,6 +55,23 @@ def _belong_together(settings: Settings) -> Finding:
     except StateError as error:
         return failed(subject, str(error), "restore the file, or ask for help before removing it")
     return ok(subject, "they belong together")
+
+
+def _ungiven(state: State, channel: str) -> Iterator[Finding]:
+    """What upstream lists, and did not give to those who asked for it."""
+    ledger = Ledger.read(state.ledger(channel))
+    if ledger is None:
+        return
+    with ledger:
+        counts = UngivenTable(ledger).counts()
+    steps = {
+        ABSENT: "it is out of the index until upstream has it; 'syncer status' names it",
+        WRONG: "tell whoever runs the upstream, or put another one first; 'syncer status' names it",
+    }
+    for kind, meaning in KINDS.items():
+        if counts[kind]:
+            said = f"{counted(counts[kind], 'artifact')} on demand: {meaning}"
+            yield warning(channel, said, steps[kind])
 
 
 def _lock(state: State, now: float) -> Finding:

@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass, field
 
 from syncer.conda.wanted import Wanted
+from volume.ledger.ungiven import ABSENT, Ungiven
 from volume.sections import is_wheel
 
 
@@ -21,10 +22,14 @@ class Names:
     Args:
         with_bytes: filenames of files that no row of the index has: retired ones, strays.
         unkept: sha256 by filename of promises that were taken back (``volume.ledger.promises``).
+        ungiven: by filename, what upstream listed and did not give.
+        now: in seconds since the epoch.
     """
 
     with_bytes: Container[str] = frozenset()
     unkept: Mapping[str, Set[str]] = field(default_factory=dict)
+    ungiven: Mapping[str, Ungiven] = field(default_factory=dict)
+    now: float = 0.0
 
     def may_be_promised(self, artifact: Wanted) -> bool:
         """Whether to promise an artifact that is not known yet."""
@@ -34,3 +39,10 @@ class Names:
             return False  # maybe these very bytes: then they are taken over, not downloaded
         before = self.unkept.get(artifact.filename)
         return before is None or before == {artifact.sha256}
+
+    def lacking(self, filename: str, digest: bytes) -> Ungiven | None:
+        """What is noted of an artifact with these records that upstream does not have."""
+        found = self.ungiven.get(filename)
+        if found is None or found.kind != ABSENT or found.digest != digest:
+            return None
+        return found

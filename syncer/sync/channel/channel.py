@@ -24,6 +24,7 @@ from syncer.artifacts.retire import Retirement
 from syncer.artifacts.sidecars.fetching import SidecarFetch
 from syncer.artifacts.sidecars.sidecars import Sidecars
 from syncer.artifacts.task import Failed, Staged, Task
+from syncer.artifacts.ungiven import UngivenWriter
 from syncer.errors import GuardError, is_upstreams_own
 from syncer.planning.locked_artifacts import stays
 from syncer.planning.on_demand.eviction import needed
@@ -73,7 +74,12 @@ class ChannelSync:
             bars=tools.bars,
         )
         self._surveyor = Surveyor(
-            self._offer, tools.selections, tools.settings, tools.mirror, self._warn
+            self._offer,
+            tools.selections,
+            tools.settings,
+            tools.mirror,
+            self._warn,
+            now=tools.now,
         )
 
     def preview(self) -> list[Totals]:
@@ -250,31 +256,48 @@ class ChannelSync:
             unasked.note_pruned(
                 ledger, self._tools.selections.unused.of(self._channel).found, survey.selections
             )
+            lacking = self._note_ungiven(failures, ledger)
             if all(is_upstreams_own(failed.error) for failed in failures):
                 self.result.retired = retirement.retire(
                     [(plan.subdir, name) for plan in survey.plans for name in plan.retired],
                     now=self._tools.now(),
                     reason="removed",
                 )
-                retirement.retire(
-                    [(plan.subdir, name) for plan in survey.plans for name in plan.taken_back],
-                    now=self._tools.now(),
-                    reason="removed",
-                )
+                taken_back = [(one.subdir, name) for one in survey.plans for name in one.taken_back]
+                taken_back += [
+                    (one.subdir, one.filename)
+                    for one in (failed.task.artifact for failed in lacking)
+                    if not ledger.is_homed(one.subdir, one.filename)
+                    and ledger.artifact(one.subdir, one.filename) is not None
+                ]
+                retirement.retire(taken_back, now=self._tools.now(), reason="removed")
             beside.commit()  # of what is committed now
-            if not failures:
+            # What upstream lacks of what is promised is asked for again when it is due.
+            is_whole = len(lacking) == len(failures)
+            if is_whole:
                 self._store.staging.clear(survey.fetched)
             is_without = beside_artifacts.conclude(self.result, self._warn)
             with ledger.transaction("settle run"):
-                refused.write(ledger, refused.of_plans(survey.plans))
+                refused.write(ledger, refused.of_plans(survey.plans) + refused.of_failures(lacking))
                 if self._surveyor.evicts:
                     unasked.note_needed(ledger, survey.plans, survey.selections)
-                if not failures and ledger.is_behind:  # nothing was missing: the indexer may go on
+                ungiven = UngivenWriter(ledger)
+                ungiven.forget((plan.subdir, name) for plan in survey.plans for name in plan.had)
+                ungiven.forget_given()
+                if is_whole and ledger.is_behind:  # nothing was missing: the indexer may go on
                     ledger.raise_serial()
-                if not failures and not is_without:
-                    due = min(filter(None, (survey.due, sidecars.due)), default=0.0)
+                if is_whole and not is_without:
+                    moments = (survey.due, sidecars.due, ungiven.due())
+                    due = min(filter(None, moments), default=0.0)
                     ledger.settle(Settled(self._surveyor.inputs(), due))
                 ledger.set_restored()
+
+    def _note_ungiven(self, failures: Sequence[Failed], ledger: LedgerWriter) -> list[Failed]:
+        """Note what is on demand and upstream did not give; return what it lacks."""
+        if not failures or not self._tools.settings.policy(self._channel).on_demand:
+            return []
+        with ledger.transaction("note what was not given"):
+            return UngivenWriter(ledger).note_failed(failures, moment=self._tools.now())
 
     def needed(self, ledger: Ledger, subdir: str) -> Set[str]:
         """What of a subdir keeps its bytes, after a ``preview``."""

@@ -13,8 +13,10 @@ from tests.support.mirror.crash import CrashRunner
 from tests.support.mirror.fetch_once import fetch_once
 from tests.support.mirror.sync_harness import Syncer
 from tests.support.mirror.tree import broken_promises, outcome, publish
+from tests.support.upstream import faults
 from tests.support.upstream.packages import package
 from tests.support.upstream.simulator import ChannelSimulator
+from volume.ledger.ungiven import UngivenTable
 
 ONE = package("one", padding_bytes=200_000)
 OTHER = package("other")
@@ -145,6 +147,40 @@ def test_a_sync_on_demand_is_killed_at_any_point(
             assert broken_promises(volumes) == [], (point, announced)
             assert outcome(volumes) == expected, (point, announced)
             assert litter(volumes) == [], (point, announced)
+
+
+def test_a_sync_that_leaves_out_what_upstream_lacks_is_killed_at_any_point(
+    simulator: ChannelSimulator, memory_folder: Path
+) -> None:
+    """It is out of the index in the end, and remembered, wherever the sync was stopped."""
+    story = made_ready(simulator, memory_folder)
+    syncer = story.syncer
+    syncer.environment |= {"ON_DEMAND": "yes"}
+    lost, other = package("lost"), package("other")
+    channel = simulator.channel("conda-forge")
+    channel.publish(lost, other)
+    assert syncer.run().status == "success"
+    publish(syncer.volumes)
+    simulator.script(f"/conda-forge/linux-64/{lost.filename}", faults.missing())
+    fetched = fetch_once(syncer, f"/conda-forge/linux-64/{lost.filename}")
+    assert "upstream does not have it" in fetched.outcome
+    with CrashRunner() as runner:
+        for now in (1.0, 4e9):  # before it is asked for again, and when that is due
+            whole = story.copy(memory_folder / "whole")
+            ended = runner.run(story.environment(whole), now=now)
+            assert lost.filename in ended.status and broken_promises(whole) == []
+            assert whole.promised() == {f"linux-64/{other.filename}"}
+            for point, announced in enumerate(ended.announced):
+                volumes = story.copy(memory_folder / "copy")
+                environment = story.environment(volumes)
+                stopped = runner.run(environment, now=now, point=point)
+                assert stopped.status == "ended with -9" or lost.filename in stopped.status, point
+                assert broken_promises(volumes) == [], (point, announced)
+                assert lost.filename in runner.run(environment, now=now).status, (point, announced)
+                assert broken_promises(volumes) == [], (point, announced)
+                assert volumes.promised() == whole.promised(), (point, announced)
+                with volumes.ledger() as ledger:
+                    assert [one.filename for one in UngivenTable(ledger).all()] == [lost.filename]
 
 
 def test_an_eviction_is_killed_at_any_point(

@@ -279,14 +279,22 @@ def test_a_fetch_that_was_cut_off_before_its_row_is_finished_by_a_sync(
     assert broken_promises(syncer.volumes) == []
 
 
-def test_a_promise_that_can_not_be_downloaded_when_it_is_asked_for_stays_one(
-    syncer: Syncer, upstream: Channel
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(faults.missing(), None), (faults.wrong_bytes(times=None), "promised")],
+    ids=["absent", "wrong"],
+)
+def test_a_promise_that_can_not_be_downloaded_stays_one_if_upstream_has_it(
+    syncer: Syncer, upstream: Channel, fault: faults.Fault, expected: str | None
 ) -> None:
     upstream.publish(A, B)
     sync(syncer)
-    syncer.upstream.script(f"*/{A.filename}", faults.missing())
+    syncer.upstream.script(f"*/{A.filename}", fault)
     sync(syncer, INCLUDE="a", expect="partial")
-    assert home(syncer, A) == "promised"
+    assert home(syncer, A) == expected
+    syncer.upstream.heal()
+    sync(syncer, INCLUDE="a", day=100)
+    assert home(syncer, A) == "channels"
 
 
 def test_a_lost_state_forgets_no_promise(syncer: Syncer, upstream: Channel) -> None:
