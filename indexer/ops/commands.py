@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from indexer.generations import chosen, difference, rolled_back
 from indexer.ops.loop import HEARTBEAT_LIMIT
 from indexer.ops.round import index_all
 from indexer.records.local import SETTLED_SECONDS
+from indexer.site.gather import promised
 from indexer.story.index import has_work
 from indexer.story.index_run import ChannelReport
 from indexer.story.index_run import read as read_reports
@@ -25,6 +27,7 @@ from volume import identity, snapshots, unclaimed
 from volume.errors import ConfigError, MirrorError
 from volume.layout import Mirror, State
 from volume.ledger.ledger import Ledger
+from volume.ledger.promises import Standing
 from volume.names import check_channel
 from volume.program import settings as define
 from volume.program.sizes import amount
@@ -83,6 +86,7 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
         current = volume_generations.current_number(volumes.mirror, channel)
         rollback = rolled_back.read(volumes.mirror, channel)
         for item in volume_generations.kept(volumes.mirror, channel):
+            waiting = _waiting(volumes, channel, item) if item.number == current else None
             rows.append(
                 {
                     "channel": channel,
@@ -93,6 +97,8 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
                     "artifacts": sum(one.artifacts for one in item.subdirs.values()),
                     "records": sum(one.records for one in item.subdirs.values()),
                     "size": sum(one.size for one in item.subdirs.values()),
+                    "promised": waiting.count if waiting else None,
+                    "promised_size": waiting.size if waiting else None,
                     "published": item.number == current,
                     "held": rollback is not None and rollback.generation == item.number,
                     "pinned": item.pinned,
@@ -107,9 +113,22 @@ def generations(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
         moment = datetime.fromtimestamp(row["created"], UTC).strftime("%Y-%m-%d %H:%M:%S")
         print(
             f"{row['channel']}  {row['generation']:>5}  {moment}  {row['artifacts']:>9,} packages"
-            f"  {amount(row['size']):>9}  {' '.join(marks)}".rstrip()
+            f"  {amount(row['size']):>9}  {' '.join(marks)}{_promised(row)}".rstrip()
         )
     return 0
+
+
+def _waiting(volumes: Volumes, channel: str, published: volume_generations.Generation) -> Standing:
+    """What the published generation lists and is not here."""
+    found = promised(volumes.state, channel, published).values()
+    return Standing(sum(one.count for one in found), sum(one.size for one in found))
+
+
+def _promised(row: Mapping[str, Any]) -> str:
+    if not row["promised"]:
+        return ""
+    size = amount(row["promised_size"])
+    return f"; of these {row['promised']:,}, {size}, are fetched when asked for"
 
 
 def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
@@ -129,7 +148,7 @@ def status(volumes: Volumes, only: str | None, *, as_json: bool) -> int:
     for row in rows:
         published = f"generation {row['generation']}" if row["generation"] else "nothing published"
         listed = f"{row['artifacts']:,} packages, {amount(row['size'])}"
-        print(f"{row['channel']}: {published}, {listed}")
+        print(f"{row['channel']}: {published}, {listed}{_promised(row)}")
         for span in row["snapshots"]:
             print(f"  /snapshots: from {span['since']} until {span['until'] or 'now'}")
         if row["held"]:
@@ -157,6 +176,7 @@ def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> 
         with ledger:
             serial = ledger.serial
     subdirs = published.subdirs.values() if published else ()
+    waiting = _waiting(volumes, channel, published) if published else Standing()
     return {
         "channel": channel,
         "generation": published.number if published else None,
@@ -166,6 +186,8 @@ def _status_of(volumes: Volumes, channel: str, report: ChannelReport | None) -> 
         "artifacts": sum(one.artifacts for one in subdirs),
         "records": sum(one.records for one in subdirs),
         "size": sum(one.size for one in subdirs),
+        "promised": waiting.count,
+        "promised_size": waiting.size,
         "held": rolled_back.read(volumes.mirror, channel) is not None,
         "snapshots": [
             {"generation": span.generation, "since": span.first, "until": span.end}

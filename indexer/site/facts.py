@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from volume import run_document
 from volume.generations import Generation
+from volume.ledger.promises import Standing
 from volume.relations import Relations
 from volume.run_document import CanaryFailure, DownloadProgress, FailedArtifact, RunDocument
 from volume.snapshots import Span
@@ -65,7 +66,8 @@ class Channel:
     ``upstream`` is by subdir when upstream last changed its index, as far as it says. ``example``
     is a package that can be installed from here, ``names`` how many there are to search.
     ``snapshots`` are the times of all kept generations, oldest first, and ``pinned`` the numbers
-    of those that a person keeps. ``relations`` are its relations to other channels.
+    of those that a person keeps. ``relations`` are its relations to other channels. ``promised``
+    is by subdir what is listed and fetched when somebody asks: nothing of it is here.
     """
 
     name: str
@@ -80,6 +82,19 @@ class Channel:
     snapshots: tuple[Span, ...] = ()
     pinned: frozenset[int] = frozenset()
     relations: Relations = field(default_factory=Relations)
+    promised: Mapping[str, Standing] = field(default_factory=dict)
+
+    @property
+    def promised_count(self) -> int:
+        return sum(one.count for one in self.promised.values())
+
+    @property
+    def promised_size(self) -> int:
+        return sum(one.size for one in self.promised.values())
+
+    @property
+    def size_here(self) -> int:
+        return self.size - self.promised_size
 
     @property
     def records(self) -> int:

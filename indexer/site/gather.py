@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 from indexer.base.channels import discover
 from indexer.base.volumes import Volumes
@@ -23,8 +24,11 @@ from volume.errors import MirrorError, StateError
 from volume.generations import Generation
 from volume.layout import State
 from volume.ledger.ledger import Ledger
+from volume.ledger.promises import Promises, Standing
 from volume.relations import Relations
 from volume.usage import Usage
+
+_sums: dict[Path, tuple[tuple[str, int, int], dict[str, tuple[int, int]]]] = {}
 
 
 def published(volumes: Volumes) -> dict[str, Generation]:
@@ -100,7 +104,32 @@ def _channel(
         snapshots=tuple(snapshots.spans(kept)),
         pinned=frozenset(one.number for one in kept if one.pinned),
         relations=_relations(volumes.state, name),
+        promised=promised(volumes.state, name, generation),
     )
+
+
+def promised(state: State, channel: str, generation: Generation) -> dict[str, Standing]:
+    """By subdir, what a generation lists and is not here, as the ledger says now."""
+    with contextlib.suppress(MirrorError):
+        ledger = Ledger.read(state.ledger(channel))
+        if ledger is not None:
+            with ledger:
+                found = _promised_by(ledger)
+            return {
+                subdir: Standing(*found[subdir]).within(listed.artifacts, listed.size)
+                for subdir, listed in generation.subdirs.items()
+                if subdir in found
+            }
+    return {}
+
+
+def _promised_by(ledger: Ledger) -> dict[str, tuple[int, int]]:
+    """Their sums, made anew only if something came or went: the page is written all the time."""
+    key = (ledger.identity, ledger.serial, ledger.events)
+    before = _sums.get(ledger.path)
+    if before is None or before[0] != key:
+        before = _sums[ledger.path] = (key, Promises(ledger).totals())
+    return before[1]
 
 
 def _relations(state: State, channel: str) -> Relations:

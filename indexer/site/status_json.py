@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from indexer.site.facts import Channel, LastRun, Site, Sync
+from volume.ledger.promises import Standing
 
 SCHEMA = 1
 
@@ -82,12 +83,16 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "records": channel.records,
         "artifacts": channel.artifacts,
         "size": channel.size,
+        "promised": channel.promised_count,
+        "promised_size": channel.promised_size,
         "left_out": len(generation.left_out),
         "subdirs": {
             name: {
                 "records": published.records,
                 "artifacts": published.artifacts,
                 "size": published.size,
+                "promised": channel.promised.get(name, Standing()).count,
+                "promised_size": channel.promised.get(name, Standing()).size,
                 "upstream_changed": channel.upstream.get(name),
             }
             for name, published in generation.subdirs.items()

@@ -55,6 +55,18 @@ class Pruned:
     last: float
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is promised of what a generation lists: artifacts, and bytes as far as records tell."""
+
+    count: int = 0
+    size: int = 0
+
+    def within(self, count: int, size: int) -> Standing:
+        """At most so much: the generation may be another one than the ledger's."""
+        return Standing(min(self.count, count), min(self.size, size))
+
+
 class Promises:
     """Those of one channel, from its open ledger."""
 

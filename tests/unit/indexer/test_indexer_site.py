@@ -20,6 +20,7 @@ from indexer.site.facts import Channel, Installers, Site, Sync, Wheels, sync_of
 from indexer.site.search import Search, buckets, search_json
 from indexer.site.search.buckets import Build
 from volume.generations import Generation, Published, UnindexedFile
+from volume.ledger.promises import Standing
 from volume.relations import Relation, Relations
 from volume.run_document import of
 from volume.snapshots import Span
@@ -562,3 +563,30 @@ class TestUsage:
     def test_a_name_is_never_markup(self) -> None:
         found = site(channel("conda-forge"), usage=self.used(Asked(EVIL, 1, 0, 1, NOW)))
         assert EVIL not in page.page(found)
+
+
+def test_what_is_promised_is_told_apart_from_what_is_here() -> None:
+    waiting = {"linux-64": Standing(1_234_000, 5_000_000_000)}
+    shown = site(channel("conda-forge", promised=waiting), channel("bioconda"))
+    document = status_json.document(shown)
+    jsonschema.validate(document, SCHEMA)
+    ours, other = document["channels"]
+    assert (ours["promised"], ours["promised_size"]) == (1_234_000, 5_000_000_000)
+    assert ours["size"] == 5_300_000_999
+    assert ours["subdirs"]["linux-64"]["promised"] == 1_234_000
+    assert ours["subdirs"]["noarch"]["promised"] == other["promised"] == 0
+    text = re.sub(r"[ \n]+", " ", page.page(shown))
+    summary = re.search(r'id="summary".*?</p>', text)
+    assert summary is not None
+    assert "5.6\u00a0GB here" in summary[0] and "5.0\u00a0GB when asked for" in summary[0]
+    assert "1,234,000, 5.0\u00a0GB" in text and "300\u00a0MB" in text
+    for row in re.findall(r"<tr.*?</tr>", text.split('id="channels"')[1].split("</table>")[0]):
+        assert len(re.findall(r"<t[hd][ >]", row)) == 6, row
+
+
+def test_a_mirror_that_promises_nothing_says_nothing_of_it() -> None:
+    assert "when asked for" not in page.page(site(channel("conda-forge")))
+
+
+def test_no_more_is_promised_than_is_listed() -> None:
+    assert Standing(5, 500).within(3, 400) == Standing(3, 400)
