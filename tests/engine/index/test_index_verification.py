@@ -193,6 +193,10 @@ def add_wheel(document: Any) -> None:
     document["v3"]["whl"] = {"w-1.0": {"name": "w"}}
 
 
+def add_format(document: Any) -> None:
+    document["v3"]["zip"] = {"w-1.0": {"name": "w"}}
+
+
 def say(*path: str, value: Any) -> Callable[[Any], None]:
     def change(document: Any) -> None:
         place = document["info"]
@@ -215,7 +219,8 @@ REVISION_3: dict[str, tuple[Damage, str]] = {
     "twins exchanged": (edit_json("repodata.json", exchange_twins), "d-1.0-0.conda differs"),
     "moved": (edit_json("repodata.json", move), "lacks 1 artifacts, such as e-1.0"),
     "key": (edit_json("repodata.json", key_with_extension), "lacks 1 artifacts, such as e-1.0"),
-    "wheel": (edit_json("repodata.json", add_wheel), "a section that nothing is known of"),
+    "wheel": (edit_json("repodata.json", add_wheel), "w-1.0.whl"),
+    "format": (edit_json("repodata.json", add_format), "a section that nothing is known of"),
     "v3 no map": (edit_json("repodata.json", lambda d: d.update(v3=[])), "no map"),
     "count": (edit_json("repodata.json", say(*V3, "n_packages", value=9)), "revision v3 .9, "),
     "oldest": (edit_json("repodata.json", say(*V3, "oldest", value=9)), "revision v3 .2, 9, "),
