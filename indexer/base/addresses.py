@@ -119,10 +119,11 @@ def without_escapes(
 
 def may_have_address(text: str, filename: str) -> bool:
     """Whether a record (a JSON text) has to be decoded to know; a look at its letters."""
+    # One letter is found ten times faster than several, and nearly no record has an escaped one.
     return (
-        is_wheel(filename)
-        or '"url"' in text
-        or ("\\u00" in text and _ESCAPED_LETTER.search(text) is not None)
+        '"url"' in text
+        or ("\\" in text and _ESCAPED_LETTER.search(text) is not None)
+        or is_wheel(filename)
     )
 
 

@@ -20,6 +20,9 @@ from volume.disk.files import volume_error
 
 _BLOCK = 1 << 20
 
+quoted = json.encoder.encode_basestring_ascii
+"""A text as ``json.dumps`` writes it, at a tenth of the time."""
+
 
 class Sections:
     """A document that is being written; each section in the order in which it is given."""
@@ -61,7 +64,7 @@ class Sections:
         if not comma:
             file = tempfile.TemporaryFile(dir=self._path.parent, buffering=_BLOCK)  # noqa: SIM115
             self._streams[section] = self._stack.enter_context(file)
-        self._streams[section].write(f"{comma}{json.dumps(key)}:{text}".encode())
+        self._streams[section].write(f"{comma}{quoted(key)}:{text}".encode())
 
 
 def compacted(text: str) -> str:

@@ -116,12 +116,13 @@ def pack(records: Iterable[tuple[str, str, dict[str, Any], dict[str, Any]]]) -> 
     """
     shard: dict[str, Any] = {"packages": {}, "packages.conda": {}}
     for section, filename, record, run_exports in records:
+        value = packed(record, run_exports)
         if section in V3_SECTIONS:
             kinds = shard.setdefault(V3, {})
             listed = kinds.setdefault(section.removeprefix(f"{V3}."), {})
+            listed[key_of(section, filename)] = value
         else:
-            listed = shard[section]
-        listed[key_of(section, filename)] = _packed({**record, "run_exports": run_exports})
+            shard[section][filename] = value
     data = _encode(shard)
     return hashlib.sha256(data).hexdigest(), data
 
@@ -142,12 +143,13 @@ def pack_index(info: Mapping[str, Any], shards: Mapping[str, str], created_at: s
     return _encode({"version": _VERSION, "info": {**said, **shared}, "shards": digests})
 
 
-def _packed(record: dict[str, Any]) -> dict[str, Any]:
-    """Hashes in binary (CEP 16)."""
+def packed(record: dict[str, Any], run_exports: Any) -> dict[str, Any]:
+    """A record of repodata.json as a shard has it: run_exports in it, hashes in binary (CEP 16)."""
+    value = {**record, "run_exports": run_exports}
     for key in ("sha256", "md5"):
-        if isinstance(value := record.get(key), str) and _HEX.fullmatch(value):
-            record[key] = bytes.fromhex(value)
-    return record
+        if isinstance(text := value.get(key), str) and _HEX.fullmatch(text):
+            value[key] = bytes.fromhex(text)
+    return value
 
 
 def _encode(document: dict[str, Any]) -> bytes:
@@ -167,7 +169,7 @@ def plain(record: dict[str, Any]) -> dict[str, Any]:
 
 def read_back(record: dict[str, Any]) -> dict[str, Any]:
     """A record of repodata.json as it comes out of a shard: what is a hash in lower case."""
-    return plain(_packed(dict(record)))
+    return plain(packed(record, None))
 
 
 def _decode(data: bytes) -> dict[str, Any]:

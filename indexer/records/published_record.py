@@ -55,11 +55,10 @@ def as_published(record: _Value, filename: str, entered: int | None) -> _Value:
     """
     if not isinstance(record, str):
         return record
-    may_have_moment = entered is None or f'"{_KEY}"' in record
     if not may_have_address(record, filename):
         if entered is None:
             return record
-        if not may_have_moment and record.startswith('{"') and record.endswith("}"):
+        if f'"{_KEY}"' not in record and record.startswith('{"') and record.endswith("}"):
             return f'{record[:-1]},"{_KEY}":{entered}}}'
     try:
         found = json.loads(record)

@@ -7,20 +7,28 @@ lock keeps both still. Nothing is decoded here but the package's name.
 from __future__ import annotations
 
 import contextlib
+import functools
 import heapq
 import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from indexer.records.published_record import as_published, install, published
 from volume.errors import StateError
 from volume.generations import ARRIVAL, UPSTREAM
 from volume.ledger.artifact import Placed
-from volume.sections import V3_SECTIONS, WHEELS, key_of, old_section_of, v3_section_of
+from volume.sections import (
+    OLD_SECTIONS,
+    SECTIONS,
+    V3_SECTIONS,
+    WHEELS,
+    key_of,
+    old_section_of,
+    v3_section_of,
+)
 
 NAMELESS = "it is no JSON, or has no name"
 """What is wrong with a record that says no name."""
@@ -28,9 +36,10 @@ TWO_NAMES = "it says its name twice"
 """What is wrong with a record whose name SQLite and Python read differently."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One record. ``record``, ``run_exports`` and ``inside`` are JSON texts, if they are whole.
+
+    A tuple, as it is made several times of each of a million records.
 
     ``section`` is where it is listed; ``is_twin`` if the artifact has another one, which comes just
     before it. ``name`` is what the record says; None where that is no text, or the record is no
@@ -56,7 +65,9 @@ class Row:
     @property
     def key(self) -> str:
         """Its key in its section."""
-        return key_of(self.section, self.filename) if self.is_v3 else self.filename
+        if self.section in OLD_SECTIONS:
+            return self.filename
+        return key_of(self.section, self.filename)
 
     @property
     def artifacts_section(self) -> str | None:
@@ -64,9 +75,11 @@ class Row:
 
         None of a twin, and of a wheel, which exports nothing.
         """
+        if self.section in OLD_SECTIONS:
+            return self.section
         if self.is_twin or self.section == WHEELS:
             return None
-        return old_section_of(self.filename) if self.is_v3 else self.section
+        return old_section_of(self.filename)
 
 
 def _name(record: str) -> str:
@@ -85,8 +98,8 @@ def _indexed(record: str) -> str:
     )
 
 
-IS_V3 = "section LIKE 'v3.%'"
-"""The SQL of whether an artifact of the ledger is listed in revision 3 alone."""
+IS_V3 = "section >= 'v3.'"
+"""The SQL of whether an artifact of the ledger is listed in revision 3 alone: the last sections."""
 
 
 def _mirrored_rows(*, says_arrival: bool) -> str:
@@ -100,7 +113,7 @@ def _mirrored_rows(*, says_arrival: bool) -> str:
     return (
         f"SELECT a.filename, {_name('a.record')}, {record}, coalesce(u.run_exports,"  # noqa: S608
         " (SELECT r.run_exports FROM cache.read_run_exports r WHERE r.sha256 = a.sha256), '{}'),"
-        f" CASE WHEN a.{IS_V3} THEN 1 END, CASE WHEN a.{IS_V3} THEN {_indexed(record)} END, {twin},"
+        f" a.section, CASE WHEN a.{IS_V3} THEN {_indexed(record)} END, {twin},"
         f" CASE WHEN a.twin IS NOT NULL THEN {_name('a.twin')} END,"
         f" CASE WHEN a.twin IS NOT NULL THEN {_indexed(twin)} END"
         " FROM ledger.artifact a LEFT JOIN ledger.run_exports u USING (subdir, filename)"
@@ -115,20 +128,17 @@ _LOCAL = (
 
 
 def _mirrored(found: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
-    for filename, name, record, exports, is_v3, indexed, twin, twins_name, twins_indexed in found:
-        section = v3_section_of(filename) if is_v3 else old_section_of(filename)
-        here = _here(record, filename)
-        yield Row(filename, section, _text(name), here, exports, (), _moment(indexed))
+    for filename, name, record, exports, listed, indexed, twin, twins_name, twins_indexed in found:
+        # Rows of 0.1.0 don't prove their section.
+        section = listed if listed in SECTIONS else old_section_of(filename)
+        moment = None if indexed is None else _moment(indexed)
+        # Python finds the word ``url`` faster than SQLite.
+        here: Any = as_published(record, filename, None)
+        yield Row(filename, section, _text(name), here, exports, (), moment)
         if twin is not None:
-            moment = _moment(twins_indexed)
-            v3 = v3_section_of(filename)
-            here = _here(twin, filename)
+            v3, moment = v3_section_of(filename), _moment(twins_indexed)
+            here = as_published(twin, filename, None)
             yield Row(filename, v3, _text(twins_name), here, exports, (), moment, is_twin=True)
-
-
-def _here(record: Any, filename: str) -> Any:
-    """The record with a ``url`` of ours; Python finds a word faster than SQLite."""
-    return as_published(record, filename, None)
 
 
 def _text(name: bytes | None) -> str | None:
@@ -262,21 +272,31 @@ class Rows:
         """
         remaining = iter(filenames)
         while batch := list(itertools.islice(remaining, _BATCH)):
-            found: dict[str, list[Row]] = {}
+            found: dict[str, Row] = {}
+            twins: dict[str, Row] = {}
             for row in self._get(subdir, json.dumps(batch)):
-                found.setdefault(row.filename, []).append(row)
+                (twins if row.is_twin else found)[row.filename] = row
             for filename in batch:
-                yield from found.get(filename, ())
+                if filename in found:
+                    yield found[filename]
+                if filename in twins:
+                    yield twins[filename]
 
     def _get(self, subdir: str, filenames: str) -> Iterator[Row]:
         with self._translated():
             # json_each drives, by the primary key: the lists are short and the tables are not.
-            where = "WHERE subdir = ? AND filename IN (SELECT value FROM json_each(?))"
-            yield from self._local(f"{where} AND refused IS NULL", (subdir, filenames))
+            if self._has_local:
+                where = "WHERE subdir = ? AND filename IN (SELECT value FROM json_each(?))"
+                yield from self._local(f"{where} AND refused IS NULL", (subdir, filenames))
             if self._has_ledger:
                 where = "a.subdir = ? AND a.filename IN (SELECT value FROM json_each(?))"
                 query = f"{self._mirrored} {where}"
                 yield from _mirrored(self._connection.execute(query, (subdir, filenames)))
+
+    @functools.cached_property
+    def _has_local(self) -> bool:
+        """Whether there is any local artifact: else each of many names is not looked for there."""
+        return self._connection.execute("SELECT 1 FROM cache.local LIMIT 1").fetchone() is not None
 
     def _local(self, where: str, values: tuple[str, ...]) -> Iterator[Row]:
         for row in self._connection.execute(f"{_LOCAL} {where}", values):

@@ -93,8 +93,9 @@ def _verify_documents(check: Check, subdir: str, stop: Stop) -> tuple[Names, dic
             if row.name not in filenames:
                 filenames[row.name] = []
                 fingerprints[row.name] = Fingerprint()
-            if filenames[row.name][-1:] != [row.filename]:
-                filenames[row.name].append(row.filename)
+            of_name = filenames[row.name]
+            if not of_name or of_name[-1] != row.filename:
+                of_name.append(row.filename)
             fingerprints[row.name].add(row)
         if refused:
             raise RefusedRecordsError(refused)

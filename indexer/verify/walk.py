@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from indexer.engines.envelope import HEAD_END, JOINT, ORDER, V3_BEGIN, V3_JOINT, WHEELS_JOINT
+from indexer.engines.sections import quoted
 from volume.sections import V3, V3_SECTIONS
 
 _DECODER = json.JSONDecoder()
@@ -76,7 +77,7 @@ class Walk:
             self._find_v3()
         at = self._at[section]
         comma = "" if at == self._first[section] else ","
-        begin = f"{comma}{json.dumps(key)}:".encode()
+        begin = f"{comma}{quoted(key)}:".encode()
         value = text.encode("utf-8", "surrogatepass")
         start = at + len(begin)
         end = start + len(value)

@@ -259,6 +259,8 @@ class Writer:
 def _newest(records: list[Decoded], sections: Container[str]) -> str:
     """The candidates for ``current_repodata.json``."""
     listed = [(filename, record) for section, filename, record, _ in records if section in sections]
+    if not listed:
+        return _NOTHING
     return packed(current.newest(current.ranked(current.candidates(listed))))
 
 
