@@ -160,11 +160,13 @@ def parse(data: bytes | bytearray, subdir: str) -> Index:
     in_v3 = sum(map(len, twins.values()))
     entries: list[Entry] = []
     for section, records in sections.items():
-        others = twins.get(_SAME_FORMAT[section], {})
-        entries += [
-            Entry(filename, section, raw, others.pop(filename, None) if others else None)
-            for filename, raw in listed(section, records, refused)
-        ]
+        artifacts = listed(section, records, refused)
+        if others := twins.get(_SAME_FORMAT[section]):
+            entries += [
+                Entry(name, section, raw, others.pop(name, None)) for name, raw in artifacts
+            ]
+        else:
+            entries += [Entry(name, section, raw) for name, raw in artifacts]
     alone_in_v3 = sum(map(len, twins.values()))
     for section, alone in twins.items():
         entries += [Entry(filename, section, raw) for filename, raw in alone.items()]

@@ -106,25 +106,26 @@ def plan_subdir(
     waiting = promised_of(known)
     held: Mapping[str, float] = selection.held if selection is not None else {}
     had = set(names.ungiven)
+    chosen = selection.wanted if selection is not None else None
     for entry in index.entries:
-        is_wanted = selection is None or entry.filename in selection.wanted
-        if not is_wanted and (selection is None or not selection.promises(entry.filename)):
+        filename = entry.filename
+        is_wanted = chosen is None or filename in chosen
+        if not is_wanted and (selection is None or not selection.promises(filename)):
             continue
-        present = known.get(entry.filename)
-        if had and (noted := names.ungiven.get(entry.filename)) is not None:
+        present = known.get(filename)
+        if had and (noted := names.ungiven.get(filename)) is not None:
             if noted.digest == entry.digest:
-                had.discard(entry.filename)
+                had.discard(filename)
             if not is_wanted and (present is None or present.is_promised):
-                lacking = names.lacking(entry.filename, entry.digest)
+                lacking = names.lacking(filename, entry.digest)
                 # Somebody asked for it, so it is downloaded once upstream has it.
                 is_wanted = lacking is not None and lacking.due <= names.now
                 if lacking is not None and not is_wanted:
                     refused.append(_lacking(lacking))
                     continue
         # Also if the record turned bad or its bytes have to wait: that takes down nothing.
-        left.discard(entry.filename)
-        # A promise that is to be kept now.
-        is_due = bool(waiting) and is_wanted and entry.filename in waiting
+        left.discard(filename)
+        is_due = is_wanted and filename in waiting  # a promise that is to be kept now
         if present is not None and not is_due and present.digest == entry.digest:
             continue
         usable, problem = sound(entry) if entry.twin is not None else (entry, None)

@@ -39,7 +39,7 @@ class Artifact:
     twin: str | None = None
 
 
-_PROMISED = 0x80  # beside the length of a digest, which is short
+_PROMISED = 0x80  # beside the length of a sha256, which is asked for less than the digest
 
 
 class Known(bytes):
@@ -61,20 +61,21 @@ class Known(bytes):
         sha256: str,
         digest: bytes,
         md5: str | None = None,
-        *,
-        is_promised: bool = False,
+        is_promised: bool = False,  # by its place: made of a million rows
     ) -> Self:
         hashes = bytes.fromhex(sha256 + (md5 or ""))
-        lengths = bytes((len(digest) | (_PROMISED if is_promised else 0), len(sha256) // 2))
+        promised = _PROMISED if is_promised else 0
+        lengths = bytes((len(digest), len(sha256) // 2 | promised))
         return bytes.__new__(cls, size.to_bytes(8, "big") + lengths + digest + hashes)
 
     @property
     def is_promised(self) -> bool:
-        return bool(self[8] & _PROMISED)
+        return bool(self[9] & _PROMISED)
 
     @property
-    def _start(self) -> int:
-        return 10 + (self[8] & ~_PROMISED)
+    def _end(self) -> int:
+        """Where the sha256 ends."""
+        return 10 + self[8] + (self[9] & ~_PROMISED)
 
     @property
     def size(self) -> int:
@@ -82,15 +83,15 @@ class Known(bytes):
 
     @property
     def digest(self) -> bytes:
-        return self[10 : 10 + (self[8] & ~_PROMISED)]  # not by ``_start``: asked of a million
+        return self[10 : 10 + self[8]]
 
     @property
     def sha256(self) -> str:
-        return self[self._start : self._start + self[9]].hex()
+        return self[10 + self[8] : self._end].hex()
 
     @property
     def md5(self) -> str | None:
-        return self[self._start + self[9] :].hex() or None
+        return self[self._end :].hex() or None
 
     def __repr__(self) -> str:
         shown = f"Known({self.size}, {self.sha256!r}, {self.digest!r}, {self.md5!r}"
@@ -99,7 +100,7 @@ class Known(bytes):
 
 def promised_of(known: Mapping[str, Known]) -> set[str]:
     """Those of many that are promised; a property for each takes a quarter of a plan's time."""
-    return {name for name, one in known.items() if one[8] & _PROMISED}
+    return {name for name, one in known.items() if one[9] & _PROMISED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,12 +175,12 @@ class Ledger:
             StateError: a row is damaged.
         """
         rows = self.connection.execute(
-            "SELECT filename, home = 'promised', size, sha256, digest, md5 FROM artifact"
+            "SELECT filename, size, sha256, digest, md5, home = 'promised' FROM artifact"
             " WHERE subdir = ?",
             (subdir,),
         )
         try:
-            return {row[0]: Known(*row[2:], is_promised=row[1]) for row in rows}
+            return {row[0]: Known(*row[1:]) for row in rows}
         except (ValueError, OverflowError, TypeError) as error:  # no hex, no size, no text
             raise StateError(f"{self.path} is damaged ({error}); {CURE}") from error
 

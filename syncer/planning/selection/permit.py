@@ -124,7 +124,8 @@ class Permit:
         largest, size = self._policy.max_size, facts.size or 0
         if largest and size > largest:
             return LeftOut(Reason.TOO_LARGE, f"max_size = {amount(largest)}: it has {amount(size)}")
-        return self._object_to_age(facts.built)
+        has_limit = self._not_before or self._before is not None
+        return self._object_to_age(facts.built) if has_limit else None
 
     def _object_to_age(self, built: float) -> LeftOut | None:
         if self._not_before and built < self._not_before:

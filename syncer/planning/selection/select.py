@@ -261,10 +261,11 @@ class Selector:
 
     def _held_until(self, candidate: Candidate) -> float | None:
         """As the permit says; the bytes that are here already are never held."""
-        known = self._present.get(candidate.subdir, {}).get(candidate.filename)
-        if known is not None and has_these_bytes(candidate.facts, known):
+        until = self._permit.held_until(candidate)
+        if until is None:  # as of nearly all: their bytes need not be compared
             return None
-        return self._permit.held_until(candidate)
+        known = self._present.get(candidate.subdir, {}).get(candidate.filename)
+        return None if known is not None and has_these_bytes(candidate.facts, known) else until
 
     def _hashed(self, candidate: Candidate) -> Candidate:
         """With the sha256 of the bytes that are here, where upstream's record has none."""
