@@ -133,7 +133,9 @@ def test_the_command_counts_and_answers(syncer: Syncer, tmp_path: Path) -> None:
     assert [one["name"] for one in channel["used"]] == ["n0"]
     assert [one["name"] for one in channel["missing"]] == ["n1"]
     said = syncer.command("usage", "--days", "3650").out
-    assert "conda/1 (1 request)" in said and "INCLUDE=n1" in said
+    assert "conda/1 (1 request)" in said and "--explain" in said and "INCLUDE" not in said
+    syncer.environment["INCLUDE"] = "n0"
+    assert "INCLUDE" in syncer.command("usage", "--days", "3650").out
     refused = syncer.command("usage", "--who", "n0-1-0.conda")
     assert refused.code == 2 and "USAGE_CLIENTS=yes" in refused.err
     assert syncer.command("usage", "--days", "0").code == 2
