@@ -87,6 +87,7 @@ def test_clients_of_a_branch_install_cold_and_warm(
         result = rattler_install(url, "linux-64", ["tool"], prefix, cache=cache)
         assert result.error is None
     assert conda_create(conda_exe, url, ["tool"], tmp_path / "prefix").error is None
+    sites.line.stop()  # its log is whole then
     assert [sites.asked(one) for one in (TOOL, LIB, OTHER)] == [1, 1, 0]
 
 

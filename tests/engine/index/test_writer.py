@@ -27,11 +27,12 @@ Prepare = Callable[[CommittedMirror], None]
 def index_both_ways(conda_exe: Path, folder: Path, *steps: Prepare) -> tuple[Path, Path]:
     """Index what each step commits; return the last generation of the engine, and ours."""
     made = []
+    now = time.time()  # one for both: local packages say since when they are published
     for engine in ("conda-index", "own"):
         committed = CommittedMirror.below(folder / engine)
         mirror, state = committed.mirror, committed.state
         indexed = IndexedMirror(
-            committed, volumes(mirror, state, conda_exe, engine=engine, clock=time.time)
+            committed, volumes(mirror, state, conda_exe, engine=engine, clock=lambda: now)
         )
         for step in steps:
             step(committed)
