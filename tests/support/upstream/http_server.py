@@ -28,12 +28,16 @@ from tests.support.upstream.http_messages import (
     body_bytes,
 )
 
+_ESTABLISHED = 1  # of TCP_INFO's states
 MAX_HEAD = 65_536
 
 
 @dataclass(slots=True)
 class Connections:
-    """Counters of the server's connections and of requests being answered."""
+    """Counters of the server's connections and of requests being answered.
+
+    ``peak`` is of those that the client had not closed, although a thread here may not know yet.
+    """
 
     total: int = 0
     open: int = 0
@@ -42,11 +46,11 @@ class Connections:
     peak_busy: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def opened(self) -> int:
+    def opened(self, established: int) -> int:
         with self.lock:
             self.total += 1
             self.open += 1
-            self.peak = max(self.peak, self.open)
+            self.peak = max(self.peak, established)
             return self.total
 
     def closed(self) -> None:
@@ -117,6 +121,11 @@ class HttpServer(socketserver.ThreadingTCPServer):
         with self._sockets_lock:
             self._sockets.add(connection)
 
+    def established(self) -> int:
+        """How many connections are open at both ends."""
+        with self._sockets_lock:
+            return sum(map(_is_established, self._sockets))
+
     def forget(self, connection: socket.socket) -> None:
         with self._sockets_lock:
             self._sockets.discard(connection)
@@ -127,6 +136,13 @@ class HttpServer(socketserver.ThreadingTCPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
+def _is_established(connection: socket.socket) -> bool:
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+    except OSError:
+        return False  # closed here, too
+
+
 class _Conversation(socketserver.BaseRequestHandler):
     """One connection: requests in, responses out, until either side has enough."""
 
@@ -134,13 +150,15 @@ class _Conversation(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        number = self.server.connections.opened()
+        self.server.adopt(self.request)
+        number = self.server.connections.opened(self.server.established())
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = self.request
         try:
             if self.server.tls:
+                self.server.forget(self.request)
                 self.stream = self.server.tls.wrap_socket(self.request, server_side=True)
-            self.server.adopt(self.stream)
+                self.server.adopt(self.stream)
             if not self.server.closing.is_set():
                 self._converse(number)
         finally:
