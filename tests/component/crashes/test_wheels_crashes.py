@@ -3,14 +3,14 @@ the next run makes it what an undisturbed one would have made it."""
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support.mirror.collection_sweep import CollectionSweep, Story
 from tests.support.mirror.crash import CrashRunner, Mode
 from tests.support.mirror.sync_harness import Syncer
-from tests.support.mirror.tree import Volumes, copy_volumes
+from tests.support.mirror.tree import Volumes
 from tests.support.upstream.simulator import ChannelSimulator
 from tests.support.upstream.wheels import (
     DAY,
@@ -29,27 +29,6 @@ STAYS, GOES, LEAVES, COMES = wheel("stays"), wheel("goes"), wheel("leaves"), whe
 @pytest.fixture
 def tmp_path(memory_folder: Path) -> Path:
     return memory_folder
-
-
-@dataclass(frozen=True)
-class Story:
-    """Volumes at a moment when the next run has something to do with wheels."""
-
-    syncer: Syncer
-    folder: Path
-    verify: bool = False
-
-    def copy(self, folder: Path) -> Volumes:
-        """The same volumes at another place, hard links included."""
-        return copy_volumes(self.folder, folder)
-
-    def environment(self, volumes: Volumes) -> dict[str, str]:
-        return {
-            **self.syncer.environment,
-            "MIRROR_DIR": str(volumes.mirror_dir),
-            "STATE_DIR": str(volumes.state_dir),
-            "SYNC_CONNECTIONS": "1",
-        }
 
 
 def first_sync(simulator: ChannelSimulator, tmp_path: Path) -> Story:
@@ -85,56 +64,22 @@ def damage(simulator: ChannelSimulator, tmp_path: Path) -> Story:
     return Story(story.syncer, story.folder, verify=True)
 
 
-class Sweep:
-    """One story, stopped again and again."""
+class Sweep(CollectionSweep):
+    place = "pypi"
+    now = TODAY
 
     def __init__(self, story: Story, runner: CrashRunner, folder: Path) -> None:
-        self.story, self.runner, self.folder = story, runner, folder
-        volumes = story.copy(folder)
-        environment = story.environment(volumes)
-        ended = runner.run(environment, now=TODAY, verify=story.verify)
-        assert ended.status == "success"
-        self.announced = ended.announced
-        self.expected = self.outcome(volumes)
+        super().__init__(story, runner, folder)
         assert self.expected[0]
-        assert broken_wheels(volumes.mirror_dir) == []
 
-    @staticmethod
-    def outcome(volumes: Volumes) -> tuple[dict[str, bytes], dict[str, list[str]]]:
+    def outcome(self, volumes: Volumes) -> tuple[dict[str, bytes], dict[str, list[str]]]:
         return published(volumes.mirror_dir), listed(volumes.mirror_dir)
 
-    @property
-    def first(self) -> int:
-        """Where the wheels' part begins; what is before is the channel's, swept elsewhere."""
-        return next(i for i, line in enumerate(self.announced) if "/pypi/" in line)
+    def broken(self, volumes: Volumes) -> list[str]:
+        return broken_wheels(volumes.mirror_dir)
 
-    def problems(self, volumes: Volumes) -> list[str]:
-        """Damage that the story begins with is none of the run's doing."""
-        rotten = published(volumes.mirror_dir).get(STAYS.place, b"")[:1] == b"x"
-        return [] if rotten else broken_wheels(volumes.mirror_dir)
-
-    def stop_at(self, *points: int, mode: Mode = "kill") -> None:
-        volumes = self.story.copy(self.folder)
-        environment = self.story.environment(volumes)
-        where = []
-        for point in points:
-            ended = self.runner.run(
-                environment, now=TODAY, point=point, mode=mode, verify=self.story.verify
-            )
-            where.append(f"{mode} at {point}: {(ended.announced or ('nothing',))[-1]}")
-            if mode == "kill" and len(ended.announced) > point:
-                assert ended.status == "ended with -9", (where, ended)
-            assert self.problems(volumes) == [], where
-        again = self.runner.run(environment, now=TODAY, verify=self.story.verify)
-        assert again.status == "success", (where, again)
-        if self.story.verify:  # a repair that was stopped goes on with the next sync
-            assert self.runner.run(environment, now=TODAY).status == "success", where
-        assert self.outcome(volumes) == self.expected, where
-        assert broken_wheels(volumes.mirror_dir) == [], where
-        collection = volumes.mirror_dir / "pypi"
-        assert len(list(collection.iterdir())) == 2, (where, "a generation and the link to it")
-        staging = volumes.mirror_dir / "staging/pypi"
-        assert not staging.exists() or list(staging.iterdir()) == [], where
+    def is_rotten(self, volumes: Volumes) -> bool:
+        return published(volumes.mirror_dir).get(STAYS.place, b"")[:1] == b"x"
 
 
 @pytest.fixture(params=[first_sync, busy_day, damage], ids=lambda story: str(story.__name__))
@@ -172,12 +117,7 @@ def test_a_busy_day_has_every_kind_of_mutation(
 ) -> None:
     """What is not announced is not swept."""
     sweep = Sweep(busy_day(simulator, tmp_path), runner, tmp_path / "copy")
-    kinds = {
-        line.removeprefix("before ").partition(" /")[0]
-        for line in sweep.announced
-        if "/pypi/" in line
-    }
-    assert kinds >= {"stage", "create", "link", "write", "swap", "remove", "unlink"}
+    assert sweep.kinds >= {"stage", "create", "link", "write", "swap", "remove", "unlink"}
     files, projects = sweep.expected
     assert set(files) == {STAYS.place, COMES.place, LEAVES.place}, "one left, one is on its way"
     assert set(projects) == {"stays", "comes"}
